@@ -1,0 +1,16 @@
+"""Keypoint Lab: 68 points on a face, and how a network learns to find them."""
+
+__version__ = "0.1.0"
+
+from kp.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from kp.data import FacialKeypointsDataset, Preprocessing, Sample, read_image
+from kp.errors import KpError
+from kp.evaluation import EvaluationReport, evaluate
+from kp.geometry import Box
+from kp.predict import FacePrediction, Predictor
+from kp.training import TrainConfig, train
+
+__all__ = [
+    "Box", "Checkpoint", "EvaluationReport", "FacePrediction", "FacialKeypointsDataset", "KpError", "Predictor",
+    "Preprocessing", "Sample", "TrainConfig", "evaluate", "load_checkpoint", "read_image", "save_checkpoint", "train",
+]

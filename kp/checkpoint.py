@@ -1,0 +1,212 @@
+"""A trained network with all that is needed to use it: weights as safetensors, the rest as JSON inside.
+
+Never a pickle: opening a checkpoint runs no code. Weights over `max_bytes` a file go to further files
+(shards) beside the first, which names them with their checksums.
+"""
+
+import json
+import os
+import platform
+import tempfile
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from kp import __version__
+from kp.data.preprocessing import Preprocessing
+from kp.errors import CheckpointError, ConfigError
+from kp.models import count_parameters, create_model
+from kp.models.base import StagedModel
+
+FORMAT = 1
+KEY = "keypoint_lab"  # the one metadata entry of the file, a JSON object
+SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"
+SUFFIX = ".safetensors"
+PIECE = "//"          # a tensor too large for one shard is stored in rows: "fc1.weight//0", "fc1.weight//1"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Architecture and weights, the Preprocessing they were trained with, and the record of how and how well."""
+
+    architecture: str
+    arguments: dict[str, Any]
+    weights: dict[str, torch.Tensor]
+    preprocessing: Preprocessing
+    config: dict[str, Any] = field(default_factory=dict)   # the TrainConfig, as plain values
+    data: dict[str, Any] = field(default_factory=dict)     # name, split, images, people
+    metrics: dict[str, Any] = field(default_factory=dict)  # "people, true-box": {"nme_mean": ...}
+    versions: dict[str, str] = field(default_factory=dict)
+    title: str = ""
+
+    def create_model(self) -> StagedModel:
+        """The network with its weights, in evaluation mode. Raises CheckpointError if they do not fit."""
+        try:
+            model = create_model(self.architecture, **self.arguments)
+            model.load_state_dict(self.weights)
+        except (ConfigError, RuntimeError) as error:
+            raise CheckpointError(f"The weights do not fit the architecture {self.architecture!r}: {error}") from None
+        return model.eval()
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers were learnt."""
+        return count_parameters(create_model(self.architecture, **self.arguments))
+
+
+def current_versions() -> dict[str, str]:
+    return {"kp": __version__, "torch": torch.__version__, "python": platform.python_version()}
+
+
+def save_checkpoint(checkpoint: Checkpoint, path: Path | str, *, dtype: torch.dtype | None = None,
+                    max_bytes: int | None = None) -> list[Path]:
+    """Write `path` (and shards beside it) and return the files. Whoever reads meanwhile sees the old or the new one.
+
+    dtype: torch.float16 halves the files. Raises CheckpointError where the disk does not take it.
+    """
+    path = Path(path)
+    weights = {
+        name: tensor.detach().cpu().to(dtype if dtype and tensor.is_floating_point() else tensor.dtype).contiguous()
+        for name, tensor in checkpoint.weights.items()
+    }
+    meta = {"format": FORMAT, **{name: value for name, value in asdict(_without_weights(checkpoint)).items()
+                                 if name != "weights"}}
+    first, *rest = _shards(weights, max_bytes)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        old = set(path.parent.glob(f"{path.stem}.*.shard"))
+        files, meta["shards"] = [], {}
+        for shard in rest:
+            data = save(shard)
+            digest = sha256(data).hexdigest()
+            files.append(path.with_name(f"{path.stem}.{digest[:8]}.shard"))
+            _write(files[-1], data)
+            meta["shards"][files[-1].name] = digest
+        _write(path, save(first, {KEY: json.dumps(meta)}))
+        for stale in old - set(files):
+            stale.unlink()
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be written ({error.strerror or error}). "
+                              "Free some space or name another file.") from None
+    return [path, *files]
+
+
+def _without_weights(checkpoint: Checkpoint) -> Checkpoint:
+    return Checkpoint(**{**vars(checkpoint), "weights": {}})
+
+
+def _shards(weights: dict[str, torch.Tensor], max_bytes: int | None) -> list[dict[str, torch.Tensor]]:
+    """The tensors in as few groups as fit `max_bytes` each; large tensors are cut into rows."""
+    if max_bytes is None:
+        return [weights]
+    room = max_bytes - 64 * 1024  # for the header
+    shards: list[dict[str, torch.Tensor]] = [{}]
+    free = room
+    for name, tensor in weights.items():
+        rows, piece = tensor, 0
+        while rows.nbytes > free:
+            fit = int(free // (rows.nbytes / len(rows))) if rows.dim() else 0
+            if fit:
+                shards[-1][f"{name}{PIECE}{piece}"] = rows[:fit].clone()
+                rows, piece = rows[fit:], piece + 1
+            shards.append({})
+            free = room
+        shards[-1][f"{name}{PIECE}{piece}" if piece else name] = rows.clone()
+        free -= rows.nbytes
+    return shards
+
+
+def _write(path: Path, data: bytes) -> None:
+    """All of it or nothing."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def list_checkpoints(folder: Path = SHIPPED) -> dict[str, Path]:
+    """Names and paths of the checkpoints in a folder."""
+    return {path.stem: path for path in sorted(folder.glob(f"*{SUFFIX}"))}
+
+
+def find_checkpoint(model: str | Path) -> Path:
+    """The file of a shipped checkpoint's name, or of a path. Raises CheckpointError if there is none."""
+    shipped = list_checkpoints()
+    if str(model) in shipped:
+        return shipped[str(model)]
+    path = Path(model)
+    if path.is_file():
+        return path
+    raise CheckpointError(f"There is no checkpoint {str(model)!r}. Name one of {', '.join(shipped) or 'none shipped'}, "
+                          f"or the path of a {SUFFIX} file.")
+
+
+def load_checkpoint(model: str | Path) -> Checkpoint:
+    """A checkpoint by name (such as "five_conv") or path. Raises CheckpointError with advice for anything else."""
+    path = find_checkpoint(model)
+    meta, weights = _read(path)
+    _check(path, meta)
+    for name, digest in meta["shards"].items():
+        shard = path.parent / Path(name).name
+        if not shard.is_file():
+            raise CheckpointError(f"{path.name} also needs {shard}, which is missing. Copy both files together.")
+        if sha256(shard.read_bytes()).hexdigest() != digest:
+            raise CheckpointError(f"{shard} is not the file that belongs to {path.name}. Copy both files again.")
+        weights |= _read(shard)[1]
+    try:
+        return Checkpoint(
+            architecture=meta["architecture"], arguments=meta["arguments"], weights=_joined(weights),
+            preprocessing=Preprocessing(**meta["preprocessing"]),
+            **{key: meta[key] for key in ("config", "data", "metrics", "versions", "title")},
+        )
+    except (KeyError, TypeError, ConfigError) as error:
+        raise CheckpointError(f"{path} lacks or garbles a part of its description ({error}). Train it again.") from None
+
+
+def _check(path: Path, meta: dict[str, Any]) -> None:
+    if meta.get("format") != FORMAT:
+        raise CheckpointError(f"{path} has format {meta.get('format')!r}; this version of kp reads format {FORMAT}. "
+                              "Update kp, or train it again.")
+    if not isinstance(meta.get("shards"), dict):
+        raise CheckpointError(f"{path} does not list its shards. Train it again.")
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """The JSON description (empty in a shard) and the tensors of one file."""
+    with path.open("rb") as file:
+        head = file.read(4)
+    if head[:2] in (b"PK", b"\x80\x02", b"\x80\x04", b"\x80\x05"):
+        raise CheckpointError(f"{path} is a PyTorch pickle, which may run code when it is opened, so it is refused. "
+                              "Load it where you trust it and save its state_dict with safetensors.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            raw = (file.metadata() or {}).get(KEY)
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+        meta = json.loads(raw) if raw else {}
+    except (SafetensorError, json.JSONDecodeError, OSError) as error:
+        raise CheckpointError(f"{path} is damaged or no safetensors file ({error}). Copy or train it again.") from None
+    if raw is None and path.suffix == SUFFIX:
+        raise CheckpointError(f"{path} is a safetensors file of another program: it has no {KEY!r} description. "
+                              "Use a file that `python -m kp train` wrote.")
+    return meta, {name: t.float() if t.is_floating_point() else t for name, t in weights.items()}
+
+
+def _joined(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Tensors that were cut into rows, whole again."""
+    joined = {name: tensor for name, tensor in weights.items() if PIECE not in name}
+    for name in {name.partition(PIECE)[0] for name in weights if PIECE in name}:
+        pieces = sorted((key for key in weights if key.startswith(name + PIECE)), key=lambda key: int(key.split(PIECE)[1]))
+        joined[name] = torch.cat([weights[key] for key in pieces])
+    return joined

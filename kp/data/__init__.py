@@ -1,0 +1,8 @@
+"""Faces with keypoints: reading them, dividing them, transforming them."""
+
+from kp.data.dataset import FacialKeypointsDataset, find_data
+from kp.data.images import read_image
+from kp.data.preprocessing import Preprocessing
+from kp.data.sample import Sample
+
+__all__ = ["FacialKeypointsDataset", "Preprocessing", "Sample", "find_data", "read_image"]

@@ -1,0 +1,60 @@
+"""What a face detector is: picture in, boxes out, and how its boxes relate to ours."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kp.geometry import Box
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A face that a detector saw: its box as the detector draws it, and how sure it is (0..1, or None)."""
+
+    box: Box
+    score: float | None
+
+
+@dataclass(frozen=True)
+class BoxMap:
+    """From a detector's style of box to the tight box about the 68 keypoints, a square.
+
+    dx, dy: where the tight box's centre lies from the detector's, in detector box sides.
+    scale: the tight box's longer side, in detector box sides. Medians over the training people;
+    `python -m kp calibrate` fits them again.
+    """
+
+    dx: float
+    dy: float
+    scale: float
+
+    def to_tight(self, box: Box) -> Box:
+        x, y = box.centre
+        return Box.square((x + self.dx * box.side, y + self.dy * box.side), self.scale * box.side)
+
+    @classmethod
+    def fit(cls, detected: Sequence[Box], tight: Sequence[Box]) -> "BoxMap":
+        """The medians over pairs of boxes of the same faces."""
+        offsets = [
+            ((t.centre[0] - d.centre[0]) / d.side, (t.centre[1] - d.centre[1]) / d.side, t.side / d.side)
+            for d, t in zip(detected, tight, strict=True)
+        ]
+        return cls(*(round(float(value), 3) for value in np.median(offsets, axis=0)))
+
+
+class Detector:
+    """Finds faces. `default_threshold` and `threshold_range` are in the detector's own unit."""
+
+    title: str
+    box_map: BoxMap
+    default_threshold: float
+    threshold_range: tuple[float, float]
+    threshold_help: str
+
+    def __init__(self, *, threshold: float | None = None) -> None:
+        self.threshold = self.default_threshold if threshold is None else threshold
+
+    def detect(self, image: np.ndarray) -> list[Detection]:
+        """The faces in uint8 (H, W, 3) RGB, best first; none is an empty list."""
+        raise NotImplementedError

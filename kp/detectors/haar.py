@@ -1,0 +1,39 @@
+"""OpenCV's Haar cascade for frontal faces: the classic (Viola and Jones, 2001), and the reference project's."""
+
+import threading
+
+import cv2
+import numpy as np
+
+from kp.data.images import to_grey
+from kp.detectors.base import BoxMap, Detection, Detector
+from kp.geometry import Box
+
+CASCADE = "haarcascade_frontalface_default.xml"
+SCALE_STEP = 1.2     # each pass looks for faces this much larger, as in the reference project
+LONGEST_SIDE = 1280  # larger pictures are looked at in this size; faces below 24 px there are not found
+
+
+class HaarDetector(Detector):
+    """Threshold: how many overlapping hits make a face (`minNeighbors`). Gives no score."""
+
+    title = "Haar cascade (2001, the classic)"
+    box_map = BoxMap(dx=0.0, dy=0.06, scale=0.82)
+    default_threshold = 3
+    threshold_range = (1, 12)
+    threshold_help = "overlapping hits that make a face: fewer finds more, and more that is no face"
+
+    def __init__(self, *, threshold: float | None = None) -> None:
+        super().__init__(threshold=threshold)
+        self._cascade = cv2.CascadeClassifier(cv2.data.haarcascades + CASCADE)
+        self._lock = threading.Lock()
+
+    def detect(self, image: np.ndarray) -> list[Detection]:
+        factor = min(1.0, LONGEST_SIDE / max(image.shape[:2]))
+        small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA) if factor < 1 else image
+        if min(small.shape[:2]) < 24:
+            return []
+        with self._lock:
+            found = self._cascade.detectMultiScale(to_grey(small), SCALE_STEP, max(1, round(self.threshold)))
+        boxes = [Box(x - 0.5, y - 0.5, x + w - 0.5, y + h - 0.5) for x, y, w, h in np.asarray(found) / factor]
+        return [Detection(box, None) for box in sorted(boxes, key=lambda box: -box.side)]

@@ -1,0 +1,20 @@
+"""No detector at all: the picture is taken for one face that fills it."""
+
+import numpy as np
+
+from kp.detectors.base import BoxMap, Detection, Detector
+from kp.geometry import Box
+
+
+class WholeImage(Detector):
+    """For pictures that are cropped to a face already. The box is the largest centred square."""
+
+    title = "Whole image (one face fills it)"
+    box_map = BoxMap(dx=0.0, dy=0.05, scale=0.5)
+    default_threshold = 0.0
+    threshold_range = (0.0, 1.0)
+    threshold_help = "not used: the whole image is one face"
+
+    def detect(self, image: np.ndarray) -> list[Detection]:
+        side = float(min(image.shape[:2]))
+        return [Detection(Box.square(Box.of_image(image).centre, side), None)]

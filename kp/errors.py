@@ -1,0 +1,32 @@
+"""The errors that a user can meet. Each message says what happened, with the value, and what to do."""
+
+
+class KpError(Exception):
+    """Something that the user can put right; the message says how."""
+
+
+class DataError(KpError):
+    """The dataset's files are missing or wrong."""
+
+
+class ImageError(KpError):
+    """A picture that cannot be read, or is too large."""
+
+
+class TransformError(KpError):
+    """A transform in an impossible place or with an impossible size."""
+
+
+class ConfigError(KpError):
+    """A setting out of its range, or a name that does not exist."""
+
+
+class CheckpointError(KpError):
+    """A checkpoint that is damaged, foreign or unknown."""
+
+
+def choose(kind: str, name: str, choices: dict) -> object:
+    """`choices[name]`, or a ConfigError that lists what there is."""
+    if name not in choices:
+        raise ConfigError(f"There is no {kind} named {name!r}. Choose one of: {', '.join(choices)}.")
+    return choices[name]

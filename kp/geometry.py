@@ -1,0 +1,150 @@
+"""Boxes, and affine maps between an image and a crop of it.
+
+Pixel coordinates are xy; an integer is the centre of a pixel, so an image of width W spans
+-0.5 .. W - 0.5. An affine map is one 2x3 matrix; one function moves pixels, another moves points.
+"""
+
+import math
+from dataclasses import astuple, dataclass
+
+import cv2
+import numpy as np
+
+IDENTITY = np.eye(2, 3)
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle in pixel coordinates of its image."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def __post_init__(self) -> None:
+        if not all(math.isfinite(side) for side in astuple(self)):
+            raise ValueError(f"a box needs finite sides, not {astuple(self)}")
+
+    @classmethod
+    def around(cls, points: np.ndarray) -> "Box":
+        """The tight box of points (n, 2)."""
+        (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
+        return cls(float(left), float(top), float(right), float(bottom))
+
+    @classmethod
+    def of_image(cls, image: np.ndarray) -> "Box":
+        return cls(-0.5, -0.5, image.shape[1] - 0.5, image.shape[0] - 0.5)
+
+    @classmethod
+    def square(cls, centre: tuple[float, float], side: float) -> "Box":
+        x, y = centre
+        return cls(x - side / 2, y - side / 2, x + side / 2, y + side / 2)
+
+    @property
+    def width(self) -> float:
+        return self.right - self.left
+
+    @property
+    def height(self) -> float:
+        return self.bottom - self.top
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        return (self.left + self.right) / 2, (self.top + self.bottom) / 2
+
+    @property
+    def side(self) -> float:
+        """The longer side: of the square that a crop is made from."""
+        return max(self.width, self.height)
+
+    def overlap(self, other: "Box") -> float:
+        """Intersection over union, 0..1."""
+        width = min(self.right, other.right) - max(self.left, other.left)
+        height = min(self.bottom, other.bottom) - max(self.top, other.top)
+        shared = max(0.0, width) * max(0.0, height)
+        union = self.width * self.height + other.width * other.height - shared
+        return shared / union if union > 0 else 0.0
+
+
+def compose(second: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """The 2x3 matrix that does `first`, then `second`."""
+    return second @ np.vstack([first, [0.0, 0.0, 1.0]])
+
+
+def invert(matrix: np.ndarray) -> np.ndarray:
+    """The 2x3 matrix of the way back."""
+    return np.linalg.inv(np.vstack([matrix, [0.0, 0.0, 1.0]]))[:2]
+
+
+def apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Points (..., 2) moved by a 2x3 matrix, float32."""
+    return (np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+
+
+def scaling(factor_x: float, factor_y: float) -> np.ndarray:
+    """Resizing by a factor; pixel centres are integers, hence the half pixels."""
+    return np.array([[factor_x, 0, (factor_x - 1) / 2], [0, factor_y, (factor_y - 1) / 2]], np.float64)
+
+
+def rotation(degrees: float, centre: tuple[float, float]) -> np.ndarray:
+    """Turning about a centre, counter-clockwise as seen on the screen."""
+    return np.asarray(cv2.getRotationMatrix2D(centre, degrees, 1.0), np.float64)
+
+
+def mirroring(width: int) -> np.ndarray:
+    """Left-right flip of an image of this width."""
+    return np.array([[-1, 0, width - 1], [0, 1, 0]], np.float64)
+
+
+def warp(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """`image` (H, W[, C]) seen through `matrix` (image -> result), as an array of `size` = (height, width).
+
+    Only the part that the result shows is touched, and it is averaged down first where it shrinks by
+    more than two (bilinear sampling alone would skip pixels). Outside the image its edge is repeated.
+    """
+    height, width = size
+    corners = np.array([[0, 0], [width - 1, 0], [0, height - 1], [width - 1, height - 1]], np.float64)
+    seen = apply(invert(matrix), corners)
+    left, top = np.floor(seen.min(axis=0)).astype(int) - 2
+    right, bottom = np.ceil(seen.max(axis=0)).astype(int) + 3
+    left, right = np.clip([left, right], 0, image.shape[1])
+    top, bottom = np.clip([top, bottom], 0, image.shape[0])
+    if left >= right or top >= bottom:
+        return np.zeros((height, width, *image.shape[2:]), image.dtype)
+    part = image[top:bottom, left:right]
+    matrix = compose(matrix, np.array([[1, 0, left], [0, 1, top]], np.float64))
+    scale = math.sqrt(abs(np.linalg.det(matrix[:, :2])))
+    if scale < 0.5:
+        new_size = (max(1, round(part.shape[1] * 2 * scale)), max(1, round(part.shape[0] * 2 * scale)))
+        factor = scaling(new_size[0] / part.shape[1], new_size[1] / part.shape[0])
+        part = cv2.resize(part, new_size, interpolation=cv2.INTER_AREA)
+        matrix = compose(matrix, invert(factor))
+    return cv2.warpAffine(part, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+@dataclass(frozen=True)
+class CropMap:
+    """A square crop of an image: one 2x3 matrix (image -> crop) and the crop's side in pixels."""
+
+    matrix: np.ndarray
+    size: int
+
+    @classmethod
+    def from_box(cls, box: Box, size: int, *, turn: float = 0.0) -> "CropMap":
+        """The square about `box`'s centre with its longer side, turned by `turn` degrees, as size x size."""
+        factor = size / max(box.side, 1e-6)
+        to_origin = np.array([[1, 0, -box.centre[0]], [0, 1, -box.centre[1]]], np.float64)
+        middle = (size - 1) / 2
+        zoom = np.array([[factor, 0, middle], [0, factor, middle]], np.float64)
+        return cls(compose(rotation(turn, (middle, middle)), compose(zoom, to_origin)), size)
+
+    def to_crop(self, points: np.ndarray) -> np.ndarray:
+        return apply(self.matrix, points)
+
+    def to_image(self, points: np.ndarray) -> np.ndarray:
+        return apply(invert(self.matrix), points)
+
+    def cut(self, image: np.ndarray) -> np.ndarray:
+        """The crop's pixels, (size, size[, C])."""
+        return warp(image, self.matrix, (self.size, self.size))

@@ -1,0 +1,44 @@
+"""How far off keypoints are. Arrays in, numbers out; errors are fractions of the eye distance."""
+
+import numpy as np
+
+from kp.landmarks import EYE_CORNERS, REGIONS
+
+
+def eye_distance(keypoints: np.ndarray) -> np.ndarray:
+    """Distance between the outer eye corners, pixels, of keypoints (..., 68, 2)."""
+    left, right = EYE_CORNERS
+    return np.linalg.norm(keypoints[..., left, :] - keypoints[..., right, :], axis=-1)
+
+
+def point_errors(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Each point's distance to its label over the label's eye distance: (..., 68) from (..., 68, 2)."""
+    return np.linalg.norm(predicted - truth, axis=-1) / eye_distance(truth)[..., None]
+
+
+def nme(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Normalised mean error of each face (300-W, Sagonas et al., 2013): (...) from (..., 68, 2)."""
+    return point_errors(predicted, truth).mean(axis=-1)
+
+
+def failure_rate(errors: np.ndarray, threshold: float) -> float:
+    """The share of faces whose error is above `threshold`; a missed face has an infinite error."""
+    return float(np.mean(np.asarray(errors) > threshold))
+
+
+def ced_curve(errors: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """Cumulative error distribution: for each threshold the share of faces at or below it."""
+    return np.searchsorted(np.sort(errors), thresholds, side="right") / len(errors)
+
+
+def auc(errors: np.ndarray, limit: float) -> float:
+    """Area under the cumulative error curve from 0 to `limit`, over `limit`: 0..1, exact.
+
+    The curve is a step function, so each face at error e < limit adds (limit - e) / limit.
+    """
+    return float(np.mean(np.clip(limit - np.asarray(errors), 0, None)) / limit)
+
+
+def region_means(errors: np.ndarray) -> dict[str, float]:
+    """Mean error of each region, from point errors (n, 68)."""
+    return {region: float(errors[:, list(points)].mean()) for region, points in REGIONS.items()}

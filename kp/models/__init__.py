@@ -1,0 +1,37 @@
+"""The networks. Each is `forward(x (n, channels, size, size)) -> keypoints (n, 68, 2)`, in the units of its
+Preprocessing, and names its stages: `model.stages(x)` yields (name, output), the answer last.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kp.errors import ConfigError, choose
+from kp.models.base import StagedModel
+from kp.models.five_conv import FiveConvNet
+from kp.models.naimishnet import NaimishNet
+
+MODELS: dict[str, type[StagedModel]] = {
+    "five_conv": FiveConvNet,
+    "naimishnet": NaimishNet,
+}
+
+
+def create_model(name: str, **arguments: Any) -> StagedModel:
+    """A network with new random weights. Raises ConfigError for an unknown name or argument."""
+    architecture = choose("architecture", name, MODELS)
+    try:
+        return architecture(**arguments)
+    except TypeError as error:
+        raise ConfigError(f"{name} cannot be made with {arguments}: {error}.") from None
+
+
+def count_parameters(model: StagedModel) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+@torch.inference_mode()
+def stage_outputs(model: StagedModel, x: Tensor) -> dict[str, Tensor]:
+    """What each named stage gives for x (n, channels, size, size); the last entry is the answer."""
+    return dict(model.stages(x))

@@ -1,0 +1,25 @@
+"""What all networks share."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from torch import Tensor, nn
+
+
+class StagedModel(nn.Module):
+    """A network that says its stages by name; the last one is its answer."""
+
+    input_size: int  # pixels, where nothing else is asked for
+
+    @classmethod
+    def arguments_for(cls, size: int) -> dict[str, Any]:
+        """The constructor's arguments for crops of this side. Raises ConfigError where it cannot take them."""
+        return {"input_size": size}
+
+    def stages(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
+        """Each stage's name and output, in order; the last is the keypoints (n, 68, 2)."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Tensor:
+        *_, (_, keypoints) = self.stages(x)
+        return keypoints

@@ -1,0 +1,86 @@
+"""What the network is fed: crops and keypoints, drawn anew in every epoch."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kp.data import FacialKeypointsDataset, Sample
+from kp.data.augment import RandomBlur, RandomLight, RandomNoise, RandomOcclusion
+from kp.data.preprocessing import FRAME_RATIO, Preprocessing
+from kp.data.transforms import Compose, FaceCrop, RandomCrop, RandomMirror, RandomRotate, Rescale, Transform
+from kp.geometry import Box
+from kp.training.config import TrainConfig
+
+# Jitter of the face crop: wide enough that a detector's box falls inside it.
+SCALE, SHIFT, TURN = (-0.25, 0.3), 0.06, 18.0
+
+
+def crop_transform(config: TrainConfig, rng: np.random.Generator) -> Transform:
+    """From a whole frame to a crop of the network's size, with the config's augmentation."""
+    varied = config.augmentation != "none"
+    steps: list[Transform] = []
+    if config.crop == "frame":
+        steps += [Rescale(round(config.crop_size * FRAME_RATIO)), RandomCrop(config.crop_size, rng=rng)]
+        steps += [RandomRotate(TURN, rng=rng)] if varied else []
+    elif varied:
+        steps.append(FaceCrop(config.crop_size, config.margin, scale=SCALE, shift=SHIFT, turn=TURN, rng=rng))
+    else:
+        steps.append(FaceCrop(config.crop_size, config.margin))
+    if varied:
+        steps.append(RandomMirror(rng=rng))
+    if config.augmentation == "full":
+        steps += [RandomLight(rng=rng), RandomBlur(0.3, rng=rng), RandomNoise(0.3, rng=rng),
+                  RandomOcclusion(0.3, rng=rng)]
+    return Compose(steps)
+
+
+def to_batch(samples: list[Sample], preprocessing: Preprocessing) -> tuple[Tensor, Tensor]:
+    """Inputs float32 (n, channels, size, size) and targets float32 (n, 68, 2), in the network's units."""
+    keypoints = np.stack([sample.keypoints for sample in samples])
+    crops = preprocessing.to_tensor([sample.image for sample in samples])
+    return crops.contiguous(memory_format=torch.channels_last), torch.from_numpy(preprocessing.encode(keypoints))
+
+
+class TrainingBatches:
+    """Batches of one epoch, prepared in a thread while the network works on the one before.
+
+    What is drawn for an image depends on (seed, epoch, its row) alone, not on the order of the threads.
+    """
+
+    def __init__(self, dataset: FacialKeypointsDataset, config: TrainConfig) -> None:
+        self.dataset, self.config, self.preprocessing = dataset, config, config.preprocessing
+
+    def __len__(self) -> int:
+        return -(-len(self.dataset) // self.config.batch_size)
+
+    def epoch(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:
+        order = np.random.default_rng((self.config.seed, number)).permutation(len(self.dataset))
+        chunks = np.array_split(order, range(self.config.batch_size, len(order), self.config.batch_size))
+        with ThreadPoolExecutor(1) as pool:
+            coming = pool.submit(self._batch, number, chunks[0])
+            for chunk in [*chunks[1:], None]:
+                batch = coming.result()
+                if chunk is not None:
+                    coming = pool.submit(self._batch, number, chunk)
+                yield batch
+
+    def _batch(self, epoch: int, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+        samples = []
+        for row in rows:
+            rng = np.random.default_rng((self.config.seed, epoch, int(row)))
+            samples.append(crop_transform(self.config, rng)(self.dataset.sample(int(row))))
+        return to_batch(samples, self.preprocessing)
+
+
+def validation_crops(dataset: FacialKeypointsDataset, config: TrainConfig) -> list[Sample]:
+    """Every face once, without chance: by its true box, or the middle of the frame."""
+    preprocessing, crops = config.preprocessing, []
+    for index in range(len(dataset)):
+        sample = dataset.sample(index)
+        crop = (preprocessing.frame_map(*sample.image.shape[:2]) if config.crop == "frame"
+                else preprocessing.crop_map(Box.around(sample.keypoints)))
+        crops.append(sample.moved(crop.cut(sample.image), crop.matrix))
+    return crops

@@ -1,0 +1,114 @@
+"""The settings of a training run, each with a sentence that the command line and the app show."""
+
+import dataclasses
+import math
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from kp.data.preprocessing import Preprocessing
+from kp.data.splits import SPLITS
+from kp.errors import ConfigError, choose
+from kp.models import MODELS
+from kp.training.losses import LOSSES
+
+OPTIMIZERS = {
+    "rmsprop": "RMSprop: steps scaled by each weight's recent gradients",
+    "adam": "Adam: the same, with momentum",
+    "adamw": "AdamW: Adam with weight decay kept apart",
+    "sgd": "SGD: plain gradient descent with momentum 0.9",
+}
+CROPS = {
+    "face": "a square about the face's true box, so that every face has the same size",
+    "frame": "the whole frame, shrunk and cut at random, as in the reference recipe",
+}
+AUGMENTATIONS = {
+    "none": "each face always looks the same",
+    "geometry": "random size, place, turn and mirror image",
+    "full": "geometry, and random light, blur, noise and occlusion",
+}
+SCHEDULES = {
+    "constant": "the same learning rate all along",
+    "one-cycle": "up from a tenth for the first quarter, then down to nothing",
+}
+
+
+def setting(default: Any, sentence: str) -> Any:
+    return field(default=default, metadata={"help": sentence})
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run. The defaults are the reference recipe, but for the crop and its size."""
+
+    architecture: str = setting("five_conv", "network: " + ", ".join(MODELS))
+    split: str = setting("people", "which frames to learn from: " + ", ".join(SPLITS))
+    validate_on: str = setting("test", "part to validate on: test, or validation (held-out training people)")
+    subset: int = setting(0, "learn from this many images only; 0 for all")
+    crop: str = setting("face", "what the network sees: face or frame")
+    size: int = setting(0, "side of the crop in pixels; 0 for the architecture's own")
+    margin: float = setting(1.35, "side of the face crop, in sides of the tight face box")
+    augmentation: str = setting("geometry", "random changes of each image: none, geometry or full")
+    epochs: int = setting(3, "how often each image is seen")
+    seconds: float = setting(0.0, "longest time to train, the schedule fitted to it; 0 for no limit")
+    batch_size: int = setting(10, "images a step")
+    loss: str = setting("mse", "what a step reduces: " + ", ".join(LOSSES))
+    optimizer: str = setting("rmsprop", "how a step is made: " + ", ".join(OPTIMIZERS))
+    learning_rate: float = setting(1e-4, "how far each step goes; 0.0001 to 0.003 is sensible")
+    schedule: str = setting("constant", "how the learning rate changes: constant or one-cycle")
+    weight_decay: float = setting(0.0, "how fast unused weights shrink")
+    averaging: float = setting(0.0, "weight averaging: the share of the old average kept at each step; 0 for none")
+    precision: str = setting("auto", "numbers in the network: auto, float32 or bfloat16")
+    seed: int = setting(0, "start of all random numbers; the same seed gives the same run")
+
+    def __post_init__(self) -> None:
+        for what, name, choices in (
+            ("architecture", self.architecture, MODELS), ("split", self.split, SPLITS), ("loss", self.loss, LOSSES),
+            ("optimizer", self.optimizer, OPTIMIZERS), ("crop", self.crop, CROPS),
+            ("augmentation", self.augmentation, AUGMENTATIONS), ("schedule", self.schedule, SCHEDULES),
+            ("part to validate on", self.validate_on, {"test": "", "validation": ""}),
+            ("precision", self.precision, {"auto": "", "float32": "", "bfloat16": ""}),
+        ):
+            choose(what, name, choices)
+        for name, low, high in (
+            ("subset", 0, math.inf), ("size", 0, 512), ("margin", 0.5, 4), ("epochs", 1, 10_000), ("seconds", 0, 86_400),
+            ("batch_size", 1, 1024), ("learning_rate", 1e-8, 10), ("weight_decay", 0, 1), ("averaging", 0, 0.99999),
+            ("seed", 0, 2**31 - 1),
+        ):
+            value = getattr(self, name)
+            if not low <= value <= high or not math.isfinite(value):
+                raise ConfigError(f"{name} is {value}; it must be from {low} to {high} ({help_of(name)}).")
+        if 0 < self.size < 32:
+            raise ConfigError(f"size is {self.size}; a crop needs at least 32 pixels, or 0 for the architecture's own.")
+
+    @classmethod
+    def reference(cls) -> "TrainConfig":
+        """The course project's recipe as it was: whole frames, MSE, RMSprop 1e-4, batches of 10, 3 epochs."""
+        return cls(crop="frame", augmentation="none")
+
+    @property
+    def crop_size(self) -> int:
+        return self.size or MODELS[self.architecture].input_size
+
+    @property
+    def model_arguments(self) -> dict[str, Any]:
+        """What `create_model` needs beyond the name."""
+        return MODELS[self.architecture].arguments_for(self.crop_size)
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """The reference's units at its own size of 224 px; else -1..1 across the crop."""
+        if self.crop_size == 224:
+            return Preprocessing(size=224, margin=self.margin)
+        return Preprocessing.centred(self.crop_size, self.margin)
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+def help_of(name: str) -> str:
+    return {option.name: option.metadata["help"] for option in fields(TrainConfig)}[name]
+
+
+PRESETS: dict[str, TrainConfig] = {
+    "reference": TrainConfig.reference(),
+}

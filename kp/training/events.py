@@ -1,0 +1,85 @@
+"""What a training run tells while it goes on: frozen, plain values, so that any watcher can use them."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from kp.checkpoint import Checkpoint
+
+
+@dataclass(frozen=True)
+class TrainEvent:
+    """One piece of news. `to_json()` is a dict with the event's name and its plain values."""
+
+    def to_json(self) -> dict[str, Any]:
+        values = {name: value for name, value in vars(self).items() if not isinstance(value, Checkpoint)}
+        return {"event": type(self).__name__, **{name: _plain(value) for name, value in values.items()}}
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no NaN: what is not a finite number becomes None."""
+    if isinstance(value, np.ndarray):
+        return [_plain(item) for item in value.tolist()]
+    if isinstance(value, float):
+        return value if np.isfinite(value) else None
+    return value
+
+
+@dataclass(frozen=True)
+class Decoding(TrainEvent):
+    """Images are being read, before the clock starts."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class RunStarted(TrainEvent):
+    config: dict[str, Any]
+    parameters: int
+    train_images: int
+    validation_images: int
+    steps: int
+    precision: str
+    threads: int
+
+
+@dataclass(frozen=True)
+class StepDone(TrainEvent):
+    """loss: of this batch. images_per_second: since the run's start, validation not counted."""
+
+    step: int
+    steps: int
+    epoch: int
+    loss: float
+    learning_rate: float
+    images_per_second: float
+    seconds: float
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class EpochDone(TrainEvent):
+    """nme: mean over the validation faces, percent of the eye distance."""
+
+    epoch: int
+    epochs: int
+    train_loss: float
+    validation_loss: float
+    nme: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class RunEnded(TrainEvent):
+    """reason: finished, stopped or diverged. checkpoint: the network as it is worth keeping."""
+
+    reason: str
+    message: str
+    seconds: float
+    nme: float | None
+    checkpoint: Checkpoint = field(repr=False)
+
+
+__all__ = ["Decoding", "EpochDone", "RunEnded", "RunStarted", "StepDone", "TrainEvent"]

@@ -1,0 +1,241 @@
+"""The training loop: a generator of events. The command line, the app and the tests all read it with `for`."""
+
+import copy
+import math
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from kp.checkpoint import Checkpoint, current_versions
+from kp.data import FacialKeypointsDataset
+from kp.errors import ConfigError
+from kp.metrics import nme
+from kp.models import count_parameters, create_model
+from kp.training.batches import TrainingBatches, to_batch, validation_crops
+from kp.training.config import TrainConfig
+from kp.training.events import Decoding, EpochDone, RunEnded, RunStarted, StepDone, TrainEvent
+from kp.training.losses import LOSSES
+
+WARM_UP = 0.25          # of the run, for the one-cycle schedule
+FIRST_RATE = 0.1        # of the learning rate, where one-cycle starts
+KEEP_EVERY = 100        # steps between two copies of good weights
+BFLOAT16_GAIN = 1.15    # bfloat16 is taken where it is at least this much faster
+
+
+def make_optimizer(config: TrainConfig, model: nn.Module) -> torch.optim.Optimizer:
+    rate, decay = config.learning_rate, config.weight_decay
+    match config.optimizer:
+        case "rmsprop":
+            return torch.optim.RMSprop(model.parameters(), lr=rate, weight_decay=decay)
+        case "adam":
+            return torch.optim.Adam(model.parameters(), lr=rate, weight_decay=decay)
+        case "adamw":
+            return torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=decay)
+        case _:
+            return torch.optim.SGD(model.parameters(), lr=rate, momentum=0.9, weight_decay=decay)
+
+
+def rate_factor(schedule: str, progress: float) -> float:
+    """The share of the learning rate at a point of the run, `progress` 0..1 (one-cycle: Smith, 2018)."""
+    if schedule == "constant":
+        return 1.0
+    if progress < WARM_UP:
+        return FIRST_RATE + (1 - FIRST_RATE) * progress / WARM_UP
+    return max(1e-3, 0.5 + 0.5 * math.cos(math.pi * min(1.0, (progress - WARM_UP) / (1 - WARM_UP))))
+
+
+def train(config: TrainConfig, dataset: FacialKeypointsDataset, *,
+          stop: Callable[[], bool] = lambda: False) -> Iterator[TrainEvent]:
+    """Train a new network, telling each step. The last event is always RunEnded, with the network.
+
+    `stop` is asked at every step. A loss that is no number ends the run with the last good weights.
+    """
+    learning = dataset.part(config.split, "train" if config.validate_on == "test" else "fit")
+    testing = dataset.part(config.split, config.validate_on)
+    if config.subset:
+        rows = np.random.default_rng(config.seed).permutation(len(learning))[: config.subset]
+        learning = learning.subset(np.sort(rows))
+    if not len(learning) or not len(testing):
+        raise ConfigError(f"There are {len(learning)} images to learn from and {len(testing)} to validate on. "
+                          "Choose another split or a larger subset.")
+    yield from _decode(learning, testing)
+    yield from _Run(config, learning, testing, dataset.root.name).events(stop)
+
+
+def _decode(*parts: FacialKeypointsDataset) -> Iterator[TrainEvent]:
+    """Decode both parts, telling how far it is; the work is in a thread, so that this can stay a generator."""
+    total, before = sum(map(len, parts)), 0
+    for part in parts:
+        news: queue.Queue[int | None] = queue.Queue()
+        failures: list[Exception] = []
+
+        def work(part: FacialKeypointsDataset = part, news: queue.Queue = news, failures: list = failures) -> None:
+            try:
+                part.preload(lambda done, _: news.put(done))
+            except Exception as error:  # noqa: BLE001 - raised again below, in the caller's thread
+                failures.append(error)
+            finally:
+                news.put(None)
+
+        threading.Thread(target=work, daemon=True).start()
+        while (done := news.get()) is not None:
+            yield Decoding(before + done, total)
+        if failures:
+            raise failures[0]
+        before += len(part)
+
+
+class _Run:
+    """The state of one run: network, optimiser, averaged weights, last good weights, clock."""
+
+    def __init__(self, config: TrainConfig, learning: FacialKeypointsDataset, testing: FacialKeypointsDataset,
+                 data_name: str) -> None:
+        torch.manual_seed(config.seed)
+        self.config, self.learning, self.testing, self.data_name = config, learning, testing, data_name
+        self.model = create_model(config.architecture, **config.model_arguments).to(memory_format=torch.channels_last)
+        self.averaged = AveragedModel(self.model, multi_avg_fn=self._average) if config.averaging else None
+        self.optimizer = make_optimizer(config, self.model)
+        self.loss = LOSSES[config.loss]
+        self.batches = TrainingBatches(learning, config)
+        self.steps = len(self.batches) * config.epochs
+        self.bfloat16 = config.precision == "bfloat16"
+        self.validation = to_batch(validation_crops(testing, config), config.preprocessing)
+        self.good = copy.deepcopy(self.network.state_dict())
+        self.step, self.seen, self.nme = 0, 0, None
+        self.training_seconds = self.begun = 0.0
+
+    def _average(self, averages: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
+        keep = min(self.config.averaging, (1 + int(count)) / (10 + int(count)))  # young averages forget faster
+        torch._foreach_lerp_(averages, current, 1 - keep)
+
+    @property
+    def network(self) -> nn.Module:
+        """The network worth keeping: the averaged one where there is one."""
+        return self.averaged.module if self.averaged else self.model
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self.begun
+
+    def events(self, stop: Callable[[], bool]) -> Iterator[TrainEvent]:
+        if self.config.precision == "auto":
+            self.bfloat16 = self._bfloat16_is_faster()
+        yield RunStarted(self.config.to_dict(), count_parameters(self.model), len(self.learning), len(self.testing),
+                         self.steps, "bfloat16" if self.bfloat16 else "float32", torch.get_num_threads())
+        self.begun = time.perf_counter()
+        for epoch in range(1, self.config.epochs + 1):
+            losses = []
+            for inputs, targets in self.batches.epoch(epoch):
+                if stop():
+                    yield self._end("stopped", f"Stopped after step {self.step}; the network so far is kept.")
+                    return
+                loss = self._train_step(inputs, targets)
+                if not math.isfinite(loss):
+                    yield self._diverged(loss)
+                    return
+                losses.append(loss)
+                yield self._step_done(epoch, loss)
+                if self._out_of_time():
+                    break
+            validation_loss, self.nme = self._validate()
+            if not math.isfinite(validation_loss):
+                yield self._diverged(validation_loss)
+                return
+            self._keep_good()
+            yield EpochDone(epoch, self.config.epochs, float(np.mean(losses)), validation_loss, self.nme, self.seconds)
+            if self._out_of_time():
+                break
+        yield self._end("finished", f"Finished after {self.step} steps.")
+
+    def _progress(self) -> float:
+        """How far the run is, 0..1, by steps or by the clock, whichever is further."""
+        by_clock = self.training_seconds / self.config.seconds if self.config.seconds else 0.0
+        return max(self.step / self.steps, by_clock)
+
+    def _out_of_time(self) -> bool:
+        return bool(self.config.seconds) and self.training_seconds >= self.config.seconds
+
+    def _train_step(self, inputs: Tensor, targets: Tensor) -> float:
+        """One step; its loss. Where that is no number, the weights are left alone."""
+        begun = time.perf_counter()
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.learning_rate * rate_factor(self.config.schedule, self._progress())
+        self.model.train()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self._loss(self.model, inputs, targets)
+        value = loss.item()
+        if math.isfinite(value):
+            if self.step % KEEP_EVERY == 0:
+                self._keep_good()
+            loss.backward()
+            self.optimizer.step()
+            if self.averaged:
+                self.averaged.update_parameters(self.model)
+        self.step += 1
+        self.seen += len(inputs)
+        self.training_seconds += time.perf_counter() - begun
+        return value
+
+    def _loss(self, model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
+            output = model(inputs)
+        return self.loss(output.float(), targets)
+
+    def _keep_good(self) -> None:
+        self.good = copy.deepcopy(self.network.state_dict())
+
+    @torch.inference_mode()
+    def _validate(self) -> tuple[float, float]:
+        """Loss, and mean NME in percent, over the validation faces."""
+        inputs, targets = self.validation
+        network = self.network.eval()
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
+            output = torch.cat([network(chunk).float() for chunk in inputs.split(64)])
+        return self.loss(output, targets).item(), float(nme(output.numpy(), targets.numpy()).mean() * 100)
+
+    def _bfloat16_is_faster(self) -> bool:
+        """Time a few steps of a copy in both; random numbers are left as they were."""
+        shape = (min(self.config.batch_size, len(self.learning)), *self.validation[0].shape[1:])
+        inputs = torch.zeros(shape).contiguous(memory_format=torch.channels_last)
+        targets = torch.zeros(len(inputs), *self.validation[1].shape[1:])
+        model, times = copy.deepcopy(self.model), {}
+        with torch.random.fork_rng():
+            for self.bfloat16 in (False, True):
+                for _ in range(4):
+                    begun = time.perf_counter()
+                    self._loss(model, inputs, targets).backward()
+                    taken = time.perf_counter() - begun
+                    times[self.bfloat16] = min(taken, times.get(self.bfloat16, math.inf))
+        return times[True] * BFLOAT16_GAIN < times[False]
+
+    def _step_done(self, epoch: int, loss: float) -> StepDone:
+        progress = self._progress()
+        return StepDone(
+            step=self.step, steps=self.steps, epoch=epoch, loss=loss,
+            learning_rate=self.optimizer.param_groups[0]["lr"],
+            images_per_second=self.seen / max(self.training_seconds, 1e-9),
+            seconds=self.seconds, seconds_left=self.seconds * (1 - progress) / progress,
+        )
+
+    def _diverged(self, loss: float) -> RunEnded:
+        self.network.load_state_dict(self.good)
+        return self._end("diverged", f"The loss became {loss} at step {self.step}; the last good weights are kept. "
+                                     "Try a learning rate ten times lower.")
+
+    def _end(self, reason: str, message: str) -> RunEnded:
+        learnt = {"name": self.data_name, "split": self.config.split, "images": len(self.learning),
+                  "people": len({frame.person for frame in self.learning.frames})}
+        weights = {name: tensor.detach().clone(memory_format=torch.contiguous_format)
+                   for name, tensor in self.network.state_dict().items()}
+        checkpoint = Checkpoint(
+            architecture=self.config.architecture, arguments=self.config.model_arguments, weights=weights,
+            preprocessing=self.config.preprocessing, config=self.config.to_dict(), data=learnt,
+            versions=current_versions(), title=self.config.architecture,
+        )
+        return RunEnded(reason, message, self.seconds, self.nme, checkpoint)
