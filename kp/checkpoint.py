@@ -20,13 +20,17 @@ from safetensors.torch import save
 from kp import __version__
 from kp.data.preprocessing import Preprocessing
 from kp.errors import CheckpointError, ConfigError
-from kp.models import count_parameters, create_model
+from kp.models import MODELS, create_model
 from kp.models.base import StagedModel
 
 FORMAT = 1
 KEY = "keypoint_lab"  # the one metadata entry of the file, a JSON object
 SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"
 SUFFIX = ".safetensors"
+DESCRIPTION: dict[str, type] = {  # what that object must hold
+    "architecture": str, "arguments": dict, "preprocessing": dict, "config": dict, "data": dict, "metrics": dict,
+    "versions": dict, "title": str, "shards": dict,
+}
 PIECE = "//"          # a tensor too large for one shard is stored in rows: "fc1.weight//0", "fc1.weight//1"
 
 
@@ -52,11 +56,6 @@ class Checkpoint:
         except (ConfigError, RuntimeError) as error:
             raise CheckpointError(f"The weights do not fit the architecture {self.architecture!r}: {error}") from None
         return model.eval()
-
-    @property
-    def parameters(self) -> int:
-        """How many numbers were learnt."""
-        return count_parameters(create_model(self.architecture, **self.arguments))
 
 
 def current_versions() -> dict[str, str]:
@@ -171,20 +170,31 @@ def load_checkpoint(model: str | Path) -> Checkpoint:
             preprocessing=Preprocessing(**meta["preprocessing"]),
             **{key: meta[key] for key in ("config", "data", "metrics", "versions", "title")},
         )
-    except (KeyError, TypeError, ConfigError) as error:
-        raise CheckpointError(f"{path} lacks or garbles a part of its description ({error}). Train it again.") from None
+    except (TypeError, ConfigError) as error:
+        raise CheckpointError(f"{path} has a garbled preprocessing ({error}). Train it again.") from None
+
+
+def read_description(path: Path) -> dict[str, Any]:
+    """The JSON of a checkpoint file, without its weights. Raises CheckpointError with advice for anything else."""
+    meta, _ = _read(path, weights=False)
+    _check(path, meta)
+    return meta
 
 
 def _check(path: Path, meta: dict[str, Any]) -> None:
     if meta.get("format") != FORMAT:
         raise CheckpointError(f"{path} has format {meta.get('format')!r}; this version of kp reads format {FORMAT}. "
                               "Update kp, or train it again.")
-    if not isinstance(meta.get("shards"), dict):
-        raise CheckpointError(f"{path} does not list its shards. Train it again.")
+    for key, kind in DESCRIPTION.items():
+        if not isinstance(meta.get(key), kind):
+            raise CheckpointError(f"{path} lacks or garbles {key!r} in its description. Train it again.")
+    if meta["architecture"] not in MODELS:
+        raise CheckpointError(f"{path} holds the architecture {meta['architecture']!r}, which this version of kp does "
+                              f"not know ({', '.join(MODELS)}). Update kp.")
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    """The JSON description (empty in a shard) and the tensors of one file."""
+def _read(path: Path, *, weights: bool = True) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """The JSON description (empty in a shard) and the tensors of one file, or none of them."""
     with path.open("rb") as file:
         head = file.read(4)
     if head[:2] in (b"PK", b"\x80\x02", b"\x80\x04", b"\x80\x05"):
@@ -193,20 +203,22 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     try:
         with safe_open(path, framework="pt") as file:
             raw = (file.metadata() or {}).get(KEY)
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+            names = list(file.keys()) if weights else []
+            tensors = {name: file.get_tensor(name) for name in names}
         meta = json.loads(raw) if raw else {}
     except (SafetensorError, json.JSONDecodeError, OSError) as error:
         raise CheckpointError(f"{path} is damaged or no safetensors file ({error}). Copy or train it again.") from None
     if raw is None and path.suffix == SUFFIX:
         raise CheckpointError(f"{path} is a safetensors file of another program: it has no {KEY!r} description. "
                               "Use a file that `python -m kp train` wrote.")
-    return meta, {name: t.float() if t.is_floating_point() else t for name, t in weights.items()}
+    return meta, {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
 
 
 def _joined(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Tensors that were cut into rows, whole again."""
     joined = {name: tensor for name, tensor in weights.items() if PIECE not in name}
     for name in {name.partition(PIECE)[0] for name in weights if PIECE in name}:
-        pieces = sorted((key for key in weights if key.startswith(name + PIECE)), key=lambda key: int(key.split(PIECE)[1]))
+        pieces = [key for key in weights if key.startswith(name + PIECE)]
+        pieces.sort(key=lambda key: int(key.split(PIECE)[1]))
         joined[name] = torch.cat([weights[key] for key in pieces])
     return joined

@@ -70,9 +70,9 @@ class TrainConfig:
         ):
             choose(what, name, choices)
         for name, low, high in (
-            ("subset", 0, math.inf), ("size", 0, 512), ("margin", 0.5, 4), ("epochs", 1, 10_000), ("seconds", 0, 86_400),
-            ("batch_size", 1, 1024), ("learning_rate", 1e-8, 10), ("weight_decay", 0, 1), ("averaging", 0, 0.99999),
-            ("seed", 0, 2**31 - 1),
+            ("subset", 0, math.inf), ("size", 0, 512), ("margin", 0.5, 4), ("epochs", 1, 10_000),
+            ("seconds", 0, 86_400), ("batch_size", 1, 1024), ("learning_rate", 1e-8, 10), ("weight_decay", 0, 1),
+            ("averaging", 0, 0.99999), ("seed", 0, 2**31 - 1),
         ):
             value = getattr(self, name)
             if not low <= value <= high or not math.isfinite(value):

@@ -61,7 +61,7 @@ class StepDone(TrainEvent):
 
 @dataclass(frozen=True)
 class EpochDone(TrainEvent):
-    """nme: mean over the validation faces, percent of the eye distance."""
+    """nme: mean over the validation faces, percent of the eye distance. checkpoint: the network so far."""
 
     epoch: int
     epochs: int
@@ -69,6 +69,7 @@ class EpochDone(TrainEvent):
     validation_loss: float
     nme: float
     seconds: float
+    checkpoint: Checkpoint = field(repr=False)
 
 
 @dataclass(frozen=True)

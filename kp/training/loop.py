@@ -1,11 +1,12 @@
 """The training loop: a generator of events. The command line, the app and the tests all read it with `for`."""
 
+import contextlib
 import copy
 import math
 import queue
-import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -69,26 +70,17 @@ def train(config: TrainConfig, dataset: FacialKeypointsDataset, *,
 
 
 def _decode(*parts: FacialKeypointsDataset) -> Iterator[TrainEvent]:
-    """Decode both parts, telling how far it is; the work is in a thread, so that this can stay a generator."""
+    """Decode the parts, telling how far it is; the work is in a thread, so that this can stay a generator."""
     total, before = sum(map(len, parts)), 0
-    for part in parts:
-        news: queue.Queue[int | None] = queue.Queue()
-        failures: list[Exception] = []
-
-        def work(part: FacialKeypointsDataset = part, news: queue.Queue = news, failures: list = failures) -> None:
-            try:
-                part.preload(lambda done, _: news.put(done))
-            except Exception as error:  # noqa: BLE001 - raised again below, in the caller's thread
-                failures.append(error)
-            finally:
-                news.put(None)
-
-        threading.Thread(target=work, daemon=True).start()
-        while (done := news.get()) is not None:
-            yield Decoding(before + done, total)
-        if failures:
-            raise failures[0]
-        before += len(part)
+    with ThreadPoolExecutor(1) as pool:
+        for part in parts:
+            news: queue.SimpleQueue[int] = queue.SimpleQueue()
+            work = pool.submit(part.preload, lambda done, _, news=news: news.put(done))
+            while not (work.done() and news.empty()):
+                with contextlib.suppress(queue.Empty):
+                    yield Decoding(before + news.get(timeout=0.1), total)
+            work.result()  # raises here what went wrong there
+            before += len(part)
 
 
 class _Run:
@@ -148,7 +140,8 @@ class _Run:
                 yield self._diverged(validation_loss)
                 return
             self._keep_good()
-            yield EpochDone(epoch, self.config.epochs, float(np.mean(losses)), validation_loss, self.nme, self.seconds)
+            yield EpochDone(epoch, self.config.epochs, float(np.mean(losses)), validation_loss, self.nme, self.seconds,
+                            self._checkpoint())
             if self._out_of_time():
                 break
         yield self._end("finished", f"Finished after {self.step} steps.")
@@ -229,13 +222,15 @@ class _Run:
                                      "Try a learning rate ten times lower.")
 
     def _end(self, reason: str, message: str) -> RunEnded:
+        return RunEnded(reason, message, self.seconds, self.nme, self._checkpoint())
+
+    def _checkpoint(self) -> Checkpoint:
         learnt = {"name": self.data_name, "split": self.config.split, "images": len(self.learning),
                   "people": len({frame.person for frame in self.learning.frames})}
         weights = {name: tensor.detach().clone(memory_format=torch.contiguous_format)
                    for name, tensor in self.network.state_dict().items()}
-        checkpoint = Checkpoint(
+        return Checkpoint(
             architecture=self.config.architecture, arguments=self.config.model_arguments, weights=weights,
             preprocessing=self.config.preprocessing, config=self.config.to_dict(), data=learnt,
             versions=current_versions(), title=self.config.architecture,
         )
-        return RunEnded(reason, message, self.seconds, self.nme, checkpoint)

@@ -1,0 +1,47 @@
+"""What a checkpoint is and how good it is, without loading its weights."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kp.checkpoint import list_checkpoints, read_description
+from kp.models import count_parameters, create_model
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """The card of one checkpoint. megabytes: of all its files, in units of a million bytes."""
+
+    name: str
+    file: str
+    title: str
+    architecture: str
+    parameters: int
+    megabytes: float
+    data: dict[str, Any] = field(repr=False)
+    config: dict[str, Any] = field(repr=False)
+    metrics: dict[str, dict[str, Any]] = field(repr=False)
+
+    @property
+    def nme(self) -> float | None:
+        """Mean NME in percent on people never seen, true box; None where nobody measured it."""
+        return self.metrics.get("people, true-box", {}).get("nme_mean")
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def read_card(path: Path) -> ModelCard:
+    """The card of a checkpoint file. Raises CheckpointError for anything else."""
+    meta = read_description(path)
+    parameters = count_parameters(create_model(meta["architecture"], **meta["arguments"]))
+    files = [path, *(path.with_name(name) for name in meta["shards"])]
+    return ModelCard(
+        name=path.stem, file=str(path), title=meta["title"], architecture=meta["architecture"], parameters=parameters,
+        megabytes=sum(file.stat().st_size for file in files if file.is_file()) / 1e6,
+        data=meta["data"], config=meta["config"], metrics=meta["metrics"],
+    )
+
+
+def shipped_cards() -> list[ModelCard]:
+    return [read_card(path) for path in list_checkpoints().values()]

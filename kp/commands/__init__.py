@@ -1,0 +1,12 @@
+"""The commands: each module adds its options in `add_arguments` and works in `run`, which gives the exit code."""
+
+from types import ModuleType
+
+from kp.commands import calibrate, evaluate, info, train
+
+COMMANDS: dict[str, ModuleType] = {
+    "info": info,
+    "train": train,
+    "evaluate": evaluate,
+    "calibrate": calibrate,
+}

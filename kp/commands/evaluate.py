@@ -1,0 +1,61 @@
+"""Measure a network on labelled faces; all figures in percent of the eye distance.
+
+true-box: the crop is made from the labels' own box. detected-box: end to end, a missed face is a failure.
+"""
+
+import argparse
+from dataclasses import replace
+
+import torch
+
+from kp.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint
+from kp.commands.common import add_data, add_json, open_dataset, print_json, progress_bar
+from kp.commands.train import SHARD_BYTES
+from kp.data.splits import SPLITS
+from kp.detectors import DETECTORS
+from kp.evaluation import SETTINGS, evaluate
+from kp.predict import Predictor
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", help="a shipped checkpoint's name, or a .safetensors file")
+    add_data(parser)
+    parser.add_argument("--split", default="people", choices=SPLITS, help="whose test part (default: people)")
+    parser.add_argument("--part", default="test", choices=("test", "validation"),
+                        help="validation: for choosing settings (default: test)")
+    parser.add_argument("--setting", default="true-box", choices=SETTINGS, help="where the face box comes from")
+    parser.add_argument("--detector", default="yunet", choices=DETECTORS, help="for detected-box (default: yunet)")
+    parser.add_argument("--record", action="store_true", help="write the figures into the checkpoint's card")
+    add_json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    predictor = Predictor(options.model, options.detector)
+    dataset = open_dataset(options.data)
+    path = find_checkpoint(options.model)
+    with progress_bar("evaluating", hidden=options.json) as progress:
+        report = evaluate(predictor, dataset, split=options.split, part=options.part, setting=options.setting,
+                          name=path.stem, progress=progress)
+    summary = report.summary()
+    if options.record:
+        checkpoint = load_checkpoint(path)
+        key = f"{options.split}, {options.setting}"
+        if options.setting == "detected-box":
+            key += f", {options.detector}"
+        figures = {name: value for name, value in summary.items() if name not in ("model", "split", "setting")}
+        half = any(path.parent.glob(f"{path.stem}.*.shard"))
+        save_checkpoint(replace(checkpoint, metrics=checkpoint.metrics | {key: figures}), path,
+                        dtype=torch.float16 if half else None, max_bytes=SHARD_BYTES if half else None)
+    if options.json:
+        print_json(summary)
+        return 0
+    print(f"{summary['model']}, split {summary['split']}, {summary['setting']}, {summary['images']} images")
+    if summary["missed"] == summary["images"]:
+        print("  the detector found none of the faces")
+        return 0
+    print(f"  NME  mean {summary['nme_mean']:.2f} %, median {summary['nme_median']:.2f} %, "
+          f"95th percentile {summary['nme_p95']:.2f} %")
+    print(f"  faces over 8 %: {summary['fr8']:.1f} %, over 10 %: {summary['fr10']:.1f} %; AUC@8 {summary['auc8']:.3f}; "
+          f"missed {summary['missed']}")
+    print("  " + ", ".join(f"{region} {value:.2f} %" for region, value in summary["regions"].items()))
+    return 0
