@@ -1,0 +1,125 @@
+"""Keypoints drawn on pictures. Ground truth is hollow circles, a prediction filled dots."""
+
+import base64
+
+import cv2
+import numpy as np
+
+from kp.geometry import Box
+from kp.landmarks import CONTOURS, REGION_OF_POINT
+
+# Okabe and Ito's palette, told apart by colour-blind people too; RGB.
+REGION_COLOURS: dict[str, tuple[int, int, int]] = {
+    "jaw": (0x56, 0xB4, 0xE9),
+    "brows": (0xE6, 0x9F, 0x00),
+    "nose": (0x00, 0x9E, 0x73),
+    "eyes": (0x00, 0x72, 0xB2),
+    "mouth": (0xCC, 0x79, 0xA7),
+}
+OUTLINE = (15, 15, 20)     # under every mark, so that it is seen on any skin
+LIGHT = (255, 255, 255)
+SUBPIXEL = 4               # bits of cv2's fixed-point coordinates
+SHORT_SIDE = 512           # small pictures are enlarged to this before anything is drawn
+
+
+def enlarge(image: np.ndarray, short_side: int = SHORT_SIDE) -> tuple[np.ndarray, float]:
+    """The picture with at least this short side (Lanczos), and the factor; a larger one stays as it is."""
+    factor = max(1.0, short_side / min(image.shape[:2]))
+    if factor == 1.0:
+        return image, 1.0
+    size = (round(image.shape[1] * factor), round(image.shape[0] * factor))
+    return cv2.resize(image, size, interpolation=cv2.INTER_LANCZOS4), factor
+
+
+def scale_points(points: np.ndarray, factor: float) -> np.ndarray:
+    """Points moved as `enlarge` moves pixels (whose centres are integers)."""
+    return (points + 0.5) * factor - 0.5
+
+
+def draw_face(image: np.ndarray, keypoints: np.ndarray, *, truth: bool = False, points: bool = True,
+              contours: bool = False, numbers: bool = False) -> np.ndarray:
+    """A copy of uint8 (H, W, 3) with keypoints (68, 2) on it; marks as large as suits the face.
+
+    truth: hollow circles, for labels; else filled dots, for predictions.
+    """
+    canvas = np.ascontiguousarray(image).copy()
+    radius = mark_radius(image, keypoints)
+    if contours:
+        _contours(canvas, keypoints, radius)
+    if points:
+        for point, region in zip(keypoints, REGION_OF_POINT, strict=True):
+            _mark(canvas, point, radius, REGION_COLOURS[region], hollow=truth)
+    if numbers:
+        for index, point in enumerate(keypoints):
+            _text(canvas, str(index), point + (radius * 1.3, -radius), radius)
+    return canvas
+
+
+def draw_errors(image: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Label and prediction on a copy, each pair of points joined by a line."""
+    canvas = np.ascontiguousarray(image).copy()
+    width = max(1, round(mark_radius(image, truth) * 0.6))
+    for start, end in zip(truth, predicted, strict=True):
+        cv2.line(canvas, _fixed(start), _fixed(end), LIGHT, width, cv2.LINE_AA, SUBPIXEL)
+    return draw_face(draw_face(canvas, truth, truth=True), predicted)
+
+
+def draw_box(image: np.ndarray, box: Box, *, label: str = "", chosen: bool = False) -> np.ndarray:
+    """A copy with a box on it: white, thicker where it is the chosen one."""
+    canvas = np.ascontiguousarray(image).copy()
+    width = max(1, round(max(image.shape[:2]) / 500)) * (2 if chosen else 1)
+    corners = np.array([[box.left, box.top], [box.right, box.bottom]])
+    for colour, thickness in ((OUTLINE, width + 2), (LIGHT, width)):
+        cv2.rectangle(canvas, _fixed(corners[0]), _fixed(corners[1]), colour, thickness, cv2.LINE_AA, SUBPIXEL)
+    if label:
+        size = max(3.0, box.side / 60)
+        _text(canvas, label, corners[0] + (size, 4.5 * size), size * 1.3)
+    return canvas
+
+
+def mark_radius(image: np.ndarray, keypoints: np.ndarray) -> float:
+    """Pixels; a hundredth of the face, and always to be seen."""
+    face = float(np.ptp(keypoints, axis=0).max()) if len(keypoints) else 0.0
+    return float(np.clip(face * 0.011, max(image.shape[:2]) / 700 + 0.5, 24.0))
+
+
+def data_uri(image: np.ndarray, *, quality: int = 0) -> str:
+    """The picture (RGB or grey uint8) as a data: address, PNG, or JPEG of this quality."""
+    pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
+    kind, options = (".jpg", [cv2.IMWRITE_JPEG_QUALITY, quality]) if quality else (".png", [])
+    _, encoded = cv2.imencode(kind, pixels, options)
+    return f"data:image/{'jpeg' if quality else 'png'};base64,{base64.b64encode(encoded).decode()}"
+
+
+def _fixed(point: np.ndarray) -> tuple[int, int]:
+    x, y = np.clip(np.round(np.asarray(point) * (1 << SUBPIXEL)), -(2**30), 2**30).astype(int)
+    return int(x), int(y)
+
+
+def _mark(canvas: np.ndarray, point: np.ndarray, radius: float, colour: tuple[int, int, int], *, hollow: bool) -> None:
+    if not np.isfinite(point).all():
+        return
+    size = round(radius * (1.35 if hollow else 1.0) * (1 << SUBPIXEL))
+    if hollow:
+        width = max(1, round(radius * 0.55))
+        cv2.circle(canvas, _fixed(point), size, OUTLINE, width + 2, cv2.LINE_AA, SUBPIXEL)
+        cv2.circle(canvas, _fixed(point), size, colour, width, cv2.LINE_AA, SUBPIXEL)
+    else:
+        rim = round((radius + max(0.8, radius * 0.3)) * (1 << SUBPIXEL))
+        cv2.circle(canvas, _fixed(point), rim, OUTLINE, cv2.FILLED, cv2.LINE_AA, SUBPIXEL)
+        cv2.circle(canvas, _fixed(point), size, colour, cv2.FILLED, cv2.LINE_AA, SUBPIXEL)
+
+
+def _contours(canvas: np.ndarray, keypoints: np.ndarray, radius: float) -> None:
+    width = max(1, round(radius * 0.6))
+    for colour_of, thickness in ((lambda _: OUTLINE, width + 2), (lambda region: REGION_COLOURS[region], width)):
+        for indices in CONTOURS.values():
+            line = np.round(keypoints[indices] * (1 << SUBPIXEL)).astype(np.int32)
+            colour = colour_of(REGION_OF_POINT[indices[0]])
+            cv2.polylines(canvas, [line], False, colour, thickness, cv2.LINE_AA, SUBPIXEL)
+
+
+def _text(canvas: np.ndarray, text: str, point: np.ndarray, radius: float) -> None:
+    scale, (x, y) = max(0.32, radius * 0.11), np.round(point).astype(int)
+    for colour, width in ((OUTLINE, 3), (LIGHT, 1)):
+        cv2.putText(canvas, text, (int(x), int(y)), cv2.FONT_HERSHEY_SIMPLEX, scale, colour, width, cv2.LINE_AA)

@@ -1,0 +1,82 @@
+"""The page: a head with the model picker, and the tabs."""
+
+import os
+from html import escape
+
+import gradio as gr
+
+from kp.cards import ModelCard
+from kp.ui.context import AppContext, DataSource
+from kp.ui.models import ModelStore
+from kp.ui.runs import RunManager
+from kp.ui.settings import Settings
+from kp.ui.tabs import dataset, inside, predict, train
+from kp.ui.theme import CSS, THEME
+
+TABS = {"Dataset": dataset, "Train": train, "Predict": predict, "Inside the network": inside}
+HEAD = """# Keypoint Lab
+68 points on a face, and how a network learns to find them."""
+
+
+def card_html(card: ModelCard) -> str:
+    """The model's card: what it is, how large, what it learnt from, how good it is on people never seen."""
+    learnt = card.data
+    quality = f"<b>{card.nme:.1f} %</b> mean error (NME) on people never seen" if card.nme else \
+        "not measured on people never seen"
+    parts = [
+        escape(card.title), quality, f"{escape(card.architecture)}, {card.parameters / 1e6:.2f} M parameters",
+        f"{card.megabytes:.1f} MB",
+        f"learnt from {learnt.get('images', '?')} images of {learnt.get('people', '?')} people",
+    ]
+    return f'<div class="kp-card">{" · ".join(parts)}</div>'
+
+
+def build_app(settings: Settings) -> gr.Blocks:
+    """The app, not launched yet."""
+    runs = RunManager(settings)
+    models = ModelStore(runs.folder)
+    names = models.names()
+    with gr.Blocks(title="Keypoint Lab", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
+        run_ids = gr.BrowserState({"ids": []}, storage_key="keypoint-lab-runs", secret="not a secret")
+        with gr.Row(equal_height=True):
+            with gr.Column(scale=2, min_width=280):
+                gr.Markdown(HEAD, elem_id="kp-head")
+            with gr.Column(scale=3, min_width=280):
+                picker = gr.Dropdown(models.choices(), value=names[0] if names else None, elem_id="kp-picker",
+                                     label="Model", info="used in Predict and Inside the network")
+                card = gr.HTML(elem_id="kp-card")
+        app = AppContext(settings, DataSource(settings.data), models, runs, page, picker, run_ids)
+        with gr.Tabs(elem_id="kp-tabs"):
+            for title, tab in TABS.items():
+                with gr.Tab(title, id=title):
+                    tab.build(app)
+
+        def offer(owned: dict, chosen: str | None) -> gr.Dropdown:
+            choices = models.choices(owned["ids"])
+            values = [value for _, value in choices]
+            return gr.Dropdown(choices, value=chosen if chosen in values else next(iter(models.names()), None))
+
+        def show_card(name: str | None) -> str:
+            return card_html(models.card(name)) if name else '<div class="kp-card">No checkpoint is shipped yet.</div>'
+
+        gr.on([page.load, run_ids.change], offer, [run_ids, picker], picker, show_progress="hidden",
+              api_visibility="private")
+        gr.on([page.load, picker.change], show_card, picker, card, show_progress="hidden", api_visibility="private")
+    page.queue(api_open=False, max_size=settings.max_queue)
+    return page
+
+
+def launch_options(settings: Settings) -> dict:
+    """What `page.launch` needs so that the app stays quiet, private and within its limits."""
+    return {
+        "theme": THEME, "css": CSS, "max_file_size": f"{settings.max_upload_mb}mb", "run_history": False,
+        "enable_monitoring": False, "show_error": False, "footer_links": ["api"], "ssr_mode": False,
+    }
+
+
+def stay_offline() -> None:
+    """No call home, and none through a proxy to ourselves. Before gradio launches."""
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    for name in ("NO_PROXY", "no_proxy"):
+        hosts = [host for host in os.environ.get(name, "").split(",") if host]
+        os.environ[name] = ",".join(dict.fromkeys([*hosts, "localhost", "127.0.0.1", "0.0.0.0"]))
