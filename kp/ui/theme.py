@@ -11,7 +11,8 @@ THEME = gr.themes.Default(primary_hue="blue", neutral_hue="slate", font=FONT, fo
     button_primary_background_fill_dark="*primary_700", button_primary_background_fill_hover_dark="*primary_600",
     button_cancel_background_fill="#b91c1c", button_cancel_background_fill_hover="#991b1b",
     button_cancel_background_fill_dark="#b91c1c",
-    block_label_text_color="*neutral_700", block_title_text_color="*neutral_700", checkbox_label_text_color="*neutral_800",
+    block_label_text_color="*neutral_700", block_title_text_color="*neutral_700",
+    checkbox_label_text_color="*neutral_800",
 )
 
 CSS = """

@@ -1,0 +1,84 @@
+"""Fixtures: a drawn dataset, the real one where it is, the app on a free port, and a browser."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from builders import make_dataset
+
+from kp.checkpoint import list_checkpoints
+from kp.data import FacialKeypointsDataset
+from kp.ui.app import build_app, launch_options, stay_offline
+from kp.ui.settings import Settings
+
+CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM_FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def data_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small drawn dataset."""
+    return make_dataset(tmp_path_factory.mktemp("drawn"))
+
+
+@pytest.fixture(scope="session")
+def dataset(data_root: Path) -> FacialKeypointsDataset:
+    return FacialKeypointsDataset(data_root)
+
+
+@pytest.fixture(scope="session")
+def real_root() -> Path:
+    """The real dataset's folder."""
+    if not os.environ.get("KP_DATA"):
+        pytest.skip("KP_DATA is not set: it names the folder of the real dataset")
+    return Path(os.environ["KP_DATA"])
+
+
+@pytest.fixture(scope="session")
+def real_dataset(real_root: Path) -> FacialKeypointsDataset:
+    return FacialKeypointsDataset(real_root)
+
+
+@pytest.fixture(scope="session")
+def shipped() -> list[str]:
+    """Names of the shipped checkpoints."""
+    return list(list_checkpoints())
+
+
+def launch_app(settings: Settings) -> Iterator[str]:
+    stay_offline()
+    page = build_app(settings)
+    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **launch_options(settings))
+    yield url
+    page.close()
+
+
+@pytest.fixture(scope="session")
+def app_url(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The app's address, with the drawn dataset."""
+    yield from launch_app(Settings(data=str(data_root), home=tmp_path_factory.mktemp("home")))
+
+
+@pytest.fixture(scope="session")
+def empty_app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an app that finds no dataset."""
+    named = os.environ.pop("KP_DATA", None)
+    yield from launch_app(Settings(home=tmp_path_factory.mktemp("home")))
+    if named:
+        os.environ["KP_DATA"] = named
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory):
+    """A headless Chromium; `chromium.new_page(...)` opens a page."""
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is missing: install the system's package chromium")
+    from playwright.sync_api import sync_playwright
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()
