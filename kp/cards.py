@@ -21,6 +21,7 @@ class ModelCard:
     data: dict[str, Any] = field(repr=False)
     config: dict[str, Any] = field(repr=False)
     metrics: dict[str, dict[str, Any]] = field(repr=False)
+    history: list[dict[str, float]] = field(repr=False)
 
     @property
     def nme(self) -> float | None:
@@ -39,7 +40,7 @@ def read_card(path: Path) -> ModelCard:
     return ModelCard(
         name=path.stem, file=str(path), title=meta["title"], architecture=meta["architecture"], parameters=parameters,
         megabytes=sum(file.stat().st_size for file in files if file.is_file()) / 1e6,
-        data=meta["data"], config=meta["config"], metrics=meta["metrics"],
+        data=meta["data"], config=meta["config"], metrics=meta["metrics"], history=meta["history"],
     )
 
 

@@ -29,7 +29,7 @@ SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"
 SUFFIX = ".safetensors"
 DESCRIPTION: dict[str, type] = {  # what that object must hold
     "architecture": str, "arguments": dict, "preprocessing": dict, "config": dict, "data": dict, "metrics": dict,
-    "versions": dict, "title": str, "shards": dict,
+    "history": list, "versions": dict, "title": str, "shards": dict,
 }
 PIECE = "//"          # a tensor too large for one shard is stored in rows: "fc1.weight//0", "fc1.weight//1"
 
@@ -45,6 +45,7 @@ class Checkpoint:
     config: dict[str, Any] = field(default_factory=dict)   # the TrainConfig, as plain values
     data: dict[str, Any] = field(default_factory=dict)     # name, split, images, people
     metrics: dict[str, Any] = field(default_factory=dict)  # "people, true-box": {"nme_mean": ...}
+    history: list[dict[str, float]] = field(default_factory=list)  # one entry an epoch, for the curves
     versions: dict[str, str] = field(default_factory=dict)
     title: str = ""
 
@@ -168,7 +169,7 @@ def load_checkpoint(model: str | Path) -> Checkpoint:
         return Checkpoint(
             architecture=meta["architecture"], arguments=meta["arguments"], weights=_joined(weights),
             preprocessing=Preprocessing(**meta["preprocessing"]),
-            **{key: meta[key] for key in ("config", "data", "metrics", "versions", "title")},
+            **{key: meta[key] for key in ("config", "data", "metrics", "history", "versions", "title")},
         )
     except (TypeError, ConfigError) as error:
         raise CheckpointError(f"{path} has a garbled preprocessing ({error}). Train it again.") from None

@@ -30,6 +30,15 @@ SCHEDULES = {
     "constant": "the same learning rate all along",
     "one-cycle": "up from a tenth for the first quarter, then down to nothing",
 }
+PARTS = {
+    "test": "the test part; settings must not be chosen by it",
+    "validation": "people held out of the training part, for choosing settings",
+}
+PRECISIONS = {
+    "auto": "whichever is faster on this machine, timed at the start",
+    "float32": "32 bits",
+    "bfloat16": "16 bits in the network, 32 for weights and loss",
+}
 
 
 def setting(default: Any, sentence: str) -> Any:
@@ -65,8 +74,8 @@ class TrainConfig:
             ("architecture", self.architecture, MODELS), ("split", self.split, SPLITS), ("loss", self.loss, LOSSES),
             ("optimizer", self.optimizer, OPTIMIZERS), ("crop", self.crop, CROPS),
             ("augmentation", self.augmentation, AUGMENTATIONS), ("schedule", self.schedule, SCHEDULES),
-            ("part to validate on", self.validate_on, {"test": "", "validation": ""}),
-            ("precision", self.precision, {"auto": "", "float32": "", "bfloat16": ""}),
+            ("part to validate on", self.validate_on, PARTS),
+            ("precision", self.precision, PRECISIONS),
         ):
             choose(what, name, choices)
         for name, low, high in (

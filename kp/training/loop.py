@@ -100,6 +100,7 @@ class _Run:
         self.validation = to_batch(validation_crops(testing, config), config.preprocessing)
         self.good = copy.deepcopy(self.network.state_dict())
         self.step, self.seen, self.nme = 0, 0, None
+        self.history: list[dict[str, float]] = []
         self.training_seconds = self.begun = 0.0
 
     def _average(self, averages: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
@@ -140,8 +141,9 @@ class _Run:
                 yield self._diverged(validation_loss)
                 return
             self._keep_good()
-            yield EpochDone(epoch, self.config.epochs, float(np.mean(losses)), validation_loss, self.nme, self.seconds,
-                            self._checkpoint())
+            self.history.append({"epoch": epoch, "seconds": self.seconds, "train_loss": float(np.mean(losses)),
+                                 "validation_loss": validation_loss, "nme": self.nme})
+            yield EpochDone(epochs=self.config.epochs, checkpoint=self._checkpoint(), **self.history[-1])
             if self._out_of_time():
                 break
         yield self._end("finished", f"Finished after {self.step} steps.")
@@ -232,5 +234,5 @@ class _Run:
         return Checkpoint(
             architecture=self.config.architecture, arguments=self.config.model_arguments, weights=weights,
             preprocessing=self.config.preprocessing, config=self.config.to_dict(), data=learnt,
-            versions=current_versions(), title=self.config.architecture,
+            history=list(self.history), versions=current_versions(), title=self.config.architecture,
         )

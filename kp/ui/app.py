@@ -45,21 +45,16 @@ def build_app(settings: Settings) -> gr.Blocks:
                 picker = gr.Dropdown(models.choices(), value=names[0] if names else None, elem_id="kp-picker",
                                      label="Model", info="used in Predict and Inside the network")
                 card = gr.HTML(elem_id="kp-card")
-        app = AppContext(settings, DataSource(settings.data), models, runs, page, picker, run_ids)
-        with gr.Tabs(elem_id="kp-tabs"):
+        with gr.Tabs(elem_id="kp-tabs") as tabs:
+            app = AppContext(settings, DataSource(settings.data), models, runs, page, picker, tabs, run_ids)
             for title, tab in TABS.items():
                 with gr.Tab(title, id=title):
                     tab.build(app)
 
-        def offer(owned: dict, chosen: str | None) -> gr.Dropdown:
-            choices = models.choices(owned["ids"])
-            values = [value for _, value in choices]
-            return gr.Dropdown(choices, value=chosen if chosen in values else next(iter(models.names()), None))
-
         def show_card(name: str | None) -> str:
             return card_html(models.card(name)) if name else '<div class="kp-card">No checkpoint is shipped yet.</div>'
 
-        gr.on([page.load, run_ids.change], offer, [run_ids, picker], picker, show_progress="hidden",
+        gr.on([page.load, run_ids.change], app.offer_models, [run_ids, picker], picker, show_progress="hidden",
               api_visibility="private")
         gr.on([page.load, picker.change], show_card, picker, card, show_progress="hidden", api_visibility="private")
     page.queue(api_open=False, max_size=settings.max_queue)

@@ -44,7 +44,7 @@ class DataSource:
 class AppContext:
     """page: for its load event. picker: the dropdown at the top of the page; its value goes to `models`.
 
-    run_ids: the visitor's own runs, a list of ids kept in the browser.
+    tabs: for going to another tab. run_ids: the visitor's own runs, kept in the browser as {"ids": [...]}.
     """
 
     settings: Settings
@@ -53,4 +53,11 @@ class AppContext:
     runs: RunManager
     page: gr.Blocks
     picker: gr.Dropdown
+    tabs: gr.Tabs
     run_ids: gr.BrowserState
+
+    def offer_models(self, owned: dict, chosen: str | None) -> gr.Dropdown:
+        """The picker with the visitor's own networks and the shipped ones."""
+        choices = self.models.choices(owned["ids"])
+        values = [value for _, value in choices]
+        return gr.Dropdown(choices, value=chosen if chosen in values else next(iter(self.models.names()), None))

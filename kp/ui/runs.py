@@ -1,12 +1,174 @@
-"""Training runs that belong to the server."""
+"""Training runs. A run belongs to the server: it is a process of `python -m kp train`, and pages watch it."""
 
+import atexit
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, Protocol
 
-from kp.ui.settings import Settings
+import kp
+from kp.errors import ConfigError
+from kp.training import TrainConfig
+
+NICENESS = 5  # of the training process, so that pages stay quick
+# glibc gives large buffers back to the system after every step otherwise, a sixth of the time (measured).
+ENVIRONMENT = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "4000000000", "MALLOC_TOP_PAD_": "67108864"}
+ACTIVE = ("starting", "decoding", "training", "stopping")
+
+
+class Limits(Protocol):
+    """What the manager needs of the app's settings."""
+
+    home: Path
+    max_training_seconds: int
+    runs_kept: int
+
+
+@dataclass
+class Run:
+    """One run as its events told it. state: one of ACTIVE, or finished, stopped, diverged, failed.
+
+    id: known to its owner alone; its network goes by it. number: what watchers know. `version` rises with every event,
+    so that a watcher sees whether there is news.
+    """
+
+    id: str
+    number: int
+    config: TrainConfig
+    data: Path
+    checkpoint: Path
+    state: str = "starting"
+    message: str = ""
+    version: int = 0
+    begun: float = field(default_factory=time.time)
+    started: dict[str, Any] = field(default_factory=dict)   # the RunStarted event
+    progress: dict[str, Any] = field(default_factory=dict)  # the last Decoding or StepDone event
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    epochs: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def active(self) -> bool:
+        return self.state in ACTIVE
+
+    def take(self, event: dict[str, Any]) -> None:
+        match event["event"]:
+            case "Decoding":
+                self._enter("decoding")
+                self.progress = event
+            case "RunStarted":
+                self._enter("training")
+                self.started = event
+            case "StepDone":
+                self.progress = event
+                self.steps.append(event)
+            case "EpochDone":
+                self.epochs.append(event)
+            case "RunEnded":
+                self.state, self.message = event["reason"], event["message"]
+        self.version += 1
+
+    def _enter(self, state: str) -> None:
+        if self.state != "stopping":
+            self.state = state
 
 
 class RunManager:
-    """One run at a time on a machine."""
+    """Starts, stops and remembers runs; one at a time on a machine."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.folder: Path = settings.home / "runs"
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.folder = limits.home / "runs"
+        self._runs: OrderedDict[str, Run] = OrderedDict()
+        self._processes: dict[str, subprocess.Popen] = {}
+        self._count = 0
+        self._lock = threading.Lock()
+        atexit.register(self.close)
+
+    @property
+    def active(self) -> Run | None:
+        return next((run for run in reversed(self._runs.values()) if run.active), None)
+
+    def get(self, run_id: str | None) -> Run | None:
+        """The run of this secret id."""
+        return self._runs.get(run_id or "")
+
+    def find(self, number: int | None) -> Run | None:
+        return next((run for run in self._runs.values() if run.number == number), None)
+
+    def history(self) -> list[Run]:
+        """Newest first."""
+        return list(reversed(self._runs.values()))
+
+    def start(self, config: TrainConfig, data: Path) -> Run:
+        """Begin a run. Raises ConfigError while another one goes on."""
+        limit = self.limits.max_training_seconds
+        if not config.seconds or config.seconds > limit:
+            config = replace(config, seconds=float(limit))
+        with self._lock:
+            if self.active:
+                raise ConfigError("A network is being trained on this machine already; watch it below, "
+                                  "and start yours when it is done.")
+            self.folder.mkdir(parents=True, exist_ok=True)
+            run_id = secrets.token_hex(6)
+            self._count += 1
+            run = Run(run_id, self._count, config, data, self.folder / f"{run_id}.safetensors")
+            process = self._spawn(run)
+            self._runs[run_id], self._processes[run_id] = run, process
+            self._forget_old()
+        threading.Thread(target=self._follow, args=(run, process), daemon=True, name=f"run-{run_id}").start()
+        return run
+
+    def stop(self, run_id: str) -> None:
+        """Ask a run to end after its step; what it has learnt is kept."""
+        run = self.get(run_id)
+        if run and run.active:
+            run.state = "stopping"
+            run.version += 1
+            self._processes[run_id].send_signal(signal.SIGINT)
+
+    def close(self) -> None:
+        """End what still goes on; called when the program ends."""
+        for process in self._processes.values():
+            if process.poll() is None:
+                process.terminate()
+
+    def _spawn(self, run: Run) -> subprocess.Popen:
+        settings = [f"--{name.replace('_', '-')}={value}" for name, value in run.config.to_dict().items()]
+        command = [sys.executable, "-m", "kp", "train", "--json", f"--data={run.data.resolve()}",
+                   f"--out={run.checkpoint}", *settings]
+        home = Path(kp.__file__).resolve().parent.parent
+        process = subprocess.Popen(command, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                   env=os.environ | ENVIRONMENT, start_new_session=True)
+        os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
+        return process
+
+    def _follow(self, run: Run, process: subprocess.Popen) -> None:
+        errors: list[str] = []
+        reader = threading.Thread(target=lambda: errors.extend(process.stderr), daemon=True)
+        reader.start()
+        for line in process.stdout:
+            run.take(json.loads(line))
+        code = process.wait()
+        reader.join()
+        if run.active:  # it ended without a last event
+            asked = run.state == "stopping"
+            last = errors[-1].strip().removeprefix("Error: ") if errors else f"The process ended with code {code}."
+            run.state, run.message = ("stopped", "Stopped before the first step.") if asked else ("failed", last)
+            run.version += 1
+
+    def _forget_old(self) -> None:
+        """The oldest runs, and networks of earlier starts of the app, make room."""
+        while len(self._runs) > self.limits.runs_kept:
+            old, _ = self._runs.popitem(last=False)
+            self._processes.pop(old)
+        files = sorted(self.folder.glob("*.safetensors"), key=lambda file: file.stat().st_mtime)
+        for file in files[: -self.limits.runs_kept]:
+            file.unlink(missing_ok=True)

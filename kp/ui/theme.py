@@ -26,6 +26,10 @@ footer button, footer a {color: var(--body-text-color-subdued) !important}
 .kp-card b {font-weight: 600}
 .kp-notice {border: 1px solid var(--border-color-primary); border-left: 4px solid var(--color-accent);
   border-radius: 8px; padding: 12px 16px}
+.kp-run {font-size: .9375rem; min-height: 2.4em; color: var(--body-text-color)}
+.kp-bar {height: 6px; border-radius: 3px; background: var(--border-color-primary); margin-top: 6px; overflow: hidden}
+.kp-bar div {height: 100%; background: var(--color-accent); transition: width .3s}
+.kp-charts {display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 16px}
 @media (max-width: 640px) {
   .gradio-container {padding: 8px !important}
   .gradio-container .tab-container button {padding-inline: 10px; min-height: 40px}
