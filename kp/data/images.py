@@ -9,6 +9,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from kp.errors import ImageError
 
 MAX_PIXELS = 100_000_000  # a picture of this size takes 300 MB as RGB
+# Pillow knows more, among them some that start other programs (EPS) or whose readers are brittle.
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM")
 
 
 def read_image(source: Path | str | object) -> np.ndarray:
@@ -19,7 +21,7 @@ def read_image(source: Path | str | object) -> np.ndarray:
     """
     label = Path(source).name if isinstance(source, str | Path) else "The picture"
     try:
-        with Image.open(source) as picture:
+        with Image.open(source, formats=FORMATS) as picture:
             if picture.width * picture.height > MAX_PIXELS:
                 raise ImageError(
                     f"{label} has {picture.width} x {picture.height} pixels; the limit is "
@@ -35,7 +37,7 @@ def read_image(source: Path | str | object) -> np.ndarray:
         raise ImageError(f"{label} is not a picture that can be read here. Use JPEG, PNG, WebP, AVIF or GIF.") from None
     except Image.DecompressionBombError:
         raise ImageError(f"{label} has too many pixels; the limit is {MAX_PIXELS // 1_000_000} megapixels.") from None
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, EOFError, SyntaxError, ValueError, RuntimeError, LookupError) as error:  # all seen on broken files
         raise ImageError(f"{label} is damaged ({error}). Save it anew or take another one.") from None
 
 
@@ -61,6 +63,15 @@ def read_frame(path: Path) -> np.ndarray:
     if pixels is None:
         raise ImageError(f"{path} cannot be read as a picture. Download the dataset again, or remove its row.")
     return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+
+
+def check_image(image: np.ndarray) -> None:
+    """Raises ImageError unless uint8 (H, W, 3) with at least one pixel."""
+    if (not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3
+            or not image.size):
+        what = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+        raise ImageError(f"A picture is a uint8 array (height, width, 3), RGB; this is {what}. "
+                         "Read files with kp.read_image.")
 
 
 def to_grey(image: np.ndarray) -> np.ndarray:
