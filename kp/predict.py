@@ -11,9 +11,10 @@ import numpy as np
 import torch
 
 from kp.checkpoint import Checkpoint, load_checkpoint
+from kp.data.images import check_image
 from kp.detectors import create_detector
 from kp.detectors.base import Detector
-from kp.errors import ConfigError, ImageError
+from kp.errors import ConfigError
 from kp.geometry import Box, CropMap
 
 BATCH = 64  # crops a forward pass
@@ -73,11 +74,3 @@ class Predictor:
             output = self.preprocessing.decode(self.network(tensor).numpy())  # (n, 68, 2) crop pixels
             answers += [crop.to_image(points) for (_, crop), points in zip(batch, output, strict=True)]
         return np.array(answers, np.float32).reshape(-1, 68, 2)
-
-
-def check_image(image: np.ndarray) -> None:
-    """Raises ImageError unless uint8 (H, W, 3)."""
-    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        what = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
-        raise ImageError(f"A picture is a uint8 array (height, width, 3), RGB; this is {what}. "
-                         "Read files with kp.read_image.")

@@ -5,7 +5,7 @@ import threading
 import cv2
 import numpy as np
 
-from kp.data.images import to_grey
+from kp.data.images import check_image, to_grey
 from kp.detectors.base import BoxMap, Detection, Detector
 from kp.geometry import Box
 
@@ -29,6 +29,7 @@ class HaarDetector(Detector):
         self._lock = threading.Lock()
 
     def detect(self, image: np.ndarray) -> list[Detection]:
+        check_image(image)
         factor = min(1.0, LONGEST_SIDE / max(image.shape[:2]))
         small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA) if factor < 1 else image
         if min(small.shape[:2]) < 24:

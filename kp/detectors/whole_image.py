@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from kp.data.images import check_image
 from kp.detectors.base import BoxMap, Detection, Detector
 from kp.geometry import Box
 
@@ -16,5 +17,6 @@ class WholeImage(Detector):
     threshold_help = "not used: the whole image is one face"
 
     def detect(self, image: np.ndarray) -> list[Detection]:
+        check_image(image)
         side = float(min(image.shape[:2]))
         return [Detection(Box.square(Box.of_image(image).centre, side), None)]

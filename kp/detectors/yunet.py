@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from kp.data.images import check_image
 from kp.detectors.base import BoxMap, Detection, Detector
 from kp.errors import KpError
 from kp.geometry import Box
@@ -46,6 +47,7 @@ class YuNetDetector(Detector):
         self._lock = threading.Lock()
 
     def detect(self, image: np.ndarray) -> list[Detection]:
+        check_image(image)
         longest = max(image.shape[:2])
         factor = min(LONGEST_SIDE, max(SMALLEST_SIDE, longest)) / longest
         height, width = (max(1, round(side * factor)) for side in image.shape[:2])
