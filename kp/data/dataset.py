@@ -125,7 +125,7 @@ class FacialKeypointsDataset(Dataset):
     """
 
     def __init__(self, root: Path | str, *, transform: Callable[[Sample], Sample] | None = None) -> None:
-        found = find_data(root)
+        found = find_data(root or ".")
         self.root = found
         self.transform = transform
         self.frames: list[FrameInfo] = []
@@ -143,7 +143,8 @@ class FacialKeypointsDataset(Dataset):
             self.frames += [FrameInfo.parse(name, folder) for name in names]
             paths += [found / folder / name for name in names]
             keypoints.append(points)
-        self.unlabelled = len(present) - len(names)  # of the test folder, the last one read
+        # Of the test folder, the last one read; .DS_Store and the like are no images.
+        self.unlabelled = len({name for name in present if not name.startswith(".")} - set(names))
         self.keypoints = np.concatenate(keypoints)
         self.store = ImageStore(paths)
         self.rows = np.arange(len(paths))  # this part's rows in the store

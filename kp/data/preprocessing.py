@@ -37,8 +37,9 @@ class Preprocessing:
         numbers = (self.size, self.margin, self.mean, self.scale)
         if not all(math.isfinite(value) for value in numbers) or self.channels not in (1, 3):
             raise ConfigError(f"A preprocessing needs finite numbers and 1 or 3 channels, not {self}.")
-        if not 16 <= self.size <= 1024 or not 0.1 <= self.margin <= 10 or self.scale <= 0:
-            raise ConfigError(f"A crop is 16..1024 px, its margin 0.1..10, its scale positive; not {self}.")
+        whole = isinstance(self.size, int)
+        if not whole or not 16 <= self.size <= 1024 or not 0.1 <= self.margin <= 10 or self.scale <= 0:
+            raise ConfigError(f"A crop is 16..1024 whole px, its margin 0.1..10, its scale positive; not {self}.")
 
     @classmethod
     def centred(cls, size: int, margin: float = 1.35) -> "Preprocessing":

@@ -57,16 +57,22 @@ class Compose(Transform):
         return f"Compose([{', '.join(map(repr, self.transforms))}])"
 
 
+def checked_size(what: str, size: int | tuple[int, int]) -> tuple[int, int]:
+    """(height, width) in pixels from an int or a pair. Raises TransformError for anything else."""
+    sides = (size, size) if isinstance(size, int) else tuple(size) if isinstance(size, tuple | list) else ()
+    if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
+        raise TransformError(f"{what} needs a positive whole number, or (height, width); not {size!r}.")
+    return sides
+
+
 class Rescale(Transform):
     """Resizes to `size`: an int is the new short side, the aspect kept; or (height, width)."""
 
     shown = ("size",)
 
     def __init__(self, size: int | tuple[int, int]) -> None:
-        sides = (size,) if isinstance(size, int) else tuple(size)
-        if len(sides) > 2 or not all(isinstance(side, int) and side > 0 for side in sides):
-            raise TransformError(f"Rescale needs a positive whole number, or (height, width); not {size!r}.")
-        self.size = size
+        height, width = checked_size("Rescale", size)
+        self.size = size if isinstance(size, int) else (height, width)
 
     def __call__(self, sample: Sample) -> Sample:
         image = self.pixels(sample)
@@ -76,9 +82,9 @@ class Rescale(Transform):
             new_height, new_width = round(height * factor), round(width * factor)
         else:
             new_height, new_width = self.size
-        shrinks = new_height < height
-        resized = cv2.resize(image, (new_width, new_height),
-                             interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        # Shrinking averages, enlarging interpolates; one side may do this and the other that.
+        shrunk = cv2.resize(image, (min(new_width, width), min(new_height, height)), interpolation=cv2.INTER_AREA)
+        resized = cv2.resize(shrunk, (new_width, new_height), interpolation=cv2.INTER_LINEAR)
         return sample.moved(resized, scaling(new_width / width, new_height / height))
 
 
@@ -88,7 +94,7 @@ class RandomCrop(Transform):
     shown = ("size",)
 
     def __init__(self, size: int | tuple[int, int], *, rng: Rng = None) -> None:
-        self.size = (size, size) if isinstance(size, int) else tuple(size)
+        self.size = checked_size("RandomCrop", size)
         self.rng = np.random.default_rng(rng)
 
     def __call__(self, sample: Sample) -> Sample:
