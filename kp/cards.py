@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from kp.checkpoint import list_checkpoints, read_description
+from kp.errors import CheckpointError, ConfigError
 from kp.models import count_parameters, create_model
 
 
@@ -35,7 +36,10 @@ class ModelCard:
 def read_card(path: Path) -> ModelCard:
     """The card of a checkpoint file. Raises CheckpointError for anything else."""
     meta = read_description(path)
-    parameters = count_parameters(create_model(meta["architecture"], **meta["arguments"]))
+    try:
+        parameters = count_parameters(create_model(meta["architecture"], **meta["arguments"]))
+    except (ConfigError, RuntimeError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path} has garbled arguments ({error}). Train it again.") from None
     files = [path, *(path.with_name(name) for name in meta["shards"])]
     return ModelCard(
         name=path.stem, file=str(path), title=meta["title"], architecture=meta["architecture"], parameters=parameters,

@@ -4,9 +4,11 @@ Never a pickle: opening a checkpoint runs no code. Weights over `max_bytes` a fi
 (shards) beside the first, which names them with their checksums.
 """
 
+import contextlib
 import json
 import os
 import platform
+import re
 import tempfile
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
@@ -20,6 +22,7 @@ from safetensors.torch import save
 from kp import __version__
 from kp.data.preprocessing import Preprocessing
 from kp.errors import CheckpointError, ConfigError
+from kp.landmarks import NUM_KEYPOINTS
 from kp.models import MODELS, create_model
 from kp.models.base import StagedModel
 
@@ -54,9 +57,18 @@ class Checkpoint:
         try:
             model = create_model(self.architecture, **self.arguments)
             model.load_state_dict(self.weights)
-        except (ConfigError, RuntimeError) as error:
-            raise CheckpointError(f"The weights do not fit the architecture {self.architecture!r}: {error}") from None
-        return model.eval()
+            size, channels = self.preprocessing.size, self.preprocessing.channels
+            with torch.inference_mode():
+                shape = tuple(model.eval()(torch.zeros(1, channels, size, size)).shape)
+        except (ConfigError, RuntimeError, TypeError, ValueError) as error:
+            raise self._unfit(" ".join(str(error).split())[:300]) from None
+        if shape != (1, NUM_KEYPOINTS, 2):
+            raise self._unfit(f"one picture gives an answer of shape {shape}")
+        return model
+
+    def _unfit(self, reason: str) -> CheckpointError:
+        return CheckpointError(f"The weights do not fit the architecture {self.architecture!r} with {self.arguments} "
+                               f"and {self.preprocessing}: {reason}. Train it again, or copy the file again.")
 
 
 def current_versions() -> dict[str, str]:
@@ -77,10 +89,11 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path | str, *, dtype: torch.dt
     meta = {"format": FORMAT, **{name: value for name, value in asdict(_without_weights(checkpoint)).items()
                                  if name != "weights"}}
     first, *rest = _shards(weights, max_bytes)
+    old, files = set(), []
+    meta["shards"] = {}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        old = set(path.parent.glob(f"{path.stem}.*.shard"))
-        files, meta["shards"] = [], {}
+        old = {file for file in path.parent.iterdir() if _is_shard(file.name, path.stem)}
         for shard in rest:
             data = save(shard)
             digest = sha256(data).hexdigest()
@@ -88,12 +101,20 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path | str, *, dtype: torch.dt
             _write(files[-1], data)
             meta["shards"][files[-1].name] = digest
         _write(path, save(first, {KEY: json.dumps(meta)}))
-        for stale in old - set(files):
-            stale.unlink()
     except OSError as error:
+        for half_written in set(files) - old:
+            half_written.unlink(missing_ok=True)
         raise CheckpointError(f"{path} cannot be written ({error.strerror or error}). "
                               "Free some space or name another file.") from None
+    for stale in old - set(files):
+        with contextlib.suppress(OSError):  # the new checkpoint is whole, with or without old litter
+            stale.unlink()
     return [path, *files]
+
+
+def _is_shard(file: str, stem: str) -> bool:
+    """Whether a file name is that of a shard of the checkpoint `stem`, and not of `stem`.something."""
+    return re.fullmatch(rf"{re.escape(stem)}\.[0-9a-f]{{8}}\.shard", file) is not None
 
 
 def _without_weights(checkpoint: Checkpoint) -> Checkpoint:
@@ -109,9 +130,11 @@ def _shards(weights: dict[str, torch.Tensor], max_bytes: int | None) -> list[dic
     free = room
     for name, tensor in weights.items():
         rows, piece = tensor, 0
+        if rows.nbytes > room * max(1, len(rows) if rows.dim() else 1):
+            raise ConfigError(f"max_bytes is {max_bytes}, too little for one row of {name}. Allow more.")
         while rows.nbytes > free:
             fit = int(free // (rows.nbytes / len(rows))) if rows.dim() else 0
-            if fit:
+            if fit > 0:
                 shards[-1][f"{name}{PIECE}{piece}"] = rows[:fit].clone()
                 rows, piece = rows[fit:], piece + 1
             shards.append({})
@@ -131,9 +154,8 @@ def _write(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
-    except OSError:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    finally:
+        Path(temporary).unlink(missing_ok=True)  # there only if something above failed
 
 
 def list_checkpoints(folder: Path = SHIPPED) -> dict[str, Path]:
@@ -171,8 +193,8 @@ def load_checkpoint(model: str | Path) -> Checkpoint:
             preprocessing=Preprocessing(**meta["preprocessing"]),
             **{key: meta[key] for key in ("config", "data", "metrics", "history", "versions", "title")},
         )
-    except (TypeError, ConfigError) as error:
-        raise CheckpointError(f"{path} has a garbled preprocessing ({error}). Train it again.") from None
+    except (TypeError, ValueError, RuntimeError, ConfigError) as error:
+        raise CheckpointError(f"{path} has garbled weights or preprocessing ({error}). Train it again.") from None
 
 
 def read_description(path: Path) -> dict[str, Any]:
@@ -183,6 +205,8 @@ def read_description(path: Path) -> dict[str, Any]:
 
 
 def _check(path: Path, meta: dict[str, Any]) -> None:
+    if not isinstance(meta, dict):
+        raise CheckpointError(f"{path} has a description that is no JSON object. Train it again.")
     if meta.get("format") != FORMAT:
         raise CheckpointError(f"{path} has format {meta.get('format')!r}; this version of kp reads format {FORMAT}. "
                               "Update kp, or train it again.")
