@@ -32,7 +32,8 @@ def run(options: argparse.Namespace) -> int:
                     detected.append(best)
                     tight.append(truth)
                 progress(index + 1, len(faces))
-        fitted[name] = _describe(BoxMap.fit(detected, tight), detected, tight, len(faces))
+        fitted[name] = (_describe(BoxMap.fit(detected, tight), detected, tight, len(faces)) if detected
+                        else {"found": 0, "of": len(faces)})
         if not options.json:
             print(f"{name}: {fitted[name]}")
     if options.json:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import torch
 
-from kp.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint
+from kp.checkpoint import find_checkpoint, load_checkpoint, read_description, save_checkpoint
 from kp.commands.common import add_data, add_json, open_dataset, print_json, progress_bar
 from kp.commands.train import SHARD_BYTES
 from kp.data.splits import SPLITS
@@ -42,10 +42,13 @@ def run(options: argparse.Namespace) -> int:
         key = f"{options.split}, {options.setting}"
         if options.setting == "detected-box":
             key += f", {options.detector}"
+        if options.part != "test":
+            key += f", {options.part}"
         figures = {name: value for name, value in summary.items() if name not in ("model", "split", "setting")}
-        half = any(path.parent.glob(f"{path.stem}.*.shard"))
+        half = all(torch.equal(tensor, tensor.half().to(tensor.dtype)) for tensor in checkpoint.weights.values())
+        sharded = bool(read_description(path)["shards"])
         save_checkpoint(replace(checkpoint, metrics=checkpoint.metrics | {key: figures}), path,
-                        dtype=torch.float16 if half else None, max_bytes=SHARD_BYTES if half else None)
+                        dtype=torch.float16 if half else None, max_bytes=SHARD_BYTES if sharded else None)
     if options.json:
         print_json(summary)
         return 0

@@ -22,6 +22,9 @@ def run(options: argparse.Namespace) -> int:
         print(f"  learnt from {learnt.get('images', '?')} images of {learnt.get('people', '?')} people, "
               f"split {learnt.get('split', '?')}")
         for setting, figures in card.metrics.items():
+            if figures["nme_mean"] is None:
+                print(f"  {setting}: none of {figures['images']} faces found")
+                continue
             print(f"  {setting}: NME {figures['nme_mean']:.2f} %, 95th percentile {figures['nme_p95']:.2f} %, "
                   f"{figures['missed']} of {figures['images']} faces missed")
     return 0
