@@ -9,9 +9,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from kp.errors import ImageError
 
 MAX_PIXELS = 100_000_000  # a picture of this size takes 300 MB as RGB
-# Pillow knows more, among them some that start other programs (EPS) or whose readers are brittle.
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM")
-Image.init()  # without it Pillow knows only a few of them, and stumbles over the names of the others
+# Pillow knows more, among them some that start other programs (EPS) or whose readers are brittle. A phone's MPO opens as JPEG.
+FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM")
 
 
 def read_image(source: Path | str | object) -> np.ndarray:
