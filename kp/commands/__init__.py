@@ -2,11 +2,12 @@
 
 from types import ModuleType
 
-from kp.commands import calibrate, evaluate, info, train
+from kp.commands import calibrate, evaluate, info, predict, train
 
 COMMANDS: dict[str, ModuleType] = {
     "info": info,
     "train": train,
     "evaluate": evaluate,
+    "predict": predict,
     "calibrate": calibrate,
 }

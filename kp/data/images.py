@@ -9,7 +9,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from kp.errors import ImageError
 
 MAX_PIXELS = 100_000_000  # a picture of this size takes 300 MB as RGB
-# Pillow knows more, among them some that start other programs (EPS) or whose readers are brittle. A phone's MPO opens as JPEG.
+# Pillow knows more, among them some that start other programs (EPS) or whose readers are brittle.
+# A phone's MPO opens as JPEG.
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM")
 
 

@@ -20,6 +20,7 @@ OUTLINE = (15, 15, 20)     # under every mark, so that it is seen on any skin
 LIGHT = (255, 255, 255)
 SUBPIXEL = 4               # bits of cv2's fixed-point coordinates
 SHORT_SIDE = 512           # small pictures are enlarged to this before anything is drawn
+LONG_SIDE = 1600           # and not beyond this
 
 
 def enlarge(image: np.ndarray, short_side: int = SHORT_SIDE) -> tuple[np.ndarray, float]:
@@ -29,6 +30,24 @@ def enlarge(image: np.ndarray, short_side: int = SHORT_SIDE) -> tuple[np.ndarray
         return image, 1.0
     size = (round(image.shape[1] * factor), round(image.shape[0] * factor))
     return cv2.resize(image, size, interpolation=cv2.INTER_LANCZOS4), factor
+
+
+def fit_display(image: np.ndarray, *, longest: int | None = None) -> tuple[np.ndarray, float]:
+    """The picture at a size to draw on, and the factor: small ones enlarged, those over `longest` pixels shrunk.
+
+    Very long and narrow ones are not enlarged beyond LONG_SIDE.
+    """
+    short, long = sorted(image.shape[:2])
+    if longest and long > longest:
+        factor = longest / long
+        size = (max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor)))
+        return cv2.resize(image, size, interpolation=cv2.INTER_AREA), factor
+    return enlarge(image, min(SHORT_SIDE, round(short * max(1.0, LONG_SIDE / long))))
+
+
+def scale_box(box: Box, factor: float) -> Box:
+    """A box moved as `enlarge` moves pixels."""
+    return Box(*((side + 0.5) * factor - 0.5 for side in (box.left, box.top, box.right, box.bottom)))
 
 
 def scale_points(points: np.ndarray, factor: float) -> np.ndarray:
