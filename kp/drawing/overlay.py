@@ -19,6 +19,7 @@ REGION_COLOURS: dict[str, tuple[int, int, int]] = {
 OUTLINE = (15, 15, 20)     # under every mark, so that it is seen on any skin
 LIGHT = (255, 255, 255)
 SUBPIXEL = 4               # bits of cv2's fixed-point coordinates
+CIRCLE = np.stack([np.cos(np.linspace(0, 2 * np.pi, 24, False)), np.sin(np.linspace(0, 2 * np.pi, 24, False))], 1)
 SHORT_SIDE = 512           # small pictures are enlarged to this before anything is drawn
 LONG_SIDE = 1600           # and not beyond this
 
@@ -86,20 +87,22 @@ def draw_errors(image: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> 
 def draw_box(image: np.ndarray, box: Box, *, label: str = "", chosen: bool = False) -> np.ndarray:
     """A copy with a box on it: white, thicker where it is the chosen one."""
     canvas = np.ascontiguousarray(image).copy()
-    width = max(1, round(max(image.shape[:2]) / 500)) * (2 if chosen else 1)
+    width = max(1, round(min(max(image.shape[:2]) / 500, box.side / 40))) * (2 if chosen else 1)
     corners = np.array([[box.left, box.top], [box.right, box.bottom]])
     for colour, thickness in ((OUTLINE, width + 2), (LIGHT, width)):
         cv2.rectangle(canvas, _fixed(corners[0]), _fixed(corners[1]), colour, thickness, cv2.LINE_AA, SUBPIXEL)
     if label:
-        size = max(3.0, box.side / 60)
-        _text(canvas, label, corners[0] + (size, 4.5 * size), size * 1.3)
+        size = max(3.5, box.side / 60)
+        above = corners[0][1] > 4.5 * size
+        _text(canvas, label, corners[0] + (0, -1.2 * size - width if above else 4.5 * size), size * 1.3)
     return canvas
 
 
 def mark_radius(image: np.ndarray, keypoints: np.ndarray) -> float:
-    """Pixels; a hundredth of the face, and always to be seen."""
+    """Pixels; a hundredth of the face, and always to be seen; a small face in a large picture is not covered up."""
     face = float(np.ptp(keypoints, axis=0).max()) if len(keypoints) else 0.0
-    return float(np.clip(face * 0.011, max(image.shape[:2]) / 700 + 0.5, 24.0))
+    least = min(max(image.shape[:2]) / 700 + 0.5, max(1.2, face * 0.018))
+    return float(np.clip(face * 0.011, least, 24.0))
 
 
 def data_uri(image: np.ndarray, *, quality: int = 0) -> str:
@@ -118,15 +121,21 @@ def _fixed(point: np.ndarray) -> tuple[int, int]:
 def _mark(canvas: np.ndarray, point: np.ndarray, radius: float, colour: tuple[int, int, int], *, hollow: bool) -> None:
     if not np.isfinite(point).all():
         return
-    size = round(radius * (1.35 if hollow else 1.0) * (1 << SUBPIXEL))
     if hollow:
         width = max(1, round(radius * 0.55))
-        cv2.circle(canvas, _fixed(point), size, OUTLINE, width + 2, cv2.LINE_AA, SUBPIXEL)
-        cv2.circle(canvas, _fixed(point), size, colour, width, cv2.LINE_AA, SUBPIXEL)
+        ring = _ring(point, radius * 1.35)
+        cv2.polylines(canvas, [ring], True, OUTLINE, width + 2, cv2.LINE_AA, SUBPIXEL)
+        cv2.polylines(canvas, [ring], True, colour, width, cv2.LINE_AA, SUBPIXEL)
     else:
-        rim = round((radius + max(0.8, radius * 0.3)) * (1 << SUBPIXEL))
-        cv2.circle(canvas, _fixed(point), rim, OUTLINE, cv2.FILLED, cv2.LINE_AA, SUBPIXEL)
-        cv2.circle(canvas, _fixed(point), size, colour, cv2.FILLED, cv2.LINE_AA, SUBPIXEL)
+        rim = _ring(point, radius + max(0.8, radius * 0.3))
+        cv2.fillConvexPoly(canvas, rim, OUTLINE, cv2.LINE_AA, SUBPIXEL)
+        cv2.fillConvexPoly(canvas, _ring(point, radius), colour, cv2.LINE_AA, SUBPIXEL)
+
+
+def _ring(point: np.ndarray, radius: float) -> np.ndarray:
+    """A circle as a polygon in cv2's fixed point: cv2.circle draws a small one as a diamond."""
+    corners = np.round((np.asarray(point) + radius * CIRCLE) * (1 << SUBPIXEL))
+    return np.clip(corners, -(2**30), 2**30).astype(np.int32)
 
 
 def _contours(canvas: np.ndarray, keypoints: np.ndarray, radius: float) -> None:
