@@ -20,6 +20,7 @@ from kp.checkpoint import save_checkpoint
 from kp.commands.common import add_data, add_json, open_dataset, print_json
 from kp.errors import ConfigError
 from kp.training import PRESETS, Decoding, EpochDone, RunEnded, RunStarted, StepDone, TrainConfig, TrainEvent, train
+from kp.training.config import CHOICES
 
 EXIT_CODES = {"finished": 0, "diverged": 1, "stopped": 130}
 SAVE_EVERY = 60.0   # seconds between two saves of the network so far
@@ -39,7 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("settings")
     for option in dataclasses.fields(TrainConfig):
         group.add_argument(f"--{option.name.replace('_', '-')}", type=type(option.default), default=None, metavar="V",
-                           help=f"{option.metadata['help']} (default: {option.default})")
+                           help=f"{option.metadata['help']}{_choices(option.name)} (default: {option.default})")
+
+
+def _choices(name: str) -> str:
+    return f": {', '.join(CHOICES[name])}" if name in CHOICES else ""
 
 
 def config_of(options: argparse.Namespace) -> TrainConfig:
@@ -56,6 +61,8 @@ def run(options: argparse.Namespace) -> int:
     out = Path(options.out)
     if out.is_dir() or out.suffix != ".safetensors":
         raise ConfigError(f"--out {out} must name a file that ends in .safetensors.")
+    if options.threads < 0:
+        raise ConfigError(f"--threads is {options.threads}; name at least 1, or 0 for all.")
     if options.threads:
         torch.set_num_threads(options.threads)
     dataset = open_dataset(options.data)

@@ -10,7 +10,7 @@ from html import escape
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 MOST_POINTS = 400          # of one line; more are not seen
-WIDTH, HEIGHT = 640, 300   # of the drawing; on the page it is as wide as its place
+WIDTH, HEIGHT = 480, 270   # of the drawing; on the page it is as wide as its place
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 34, 44
 TEXT = 'fill="currentColor" font-size="13"'
 
@@ -72,7 +72,7 @@ class _Axes:
         for reference in (chart.references or {}).values():  # lines just above the data are shown too
             if not chart.log and high < reference < 1.6 * high:
                 high = reference
-        pad = 0.06 * (high - low) or 0.5
+        pad = 0.08 * (high - low) or 0.5
         left, right = min(0.0, min(xs)), max(xs, default=1.0)
         right = max(right, chart.x_limit or right)
         return cls(chart, (left, right if right > left else left + 1),

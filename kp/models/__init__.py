@@ -10,11 +10,13 @@ from torch import Tensor
 from kp.errors import ConfigError, choose
 from kp.models.base import StagedModel
 from kp.models.five_conv import FiveConvNet
+from kp.models.heatmap_net import HeatmapNet
 from kp.models.naimishnet import NaimishNet
 
 MODELS: dict[str, type[StagedModel]] = {
     "five_conv": FiveConvNet,
     "naimishnet": NaimishNet,
+    "heatmap_net": HeatmapNet,
 }
 
 

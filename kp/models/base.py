@@ -10,6 +10,7 @@ class StagedModel(nn.Module):
     """A network that says its stages by name; the last one is its answer."""
 
     input_size: int  # pixels, where nothing else is asked for
+    has_heatmaps = False  # whether its stages include "heatmaps" and "spread"
 
     @classmethod
     def arguments_for(cls, size: int) -> dict[str, Any]:

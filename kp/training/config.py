@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -39,6 +40,10 @@ PRECISIONS = {
     "float32": "32 bits",
     "bfloat16": "16 bits in the network, 32 for weights and loss",
 }
+CHOICES: dict[str, Mapping[str, Any]] = {  # the settings that are a choice, and what there is
+    "architecture": MODELS, "split": SPLITS, "validate_on": PARTS, "crop": CROPS, "augmentation": AUGMENTATIONS,
+    "loss": LOSSES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES, "precision": PRECISIONS,
+}
 
 
 def setting(default: Any, sentence: str) -> Any:
@@ -49,35 +54,29 @@ def setting(default: Any, sentence: str) -> Any:
 class TrainConfig:
     """One training run. The defaults are the reference recipe, but for the crop and its size."""
 
-    architecture: str = setting("five_conv", "network: " + ", ".join(MODELS))
-    split: str = setting("people", "which frames to learn from: " + ", ".join(SPLITS))
-    validate_on: str = setting("test", "part to validate on: test, or validation (held-out training people)")
+    architecture: str = setting("five_conv", "the network")
+    split: str = setting("people", "how the frames are divided between learning and testing")
+    validate_on: str = setting("test", "the part that the error is measured on")
     subset: int = setting(0, "learn from this many images only; 0 for all")
-    crop: str = setting("face", "what the network sees: face or frame")
+    crop: str = setting("face", "what the network sees of a frame")
     size: int = setting(0, "side of the crop in pixels; 0 for the architecture's own")
     margin: float = setting(1.35, "side of the face crop, in sides of the tight face box")
-    augmentation: str = setting("geometry", "random changes of each image: none, geometry or full")
+    augmentation: str = setting("geometry", "random changes of each image")
     epochs: int = setting(3, "how often each image is seen")
     seconds: float = setting(0.0, "longest time to train, the schedule fitted to it; 0 for no limit")
     batch_size: int = setting(10, "images a step")
-    loss: str = setting("mse", "what a step reduces: " + ", ".join(LOSSES))
-    optimizer: str = setting("rmsprop", "how a step is made: " + ", ".join(OPTIMIZERS))
+    loss: str = setting("mse", "what a step reduces")
+    optimizer: str = setting("rmsprop", "how a step is made")
     learning_rate: float = setting(1e-4, "how far each step goes; 0.0001 to 0.003 is sensible")
-    schedule: str = setting("constant", "how the learning rate changes: constant or one-cycle")
+    schedule: str = setting("constant", "how the learning rate changes")
     weight_decay: float = setting(0.0, "how fast unused weights shrink")
     averaging: float = setting(0.0, "weight averaging: the share of the old average kept at each step; 0 for none")
-    precision: str = setting("auto", "numbers in the network: auto, float32 or bfloat16")
+    precision: str = setting("auto", "the numbers that the network computes with")
     seed: int = setting(0, "start of all random numbers; the same seed gives the same run")
 
     def __post_init__(self) -> None:
-        for what, name, choices in (
-            ("architecture", self.architecture, MODELS), ("split", self.split, SPLITS), ("loss", self.loss, LOSSES),
-            ("optimizer", self.optimizer, OPTIMIZERS), ("crop", self.crop, CROPS),
-            ("augmentation", self.augmentation, AUGMENTATIONS), ("schedule", self.schedule, SCHEDULES),
-            ("part to validate on", self.validate_on, PARTS),
-            ("precision", self.precision, PRECISIONS),
-        ):
-            choose(what, name, choices)
+        for name, choices in CHOICES.items():
+            choose(name.replace("_", " "), getattr(self, name), choices)
         for name, low, high in (
             ("subset", 0, math.inf), ("size", 0, 512), ("margin", 0.5, 4), ("epochs", 1, 10_000),
             ("seconds", 0, 86_400), ("batch_size", 1, 1024), ("learning_rate", 1e-8, 10), ("weight_decay", 0, 1),
@@ -86,6 +85,9 @@ class TrainConfig:
             value = getattr(self, name)
             if not low <= value <= high or not math.isfinite(value):
                 raise ConfigError(f"{name} is {value}; it must be from {low} to {high} ({help_of(name)}).")
+        if self.loss == "heatmap" and not MODELS[self.architecture].has_heatmaps:
+            raise ConfigError(f"The loss 'heatmap' needs a network that draws heatmaps, and {self.architecture} does "
+                              "not. Choose heatmap_net, or another loss.")
         if 0 < self.size < 32:
             raise ConfigError(f"size is {self.size}; a crop needs at least 32 pixels, or 0 for the architecture's own.")
 

@@ -20,7 +20,9 @@ class TrainEvent:
 def _plain(value: Any) -> Any:
     """JSON has no NaN: what is not a finite number becomes None."""
     if isinstance(value, np.ndarray):
-        return [_plain(item) for item in value.tolist()]
+        return [_plain(item) for item in np.round(value.astype(float), 2).tolist()]
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
     if isinstance(value, float):
         return value if np.isfinite(value) else None
     return value
@@ -36,6 +38,8 @@ class Decoding(TrainEvent):
 
 @dataclass(frozen=True)
 class RunStarted(TrainEvent):
+    """watched: names of a few validation frames, the same ones all along."""
+
     config: dict[str, Any]
     parameters: int
     train_images: int
@@ -43,6 +47,7 @@ class RunStarted(TrainEvent):
     steps: int
     precision: str
     threads: int
+    watched: list[str]
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,10 @@ class StepDone(TrainEvent):
 
 @dataclass(frozen=True)
 class EpochDone(TrainEvent):
-    """nme: mean over the validation faces, percent of the eye distance. checkpoint: the network so far."""
+    """nme: mean over the validation faces, percent of the eye distance. checkpoint: the network so far.
+
+    faces: the watched frames' keypoints as predicted now, float32 (n, 68, 2), pixels of their frames.
+    """
 
     epoch: int
     epochs: int
@@ -69,6 +77,7 @@ class EpochDone(TrainEvent):
     validation_loss: float
     nme: float
     seconds: float
+    faces: np.ndarray = field(repr=False)
     checkpoint: Checkpoint = field(repr=False)
 
 

@@ -25,6 +25,8 @@ from kp.training.losses import LOSSES
 
 WARM_UP = 0.25          # of the run, for the one-cycle schedule
 FIRST_RATE = 0.1        # of the learning rate, where one-cycle starts
+VALIDATION_BATCH = 64
+WATCHED = 9             # faces whose keypoints are told after each epoch
 KEEP_EVERY = 100        # steps between two copies of good weights
 BFLOAT16_GAIN = 1.15    # bfloat16 is taken where it is at least this much faster
 
@@ -91,19 +93,27 @@ class _Run:
         torch.manual_seed(config.seed)
         self.config, self.learning, self.testing, self.data_name = config, learning, testing, data_name
         self.model = create_model(config.architecture, **config.model_arguments).to(memory_format=torch.channels_last)
-        self.averaged = AveragedModel(self.model, multi_avg_fn=self._average) if config.averaging else None
+        self.averaged = None
+        if config.averaging:
+            self.averaged = AveragedModel(self.model, multi_avg_fn=self._average, use_buffers=True)
         self.optimizer = make_optimizer(config, self.model)
         self.loss = LOSSES[config.loss]
         self.batches = TrainingBatches(learning, config)
         self.steps = len(self.batches) * config.epochs
         self.bfloat16 = config.precision == "bfloat16"
-        self.validation = to_batch(validation_crops(testing, config), config.preprocessing)
+        crops = validation_crops(testing, config)
+        self.validation = to_batch(crops, config.preprocessing)
+        self.watched = np.unique(np.linspace(0, len(testing) - 1, WATCHED).round().astype(int))
+        self.watched_crops = [crops[index] for index in self.watched]
         self.good = copy.deepcopy(self.network.state_dict())
         self.step, self.seen, self.nme = 0, 0, None
         self.history: list[dict[str, float]] = []
         self.training_seconds = self.begun = 0.0
 
     def _average(self, averages: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
+        if not averages[0].is_floating_point():
+            torch._foreach_copy_(averages, current)
+            return
         keep = min(self.config.averaging, (1 + int(count)) / (10 + int(count)))  # young averages forget faster
         torch._foreach_lerp_(averages, current, 1 - keep)
 
@@ -120,7 +130,8 @@ class _Run:
         if self.config.precision == "auto":
             self.bfloat16 = self._bfloat16_is_faster()
         yield RunStarted(self.config.to_dict(), count_parameters(self.model), len(self.learning), len(self.testing),
-                         self.steps, "bfloat16" if self.bfloat16 else "float32", torch.get_num_threads())
+                         self.steps, "bfloat16" if self.bfloat16 else "float32", torch.get_num_threads(),
+                         [self.testing.frames[index].name for index in self.watched])
         self.begun = time.perf_counter()
         for epoch in range(1, self.config.epochs + 1):
             losses = []
@@ -136,14 +147,14 @@ class _Run:
                 yield self._step_done(epoch, loss)
                 if self._out_of_time():
                     break
-            validation_loss, self.nme = self._validate()
+            validation_loss, self.nme, faces = self._validate()
             if not math.isfinite(validation_loss):
                 yield self._diverged(validation_loss)
                 return
             self._keep_good()
             self.history.append({"epoch": epoch, "seconds": self.seconds, "train_loss": float(np.mean(losses)),
                                  "validation_loss": validation_loss, "nme": self.nme})
-            yield EpochDone(epochs=self.config.epochs, checkpoint=self._checkpoint(), **self.history[-1])
+            yield EpochDone(epochs=self.config.epochs, faces=faces, checkpoint=self._checkpoint(), **self.history[-1])
             if self._out_of_time():
                 break
         yield self._end("finished", f"Finished after {self.step} steps.")
@@ -177,22 +188,31 @@ class _Run:
         self.training_seconds += time.perf_counter() - begun
         return value
 
-    def _loss(self, model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+    def _stages(self, model: nn.Module, inputs: Tensor) -> dict[str, Tensor]:
+        """The network's stages, the answer in float32."""
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
-            output = model(inputs)
-        return self.loss(output.float(), targets)
+            stages = dict(model.stages(inputs))
+        return stages | {"keypoints": stages["keypoints"].float()}
+
+    def _loss(self, model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+        return self.loss(self._stages(model, inputs), targets)
 
     def _keep_good(self) -> None:
         self.good = copy.deepcopy(self.network.state_dict())
 
     @torch.inference_mode()
-    def _validate(self) -> tuple[float, float]:
-        """Loss, and mean NME in percent, over the validation faces."""
-        inputs, targets = self.validation
-        network = self.network.eval()
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
-            output = torch.cat([network(chunk).float() for chunk in inputs.split(64)])
-        return self.loss(output, targets).item(), float(nme(output.numpy(), targets.numpy()).mean() * 100)
+    def _validate(self) -> tuple[float, float, np.ndarray]:
+        """Loss, mean NME in percent, and the watched faces' keypoints in pixels of their frames (n, 68, 2)."""
+        network, losses, answers = self.network.eval(), [], []
+        for inputs, targets in zip(*(part.split(VALIDATION_BATCH) for part in self.validation), strict=True):
+            stages = self._stages(network, inputs)
+            losses.append(self.loss(stages, targets).item() * len(inputs))
+            answers.append(stages["keypoints"])
+        output = torch.cat(answers).numpy()
+        errors = nme(output, self.validation[1].numpy())
+        decoded = self.config.preprocessing.decode(output[self.watched])
+        faces = [sample.to_original(points) for sample, points in zip(self.watched_crops, decoded, strict=True)]
+        return sum(losses) / len(output), float(errors.mean() * 100), np.array(faces)
 
     def _bfloat16_is_faster(self) -> bool:
         """Time a few steps of a copy in both; random numbers are left as they were."""

@@ -43,7 +43,7 @@ def build_app(settings: Settings) -> gr.Blocks:
                 gr.Markdown(HEAD, elem_id="kp-head")
             with gr.Column(scale=3, min_width=280):
                 picker = gr.Dropdown(models.choices(), value=names[0] if names else None, elem_id="kp-picker",
-                                     label="Model", info="used in Predict and Inside the network")
+                                     label="Model: the network that Predict and Inside the network use")
                 card = gr.HTML(elem_id="kp-card")
         with gr.Tabs(elem_id="kp-tabs") as tabs:
             app = AppContext(settings, DataSource(settings.data), models, runs, page, picker, tabs, run_ids)

@@ -1,23 +1,14 @@
 """The settings of a run as controls, made from TrainConfig's own fields, choices and sentences."""
 
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import Any
 
 import gradio as gr
 
-from kp.data.splits import SPLITS
-from kp.models import MODELS
 from kp.training import PRESETS, TrainConfig
-from kp.training.config import AUGMENTATIONS, CROPS, OPTIMIZERS, PARTS, PRECISIONS, SCHEDULES
-from kp.training.losses import LOSSES
+from kp.training.config import CHOICES, help_of
 
-MAIN = ("architecture", "epochs", "subset", "crop")  # the others are under Advanced
-CHOICES: dict[str, Sequence[str]] = {
-    "architecture": list(MODELS), "split": list(SPLITS), "validate_on": list(PARTS), "crop": list(CROPS),
-    "augmentation": list(AUGMENTATIONS), "loss": list(LOSSES), "optimizer": list(OPTIMIZERS),
-    "schedule": list(SCHEDULES), "precision": list(PRECISIONS),
-}
+MAIN = (("architecture",), ("crop",), ("epochs", "subset"))  # the rows on top; the others are under Advanced
 LABELS = {
     "architecture": "Network", "split": "Split", "validate_on": "Validate on", "subset": "Images to learn from",
     "crop": "What the network sees", "size": "Crop size, pixels", "margin": "Crop margin, in face boxes",
@@ -30,8 +21,8 @@ PRESET_TITLES = {"reference": "The reference recipe"}
 
 def control(name: str, default: Any) -> gr.components.Component:
     """The control of one field of TrainConfig."""
-    sentence = next(option.metadata["help"] for option in fields(TrainConfig) if option.name == name)
-    described = {"label": LABELS[name], "info": sentence, "elem_id": f"kp-train-{name.replace('_', '-')}"}
+    described = {"label": LABELS[name], "info": help_of(name), "min_width": 100,
+                 "elem_id": f"kp-train-{name.replace('_', '-')}"}
     if name in CHOICES:
         return gr.Dropdown(list(CHOICES[name]), value=default, **described)
     return gr.Number(default, precision=0 if isinstance(default, int) else None, **described)
@@ -45,9 +36,12 @@ class ConfigForm:
         self.preset = gr.Dropdown([(PRESET_TITLES[name], name) for name in PRESETS], value=preset, label="Recipe",
                                   info="settings to start from; everything below can be changed",
                                   elem_id="kp-train-preset")
-        made = {name: control(name, values[name]) for name in MAIN}
+        made = {}
+        for row in MAIN:
+            with gr.Row():
+                made |= {name: control(name, values[name]) for name in row}
         with gr.Accordion("Advanced", open=False, elem_id="kp-train-advanced"):
-            made |= {name: control(name, value) for name, value in values.items() if name not in MAIN}
+            made |= {name: control(name, value) for name, value in values.items() if name not in made}
         self.names = list(values)
         self.controls = [made[name] for name in self.names]
         self.preset.input(self.fill, self.preset, self.controls, show_progress="hidden", api_visibility="private")

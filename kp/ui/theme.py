@@ -16,7 +16,7 @@ THEME = gr.themes.Default(primary_hue="blue", neutral_hue="slate", font=FONT, fo
 )
 
 CSS = """
-.gradio-container {max-width: 1360px !important; margin: 0 auto !important}
+.gradio-container {width: 100% !important; max-width: 1360px !important; margin: 0 auto !important}
 footer button, footer a {color: var(--body-text-color-subdued) !important}
 #kp-head h1 {font-size: 1.5rem; margin: 0}
 #kp-head p {margin: 2px 0 0; color: var(--body-text-color-subdued)}

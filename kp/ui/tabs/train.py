@@ -11,7 +11,7 @@ from kp.ui.config_form import ConfigForm
 from kp.ui.context import AppContext
 from kp.ui.feedback import show_errors
 from kp.ui.models import RUN
-from kp.ui.run_view import STATES, charts_html, history_html, status_html
+from kp.ui.run_view import charts_html, history_html, status_html
 from kp.ui.runs import Run
 
 LEAD = """Train a network from nothing and watch its error fall on people that it has never seen."""
@@ -69,7 +69,7 @@ def build(app: AppContext) -> None:
         """Start, Stop, Use and the list of runs, as they suit the run that is shown and whose it is."""
         run, mine = app.runs.find(number), owned_run(number, owned)
         going = run is not None and run.active
-        choices = [(f"run {r.number}: {r.config.architecture}, {STATES[r.state].lower()}", r.number)
+        choices = [(f"run {r.number}: {r.config.architecture}, {r.config.crop}", r.number)
                    for r in app.runs.history()]
         return (gr.Button(interactive=not going), gr.Button(visible=bool(mine and going), interactive=True),
                 gr.Button(visible=bool(mine and not going and mine.checkpoint.is_file())),

@@ -1,0 +1,109 @@
+"""HeatmapNet: a small residual network that draws a heatmap for each keypoint.
+
+Residual stages (He et al., 2016) go down to 1/16 of the crop, a top-down path (Lin et al., "Feature Pyramid Networks",
+2017) brings what they saw back to 1/4, and the mean of each heatmap is the point (soft-argmax; Sun et al., "Integral
+Human Pose Regression", 2018). A second map for each point says how far off the point may be.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from kp.errors import ConfigError
+from kp.landmarks import NUM_KEYPOINTS
+from kp.models.base import StagedModel
+
+STRIDE = 4          # crop pixels a heatmap cell
+DEEPEST = 16        # crop pixels a cell of the deepest stage
+LOG_SPREAD = -3.5   # where the logarithm of the spread starts: 3 % of half a crop
+
+
+class HeatmapNet(StagedModel):
+    """Crops (n, channels, size, size) to keypoints (n, 68, 2) in -1..1 across the crop.
+
+    width: channels of the first stage; the others have 2, 4 and 8 times as many.
+    """
+
+    input_size = 128
+    has_heatmaps = True
+
+    @classmethod
+    def arguments_for(cls, size: int) -> dict[str, Any]:
+        if size % DEEPEST:
+            raise ConfigError(f"heatmap_net takes crops whose side is a multiple of {DEEPEST} pixels, not {size}.")
+        return {}
+
+    def __init__(self, *, width: int = 24, channels: int = 1) -> None:
+        super().__init__()
+        w = width
+        self.stem = nn.Sequential(nn.Conv2d(channels, w, 3, 2, 1, bias=False), nn.BatchNorm2d(w), nn.ReLU())  # 1/2
+        self.stage4 = nn.Sequential(ResidualBlock(w, 2 * w, 2), ResidualBlock(2 * w, 2 * w))                  # 1/4
+        self.stage8 = nn.Sequential(ResidualBlock(2 * w, 4 * w, 2), ResidualBlock(4 * w, 4 * w))              # 1/8
+        self.stage16 = nn.Sequential(ResidualBlock(4 * w, 8 * w, 2), ResidualBlock(8 * w, 8 * w))             # 1/16
+        self.narrow16 = nn.Conv2d(8 * w, 4 * w, 1)
+        self.merge8 = ResidualBlock(4 * w, 4 * w)
+        self.narrow8 = nn.Conv2d(4 * w, 2 * w, 1)
+        self.merge4 = ResidualBlock(2 * w, 2 * w)
+        self.heatmaps = nn.Conv2d(2 * w, NUM_KEYPOINTS, 1)
+        self.spreads = nn.Conv2d(2 * w, NUM_KEYPOINTS, 1)
+        nn.init.zeros_(self.spreads.weight)
+        nn.init.constant_(self.spreads.bias, LOG_SPREAD)
+
+    def stages(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
+        """Each stage's name and output.
+
+        heatmaps: logarithms of chances, (n, 68, size/4, size/4). spread: (n, 68), in the unit of the keypoints.
+        """
+        x = self.stem(x)
+        yield "stem", x
+        fine = self.stage4(x)                                           # (n, 2w, size/4, size/4)
+        yield "stage4", fine
+        middle = self.stage8(fine)                                      # (n, 4w, size/8, size/8)
+        yield "stage8", middle
+        coarse = self.stage16(middle)                                   # (n, 8w, size/16, size/16)
+        yield "stage16", coarse
+        x = self.merge8(middle + double(self.narrow16(coarse)))
+        yield "merge8", x
+        x = self.merge4(fine + double(self.narrow8(x)))
+        yield "merge4", x
+        heatmaps = self.heatmaps(x).float()
+        yield "heatmaps", heatmaps
+        chances = heatmaps.flatten(2).softmax(2).unflatten(2, heatmaps.shape[2:])
+        yield "spread", (chances.detach() * self.spreads(x.detach()).float()).sum((2, 3)).exp()
+        yield "keypoints", torch.stack([_mean(chances.sum(2)), _mean(chances.sum(3))], dim=2)
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions and a way round them, which is a 1x1 convolution where the shape changes."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.norm1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.norm2 = nn.BatchNorm2d(outputs)
+        same = inputs == outputs and stride == 1
+        self.way_round = nn.Identity() if same else nn.Sequential(
+            nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        change = self.norm2(self.conv2(torch.relu(self.norm1(self.conv1(x)))))
+        return torch.relu(self.way_round(x) + change)
+
+
+def double(x: Tensor) -> Tensor:
+    """Twice the height and width."""
+    return F.interpolate(x, scale_factor=2, mode="nearest")
+
+
+def cell_centres(cells: int, device: torch.device) -> Tensor:
+    """Where the centres of cells in a row lie, with -1..1 across all of them."""
+    return (torch.arange(cells, device=device, dtype=torch.float32) + 0.5) * (2 / cells) - 1
+
+
+def _mean(chances: Tensor) -> Tensor:
+    """The mean place (n, 68) of chances (n, 68, cells) along an axis."""
+    return (chances * cell_centres(chances.shape[2], chances.device)).sum(2)
