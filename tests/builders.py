@@ -1,12 +1,16 @@
-"""What tests are made of: drawn faces with known keypoints, and a dataset of them in the original layout."""
+"""What tests are made of: drawn faces with known keypoints, a dataset of them as published, and a tiny network."""
 
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
+import torch
 
+from kp.checkpoint import Checkpoint
+from kp.data import Preprocessing
 from kp.landmarks import CONTOURS
+from kp.models import create_model
 
 # The sha256 rule of the split "people" puts these to the test part, and the others to the training part.
 TEST_PEOPLE = ("Ben_Hart", "Cleo_Brook")
@@ -74,3 +78,11 @@ def make_dataset(root: Path, *, unlabelled: int = 2) -> Path:
         columns = ["Unnamed: 0", *map(str, range(136))]
         pd.DataFrame(table, columns=columns).to_csv(root / f"{folder}_frames_keypoints.csv", index=False)
     return root
+
+
+def tiny_checkpoint(seed: int = 0, *, size: int = 32) -> Checkpoint:
+    """An untrained network that is quick: NaimishNet on small crops."""
+    torch.manual_seed(seed)
+    arguments = {"input_size": size}
+    return Checkpoint("naimishnet", arguments, create_model("naimishnet", **arguments).state_dict(),
+                      Preprocessing.centred(size), title="tiny")

@@ -1,0 +1,135 @@
+"""Any picture file to uint8 RGB, or an ImageError with advice."""
+
+import io
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from builders import drawn_face
+from PIL import Image
+
+from kp.data.images import MAX_PIXELS, check_image, read_frame, read_image, to_grey
+from kp.errors import ImageError
+
+FACE, _ = drawn_face(1)
+
+
+def packed(picture: Image.Image, kind: str, **options) -> io.BytesIO:
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    file.seek(0)
+    return file
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "PPM"])
+def test_lossless_formats_keep_every_pixel(kind: str) -> None:
+    assert (read_image(packed(Image.fromarray(FACE), kind)) == FACE).all()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "AVIF"])
+def test_lossy_formats_keep_the_picture(kind: str) -> None:
+    read = read_image(packed(Image.fromarray(FACE), kind, quality=95))
+    assert read.shape == FACE.shape
+    assert np.abs(read.astype(int) - FACE).mean() < 3
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F"])
+def test_every_kind_of_pixel_becomes_rgb(mode: str) -> None:
+    grey = Image.fromarray(FACE).convert("L")
+    picture = (Image.fromarray(np.asarray(grey).astype(np.uint16) * 200) if mode == "I;16"
+               else Image.fromarray(FACE).convert("L" if mode in "IF" else "RGB").convert(mode))
+    read = read_image(packed(picture, "TIFF"))
+    assert read.dtype == np.uint8
+    assert read.shape == FACE.shape
+    soft = [cv2.GaussianBlur(pixels, (0, 0), 4).ravel() for pixels in (to_grey(read), np.asarray(grey))]  # undoes dots
+    assert np.corrcoef(*soft)[0, 1] > 0.9
+
+
+def test_transparency_lies_on_white() -> None:
+    picture = Image.new("RGBA", (4, 2), (255, 0, 0, 0))
+    picture.putpixel((0, 0), (255, 0, 0, 255))
+    read = read_image(packed(picture, "PNG"))
+    assert read[0, 0].tolist() == [255, 0, 0]
+    assert (read[1] == 255).all()
+
+
+@pytest.mark.parametrize(("orientation", "turns"), [(1, 0), (3, 2), (6, 3), (8, 1)])
+def test_photographs_stand_upright(orientation: int, turns: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    read = read_image(packed(Image.fromarray(FACE), "PNG", exif=exif))
+    assert (read == np.rot90(FACE, turns)).all()
+
+
+def test_of_an_animation_the_first_picture_is_taken() -> None:
+    pages = [Image.new("RGB", (6, 4), colour) for colour in ("red", "blue")]
+    read = read_image(packed(pages[0], "GIF", save_all=True, append_images=pages[1:]))
+    assert read.shape == (4, 6, 3)
+    assert read[0, 0].tolist() == [255, 0, 0]
+
+
+def test_a_path_and_its_name_in_the_message(tmp_path: Path) -> None:
+    path = tmp_path / "me.png"
+    Image.fromarray(FACE).save(path)
+    assert (read_image(path) == read_image(str(path))).all()
+    path.write_text("this is a letter")
+    with pytest.raises(ImageError, match="me.png is not a picture.*JPEG"):
+        read_image(path)
+    with pytest.raises(ImageError, match="away.png does not exist"):
+        read_image(tmp_path / "away.png")
+    with pytest.raises(ImageError, match="cannot be opened"):
+        read_image(tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_a_huge_picture_is_refused_before_it_is_decoded() -> None:
+    side = int(MAX_PIXELS**0.5) + 10
+    file = packed(Image.new("1", (side, side)), "PNG")
+    with pytest.raises(ImageError, match="limit is 100 megapixels"):
+        read_image(file)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM", "QOI", "TGA"])
+def test_a_broken_file_is_an_image_error_and_nothing_else(kind: str) -> None:
+    rng = np.random.default_rng(7)
+    whole = packed(Image.fromarray(FACE[:40, :50]), kind).getvalue()
+    refused = 0
+    for _ in range(60):
+        data = bytearray(whole[: rng.integers(0, len(whole))])
+        for place in rng.integers(0, max(1, min(len(data), 300)), rng.integers(0, 5)):
+            data[place : place + 1] = bytes([rng.integers(256)])
+        try:
+            assert read_image(io.BytesIO(data)).dtype == np.uint8
+        except ImageError as error:
+            refused += 1
+            assert len(str(error)) > 30
+    assert refused > 20
+
+
+def test_formats_that_start_other_programs_are_refused() -> None:
+    with pytest.raises(ImageError, match="not a picture that can be read"):
+        read_image(packed(Image.fromarray(FACE), "EPS"))
+
+
+def test_a_frame_drops_its_alpha(tmp_path: Path) -> None:
+    path = tmp_path / "frame.jpg"
+    Image.fromarray(np.dstack([FACE, np.full(FACE.shape[:2], 255, np.uint8)])).save(path, "PNG")
+    assert (read_frame(path) == FACE).all()
+    with pytest.raises(ImageError, match="away.jpg"):
+        read_frame(tmp_path / "away.jpg")
+
+
+@pytest.mark.parametrize("bad", [
+    FACE[..., 0], FACE.astype(np.float32), np.dstack([FACE, FACE[..., :1]]), FACE[:0], FACE.tolist(), None,
+    "face.jpg", FACE[None],
+], ids=["grey", "float", "four channels", "no rows", "list", "None", "path", "batch"])
+def test_arrays_that_are_no_pictures(bad: object) -> None:
+    with pytest.raises(ImageError, match=r"uint8 array \(height, width, 3\).*kp.read_image"):
+        check_image(bad)
+
+
+def test_a_picture_passes_the_check() -> None:
+    check_image(FACE)
+    check_image(FACE[:1, :1])
