@@ -2,7 +2,7 @@
 
 from types import ModuleType
 
-from kp.commands import calibrate, evaluate, info, predict, train
+from kp.commands import bench, calibrate, evaluate, info, predict, train
 
 COMMANDS: dict[str, ModuleType] = {
     "info": info,
@@ -10,4 +10,5 @@ COMMANDS: dict[str, ModuleType] = {
     "evaluate": evaluate,
     "predict": predict,
     "calibrate": calibrate,
+    "bench": bench,
 }

@@ -1,0 +1,16 @@
+"""What `python -m kp bench` measures: each function gives rows of a name, a figure and its unit."""
+
+from kp.bench.app import measure_app
+from kp.bench.data import measure_data
+from kp.bench.prediction import measure_prediction
+from kp.bench.row import Row
+from kp.bench.training import measure_training
+
+MEASUREMENTS = {
+    "data": measure_data,
+    "training": measure_training,
+    "prediction": measure_prediction,
+    "app": measure_app,
+}
+
+__all__ = ["MEASUREMENTS", "Row"]

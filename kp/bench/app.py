@@ -1,0 +1,60 @@
+"""Starting the app as a user does."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import kp
+from kp.bench.row import Row
+from kp.errors import KpError
+
+PATIENCE = 120  # seconds
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def resident_megabytes(process_id: int) -> float:
+    """Memory of a process, MB. Linux only."""
+    status = Path(f"/proc/{process_id}/status")
+    if not status.is_file():
+        raise KpError("The memory of a process is read from /proc, which this system does not have. "
+                      "Measure the other parts with --only.")
+    line = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1]) / 1000
+
+
+def measure_app(root: Path) -> Iterator[Row]:
+    """`python demo.py` until the page answers, and the memory it has then."""
+    port = free_port()
+    command = [sys.executable, "demo.py", "--data", str(root.resolve()), "--port", str(port)]
+    begun = time.perf_counter()
+    process = subprocess.Popen(command, cwd=Path(kp.__file__).parent.parent, stdout=subprocess.DEVNULL,
+                               env=os.environ | {"NO_PROXY": "127.0.0.1"})
+    try:
+        while not _answers(f"http://127.0.0.1:{port}/"):
+            if process.poll() is not None or time.perf_counter() - begun > PATIENCE:
+                raise KpError("The app did not start. Run `python demo.py` to see why.")
+            time.sleep(0.05)
+        yield Row("python demo.py to a page that answers", time.perf_counter() - begun, "s")
+        yield Row("memory then", resident_megabytes(process.pid), "MB")
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(address, timeout=5) as answer:
+            return answer.status == 200
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return False

@@ -1,0 +1,10 @@
+"""One measured figure."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Row:
+    what: str
+    value: float
+    unit: str
