@@ -82,7 +82,9 @@ class TrainConfig:
             ("seconds", 0, 86_400), ("batch_size", 1, 1024), ("learning_rate", 1e-8, 10), ("weight_decay", 0, 1),
             ("averaging", 0, 0.99999), ("seed", 0, 2**31 - 1),
         ):
-            value = getattr(self, name)
+            value, whole = getattr(self, name), isinstance(getattr(type(self), name), int)
+            if not isinstance(value, int if whole else int | float) or isinstance(value, bool):
+                raise ConfigError(f"{name} is {value!r}; it must be a {'whole ' * whole}number ({help_of(name)}).")
             if not low <= value <= high or not math.isfinite(value):
                 raise ConfigError(f"{name} is {value}; it must be from {low} to {high} ({help_of(name)}).")
         if self.loss == "heatmap" and not MODELS[self.architecture].has_heatmaps:
@@ -90,6 +92,7 @@ class TrainConfig:
                               "not. Choose heatmap_net, or another loss.")
         if 0 < self.size < 32:
             raise ConfigError(f"size is {self.size}; a crop needs at least 32 pixels, or 0 for the architecture's own.")
+        MODELS[self.architecture].arguments_for(self.crop_size)  # raises where it cannot take that size
 
     @classmethod
     def reference(cls) -> "TrainConfig":
@@ -107,8 +110,8 @@ class TrainConfig:
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """The reference's units at its own size of 224 px; else -1..1 across the crop."""
-        if self.crop_size == 224:
+        """The reference's units at its own size of 224 px; else, and for heatmaps, -1..1 across the crop."""
+        if self.crop_size == 224 and not MODELS[self.architecture].has_heatmaps:
             return Preprocessing(size=224, margin=self.margin)
         return Preprocessing.centred(self.crop_size, self.margin)
 
