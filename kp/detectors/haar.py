@@ -18,7 +18,7 @@ class HaarDetector(Detector):
     """Threshold: how many overlapping hits make a face (`minNeighbors`). Gives no score."""
 
     title = "Haar cascade (2001, the classic)"
-    box_map = BoxMap(dx=0.0, dy=0.06, scale=0.82)
+    box_map = BoxMap(dx=-0.006, dy=0.151, scale=0.877)
     default_threshold = 3
     threshold_range = (1, 12)
     threshold_help = "overlapping hits that make a face: fewer finds more, and more that is no face"

@@ -11,7 +11,7 @@ class WholeImage(Detector):
     """For pictures that are cropped to a face already. The box is the largest centred square."""
 
     title = "Whole image (one face fills it)"
-    box_map = BoxMap(dx=0.0, dy=0.05, scale=0.5)
+    box_map = BoxMap(dx=-0.002, dy=0.053, scale=0.444)
     default_threshold = 0.0
     threshold_range = (0.0, 1.0)
     threshold_help = "not used: the whole image is one face"

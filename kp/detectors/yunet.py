@@ -35,7 +35,7 @@ class YuNetDetector(Detector):
     """Threshold: the lowest score that counts as a face."""
 
     title = "YuNet (2023)"
-    box_map = BoxMap(dx=0.0, dy=0.06, scale=0.9)
+    box_map = BoxMap(dx=-0.008, dy=0.121, scale=0.813)
     default_threshold = 0.6
     threshold_range = (0.1, 0.95)
     threshold_help = "lowest score that counts as a face: lower finds more, and more that is no face"
