@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from kp.errors import ConfigError
 from kp.landmarks import NUM_KEYPOINTS
 from kp.models.base import StagedModel
 
@@ -34,6 +35,8 @@ class NaimishNet(StagedModel):
         side = input_size
         for kernel in (4, 3, 2, 1):
             side = (side - kernel + 1) // 2
+        if side < 1:
+            raise ConfigError(f"naimishnet takes crops of at least 27 pixels, not {input_size}.")
         self.fc1 = nn.Linear(256 * side * side, 1000)
         self.fc2 = nn.Linear(1000, 1000)
         self.fc3 = nn.Linear(1000, 2 * num_keypoints)
