@@ -1,17 +1,24 @@
 """Fixtures: a drawn dataset, the real one where it is, the app on a free port, and a browser."""
 
+import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from builders import make_dataset
+from PIL import Image
 
 from kp.checkpoint import list_checkpoints
 from kp.data import FacialKeypointsDataset
-from kp.ui.app import build_app, launch_options, stay_offline
-from kp.ui.settings import Settings
 
+if TYPE_CHECKING:
+    from kp.ui.settings import Settings
+
+ROOT = Path(__file__).parent.parent
 CHROMIUM = Path("/usr/bin/chromium")
 CHROMIUM_FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -43,13 +50,32 @@ def real_dataset(real_root: Path) -> FacialKeypointsDataset:
     return FacialKeypointsDataset(real_root)
 
 
+FRESH = """
+import json, sys, kp
+shapes = {name: kp.read_image(f"{sys.argv[1]}/{name}").shape for name in ("me.jpg", "me.png")}
+print(json.dumps({"shapes": shapes, "modules": list(sys.modules)}))
+"""
+
+
+@pytest.fixture(scope="session")
+def fresh_process(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """What a new process says after `import kp` and reading two pictures; one for all tests, as it takes seconds."""
+    folder = tmp_path_factory.mktemp("fresh")
+    for name in ("me.jpg", "me.png"):
+        Image.new("RGB", (9, 8), "red").save(folder / name)
+    done = subprocess.run([sys.executable, "-c", FRESH, str(folder)], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
 @pytest.fixture(scope="session")
 def shipped() -> list[str]:
     """Names of the shipped checkpoints."""
     return list(list_checkpoints())
 
 
-def launch_app(settings: Settings) -> Iterator[str]:
+def launch_app(settings: "Settings") -> Iterator[str]:
+    from kp.ui.app import build_app, launch_options, stay_offline  # here: most tests need no gradio
     stay_offline()
     page = build_app(settings)
     _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **launch_options(settings))
@@ -60,12 +86,14 @@ def launch_app(settings: Settings) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def app_url(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The app's address, with the drawn dataset."""
+    from kp.ui.settings import Settings
     yield from launch_app(Settings(data=str(data_root), home=tmp_path_factory.mktemp("home")))
 
 
 @pytest.fixture(scope="session")
 def empty_app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an app that finds no dataset."""
+    from kp.ui.settings import Settings
     named = os.environ.pop("KP_DATA", None)
     yield from launch_app(Settings(home=tmp_path_factory.mktemp("home")))
     if named:

@@ -113,6 +113,17 @@ def test_formats_that_start_other_programs_are_refused() -> None:
         read_image(packed(Image.fromarray(FACE), "EPS"))
 
 
+def test_a_fresh_process_reads_jpeg_and_png(fresh_process: dict) -> None:
+    """Pillow knows only the readers that were loaded; here nothing has read or written a picture before."""
+    assert fresh_process["shapes"] == {"me.jpg": [8, 9, 3], "me.png": [8, 9, 3]}
+
+
+def test_a_phone_s_double_picture_is_its_first_one() -> None:
+    pages = [Image.new("RGB", (60, 40), colour) for colour in ("red", "blue")]
+    read = read_image(packed(pages[0], "MPO", save_all=True, append_images=pages[1:]))
+    assert read[20, 30].argmax() == 0
+
+
 def test_a_frame_drops_its_alpha(tmp_path: Path) -> None:
     path = tmp_path / "frame.jpg"
     Image.fromarray(np.dstack([FACE, np.full(FACE.shape[:2], 255, np.uint8)])).save(path, "PNG")
