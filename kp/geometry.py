@@ -5,7 +5,7 @@ Pixel coordinates are xy; an integer is the centre of a pixel, so an image of wi
 """
 
 import math
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -23,8 +23,8 @@ class Box:
     bottom: float
 
     def __post_init__(self) -> None:
-        if not all(math.isfinite(side) for side in astuple(self)):
-            raise ValueError(f"a box needs finite sides, not {astuple(self)}")
+        if not math.isfinite(self.left + self.top + self.right + self.bottom):
+            raise ValueError(f"a box needs finite sides, not {self.left, self.top, self.right, self.bottom}")
 
     @classmethod
     def around(cls, points: np.ndarray) -> "Box":
@@ -69,12 +69,14 @@ class Box:
 
 def compose(second: np.ndarray, first: np.ndarray) -> np.ndarray:
     """The 2x3 matrix that does `first`, then `second`."""
-    return second @ np.vstack([first, [0.0, 0.0, 1.0]])
+    both = second[:, :2] @ first
+    both[:, 2] += second[:, 2]
+    return both
 
 
 def invert(matrix: np.ndarray) -> np.ndarray:
     """The 2x3 matrix of the way back."""
-    return np.linalg.inv(np.vstack([matrix, [0.0, 0.0, 1.0]]))[:2]
+    return cv2.invertAffineTransform(np.asarray(matrix, np.float64))
 
 
 def apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:

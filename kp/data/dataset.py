@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from torch.utils.data import Dataset
 
-from kp.data.images import read_frame
+from kp.data.images import read_frame, to_grey
 from kp.data.sample import Sample
 from kp.data.splits import part_indices
 from kp.errors import DataError
@@ -94,25 +94,27 @@ def read_labels(csv: Path) -> tuple[list[str], np.ndarray]:
 
 
 class ImageStore:
-    """Decodes each image once and keeps it, uint8. Shared by all parts of a dataset; safe between threads."""
+    """Decodes each image once and keeps it, uint8, in colour or grey. Shared by all parts; safe between threads."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.paths = list(paths)
-        self._images: dict[int, np.ndarray] = {}
+        self._images: dict[tuple[int, bool], np.ndarray] = {}
 
-    def __getitem__(self, index: int) -> np.ndarray:
-        image = self._images.get(index)
+    def image(self, index: int, *, grey: bool = False) -> np.ndarray:
+        """uint8 (H, W, 3) RGB, or (H, W); read-only."""
+        image = self._images.get((index, grey))
         if image is None:
-            image = read_frame(self.paths[index])
+            image = to_grey(read_frame(self.paths[index])) if grey else read_frame(self.paths[index])
             image.setflags(write=False)
-            self._images[index] = image
+            self._images[index, grey] = image
         return image
 
-    def preload(self, indices: Sequence[int], progress: Callable[[int, int], None] | None = None) -> None:
+    def preload(self, indices: Sequence[int], progress: Callable[[int, int], None] | None = None, *,
+                grey: bool = False) -> None:
         """Decode these images on all cores; `progress(done, total)` is called now and then."""
-        missing = [index for index in map(int, indices) if index not in self._images]
+        missing = [index for index in map(int, indices) if (index, grey) not in self._images]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for done, _ in enumerate(pool.map(self.__getitem__, missing), start=1):
+            for done, _ in enumerate(pool.map(lambda index: self.image(index, grey=grey), missing), start=1):
                 if progress and (done % 100 == 0 or done == len(missing)):
                     progress(done, len(missing))
 
@@ -168,21 +170,21 @@ class FacialKeypointsDataset(Dataset):
     def __len__(self) -> int:
         return len(self.frames)
 
-    def image(self, index: int) -> np.ndarray:
-        """uint8 (H, W, 3) RGB, read-only."""
-        return self.store[int(self.rows[index])]
+    def image(self, index: int, *, grey: bool = False) -> np.ndarray:
+        """uint8 (H, W, 3) RGB, or (H, W); read-only."""
+        return self.store.image(int(self.rows[index]), grey=grey)
 
-    def sample(self, index: int) -> Sample:
+    def sample(self, index: int, *, grey: bool = False) -> Sample:
         """The frame as it is, before any transform."""
         info = self.frames[index]
         return Sample(
-            self.image(index), self.keypoints[index], info.name, info.person, info.video, info.frame
+            self.image(index, grey=grey), self.keypoints[index], info.name, info.person, info.video, info.frame
         )
 
     def __getitem__(self, index: int) -> Sample:
         sample = self.sample(index)
         return self.transform(sample) if self.transform else sample
 
-    def preload(self, progress: Callable[[int, int], None] | None = None) -> None:
+    def preload(self, progress: Callable[[int, int], None] | None = None, *, grey: bool = False) -> None:
         """Decode all images of this part now."""
-        self.store.preload(self.rows, progress)
+        self.store.preload(self.rows, progress, grey=grey)

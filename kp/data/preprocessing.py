@@ -58,9 +58,9 @@ class Preprocessing:
         return CropMap(compose(np.array([[1, 0, -left], [0, 1, -top]], np.float64), resize), self.size)
 
     def to_tensor(self, crops: Sequence[np.ndarray]) -> torch.Tensor:
-        """Crops uint8 (size, size, 3) to a float32 tensor (n, channels, size, size) in 0..1."""
+        """Crops uint8 (size, size, 3), or grey ones (size, size), as float32 (n, channels, size, size) in 0..1."""
         if self.channels == 1:
-            crops = [to_grey(crop)[..., None] for crop in crops]
+            crops = [(to_grey(crop) if crop.ndim == 3 else crop)[..., None] for crop in crops]
         stack = torch.from_numpy(np.stack(crops))                       # (n, size, size, channels) uint8
         return stack.permute(0, 3, 1, 2).float() / 255
 

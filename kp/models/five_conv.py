@@ -21,9 +21,10 @@ class FiveConvNet(StagedModel):
     input_size = 224
 
     @classmethod
-    def arguments_for(cls, size: int) -> dict[str, Any]:
+    def arguments_for(cls, size: int, width: int = 0) -> dict[str, Any]:
         if size != cls.input_size:
             raise ConfigError(f"five_conv takes crops of 224 pixels, not {size}. Leave the size at 0, or 224.")
+        super().arguments_for(size, width)
         return {}
 
     def __init__(self, *, dropout: float = 0.6) -> None:

@@ -31,10 +31,10 @@ class HeatmapNet(StagedModel):
     has_heatmaps = True
 
     @classmethod
-    def arguments_for(cls, size: int) -> dict[str, Any]:
+    def arguments_for(cls, size: int, width: int = 0) -> dict[str, Any]:
         if size % DEEPEST:
             raise ConfigError(f"heatmap_net takes crops whose side is a multiple of {DEEPEST} pixels, not {size}.")
-        return {}
+        return {"width": width} if width else {}
 
     def __init__(self, *, width: int = 24, channels: int = 1) -> None:
         super().__init__()

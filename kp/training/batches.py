@@ -52,6 +52,7 @@ class TrainingBatches:
 
     def __init__(self, dataset: FacialKeypointsDataset, config: TrainConfig) -> None:
         self.dataset, self.config, self.preprocessing = dataset, config, config.preprocessing
+        self.grey = self.preprocessing.channels == 1
 
     def __len__(self) -> int:
         return -(-len(self.dataset) // self.config.batch_size)
@@ -71,7 +72,7 @@ class TrainingBatches:
         samples = []
         for row in rows:
             rng = np.random.default_rng((self.config.seed, epoch, int(row)))
-            samples.append(crop_transform(self.config, rng)(self.dataset.sample(int(row))))
+            samples.append(crop_transform(self.config, rng)(self.dataset.sample(int(row), grey=self.grey)))
         return to_batch(samples, self.preprocessing)
 
 
@@ -79,7 +80,7 @@ def validation_crops(dataset: FacialKeypointsDataset, config: TrainConfig) -> li
     """Every face once, without chance: by its true box, or the middle of the frame."""
     preprocessing, crops = config.preprocessing, []
     for index in range(len(dataset)):
-        sample = dataset.sample(index)
+        sample = dataset.sample(index, grey=preprocessing.channels == 1)
         crop = (preprocessing.frame_map(*sample.image.shape[:2]) if config.crop == "frame"
                 else preprocessing.crop_map(Box.around(sample.keypoints)))
         crops.append(sample.moved(crop.cut(sample.image), crop.matrix))

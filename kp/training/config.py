@@ -60,6 +60,7 @@ class TrainConfig:
     subset: int = setting(0, "learn from this many images only; 0 for all")
     crop: str = setting("face", "what the network sees of a frame")
     size: int = setting(0, "side of the crop in pixels; 0 for the architecture's own")
+    width: int = setting(0, "channels of heatmap_net's first stage; 0 for the architecture's own")
     margin: float = setting(1.35, "side of the face crop, in sides of the tight face box")
     augmentation: str = setting("geometry", "random changes of each image")
     epochs: int = setting(3, "how often each image is seen")
@@ -78,7 +79,7 @@ class TrainConfig:
         for name, choices in CHOICES.items():
             choose(name.replace("_", " "), getattr(self, name), choices)
         for name, low, high in (
-            ("subset", 0, math.inf), ("size", 0, 512), ("margin", 0.5, 4), ("epochs", 1, 10_000),
+            ("subset", 0, math.inf), ("size", 0, 512), ("width", 0, 128), ("margin", 0.5, 4), ("epochs", 1, 10_000),
             ("seconds", 0, 86_400), ("batch_size", 1, 1024), ("learning_rate", 1e-8, 10), ("weight_decay", 0, 1),
             ("averaging", 0, 0.99999), ("seed", 0, 2**31 - 1),
         ):
@@ -92,7 +93,7 @@ class TrainConfig:
                               "not. Choose heatmap_net, or another loss.")
         if 0 < self.size < 32:
             raise ConfigError(f"size is {self.size}; a crop needs at least 32 pixels, or 0 for the architecture's own.")
-        MODELS[self.architecture].arguments_for(self.crop_size)  # raises where it cannot take that size
+        MODELS[self.architecture].arguments_for(self.crop_size, self.width)  # raises where it cannot take that size
 
     @classmethod
     def reference(cls) -> "TrainConfig":
@@ -106,7 +107,7 @@ class TrainConfig:
     @property
     def model_arguments(self) -> dict[str, Any]:
         """What `create_model` needs beyond the name."""
-        return MODELS[self.architecture].arguments_for(self.crop_size)
+        return MODELS[self.architecture].arguments_for(self.crop_size, self.width)
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -125,4 +126,8 @@ def help_of(name: str) -> str:
 
 PRESETS: dict[str, TrainConfig] = {
     "reference": TrainConfig.reference(),
+    "minute": TrainConfig(
+        architecture="heatmap_net", size=64, width=16, loss="heatmap", optimizer="adamw", learning_rate=4e-3,
+        schedule="one-cycle", averaging=0.99, batch_size=32, epochs=100, seconds=60.0,
+    ),
 }

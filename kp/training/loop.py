@@ -67,17 +67,17 @@ def train(config: TrainConfig, dataset: FacialKeypointsDataset, *,
     if not len(learning) or not len(testing):
         raise ConfigError(f"There are {len(learning)} images to learn from and {len(testing)} to validate on. "
                           "Choose another split or a larger subset.")
-    yield from _decode(learning, testing)
+    yield from _decode(learning, testing, grey=config.preprocessing.channels == 1)
     yield from _Run(config, learning, testing, dataset.root.name).events(stop)
 
 
-def _decode(*parts: FacialKeypointsDataset) -> Iterator[TrainEvent]:
+def _decode(*parts: FacialKeypointsDataset, grey: bool) -> Iterator[TrainEvent]:
     """Decode the parts, telling how far it is; the work is in a thread, so that this can stay a generator."""
     total, before = sum(map(len, parts)), 0
     with ThreadPoolExecutor(1) as pool:
         for part in parts:
             news: queue.SimpleQueue[int] = queue.SimpleQueue()
-            work = pool.submit(part.preload, lambda done, _, news=news: news.put(done))
+            work = pool.submit(part.preload, lambda done, _, news=news: news.put(done), grey=grey)
             while not (work.done() and news.empty()):
                 with contextlib.suppress(queue.Empty):
                     yield Decoding(before + news.get(timeout=0.1), total)
