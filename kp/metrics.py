@@ -36,7 +36,7 @@ def auc(errors: np.ndarray, limit: float) -> float:
 
     The curve is a step function, so each face at error e < limit adds (limit - e) / limit.
     """
-    return float(np.mean(np.clip(limit - np.asarray(errors), 0, None)) / limit)
+    return float(np.mean(np.clip(limit - np.asarray(errors, np.float64), 0, None)) / limit)
 
 
 def region_means(errors: np.ndarray) -> dict[str, float]:
