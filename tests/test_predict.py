@@ -1,0 +1,195 @@
+"""From a picture to keypoints in its own pixels."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from builders import drawn_face, tiny_checkpoint
+from torch import Tensor
+
+from kp import Box, Checkpoint, Predictor
+from kp.data import Preprocessing
+from kp.detectors.base import BoxMap, Detection, Detector
+from kp.errors import CheckpointError, ConfigError, ImageError
+from kp.models import create_model
+from kp.models.base import StagedModel
+
+IMAGE, _ = drawn_face(0, height=200, width=260)
+
+
+class Pointing(StagedModel):
+    """Answers the same place of the crop for all 68 points, in the network's units."""
+
+    has_heatmaps = False
+
+    def __init__(self, x: float = 0.0, y: float = 0.0) -> None:
+        super().__init__()
+        self.place = torch.tensor([x, y])
+
+    def stages(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
+        yield "keypoints", self.place.expand(len(x), 68, 2)
+
+
+class Seeing(Detector):
+    """Sees what it is told to."""
+
+    box_map = BoxMap(0.0, 0.0, 1.0)
+    default_threshold, threshold_range, threshold_help = 0.5, (0.0, 1.0), "not used"
+
+    def __init__(self, *faces: Detection) -> None:
+        super().__init__()
+        self.faces = list(faces)
+
+    def detect(self, image: np.ndarray) -> list[Detection]:
+        return self.faces
+
+
+class Blind(Seeing):
+    """Must not be asked."""
+
+    def detect(self, image: np.ndarray) -> list[Detection]:
+        pytest.fail("the detector was asked")
+
+
+def pointing_predictor(detector: Detector, x: float = 0.0, y: float = 0.0, *,
+                       preprocessing: Preprocessing | None = None, margin: float | None = None) -> Predictor:
+    predictor = Predictor(tiny_checkpoint(), detector, margin=margin)
+    predictor.network = Pointing(x, y)
+    if preprocessing:
+        predictor.preprocessing = preprocessing
+    return predictor
+
+
+def test_no_face_is_an_empty_list() -> None:
+    assert Predictor(tiny_checkpoint(), Seeing()).predict(IMAGE) == []
+    assert Predictor(tiny_checkpoint(), Blind()).predict(IMAGE, []) == []
+
+
+def test_the_crop_s_centre_is_the_box_s_centre() -> None:
+    box = Box(30.5, 41, 90, 120.25)
+    (face,) = pointing_predictor(Seeing(Detection(box, 0.9))).predict(IMAGE)
+    assert face.keypoints.shape == (68, 2)
+    assert face.keypoints.dtype == np.float32
+    assert np.abs(face.keypoints - box.centre).max() < 0.01
+    assert (face.box.centre, face.score) == (box.centre, 0.9)
+
+
+@pytest.mark.parametrize("margin", [None, 1.0, 2.0])
+def test_the_crop_s_corner_is_the_margin_s_corner(margin: float | None) -> None:
+    """-1 is the outer border of the crop, whose side is the box's times the margin."""
+    box = Box(50, 60, 110, 120)
+    (face,) = pointing_predictor(Blind(), -1.0, -1.0, margin=margin).predict(IMAGE, [box])
+    half = 30 * (margin or Preprocessing.centred(32).margin)
+    assert np.abs(face.keypoints - (80 - half, 90 - half)).max() < 0.02
+
+
+def test_the_reference_s_units_are_undone() -> None:
+    """100 px is the zero of the reference's units, so its answer 0 is 100 px into a crop of 224."""
+    box = Box(0, 0, 100, 100)
+    (face,) = pointing_predictor(Blind(), preprocessing=Preprocessing()).predict(IMAGE, [box])
+    expected = 50 + (100 - 111.5) * 135 / 224
+    assert np.abs(face.keypoints - expected).max() < 0.01
+
+
+def test_several_faces_stay_in_order() -> None:
+    boxes = [Box(0, 0, 40, 40), Box(100, 20, 160, 80), Box(-30, 150, 30, 210)]  # one of them half outside
+    seen = [Detection(box, score) for box, score in zip(boxes, (0.9, 0.8, 0.7), strict=True)]
+    faces = pointing_predictor(Seeing(*seen)).predict(IMAGE)
+    assert [face.score for face in faces] == [0.9, 0.8, 0.7]
+    for face, box in zip(faces, boxes, strict=True):
+        assert np.abs(face.keypoints - box.centre).max() < 0.01
+
+
+def test_more_faces_than_a_batch() -> None:
+    boxes = [Box(x, 10, x + 30, 50) for x in range(150)]
+    faces = pointing_predictor(Blind()).predict(IMAGE, boxes)
+    assert [round(float(face.keypoints[0, 0])) for face in faces] == [x + 15 for x in range(150)]
+
+
+def test_boxes_given_skip_the_detector() -> None:
+    (face,) = Predictor(tiny_checkpoint(), Blind()).predict(IMAGE, [Box(10, 10, 50, 50)])
+    assert face.score is None
+    assert np.isfinite(face.keypoints).all()
+
+
+def test_the_detector_s_boxes_are_made_tight() -> None:
+    detector = Seeing(Detection(Box(0, 0, 100, 100), 1.0))
+    detector.box_map = BoxMap(dx=0.1, dy=0.2, scale=0.5)
+    (face,) = pointing_predictor(detector).predict(IMAGE)
+    assert (face.box.centre, face.box.side) == (pytest.approx((60, 70)), pytest.approx(50))
+    assert np.abs(face.keypoints - (60, 70)).max() < 0.01
+
+
+def test_moving_the_face_moves_the_answer() -> None:
+    """An untrained network answers nonsense, but the same nonsense at every place."""
+    wide = np.zeros((260, 400, 3), np.uint8)
+    wide[:] = 90
+    moved = wide.copy()
+    wide[20:220, 30:290], moved[40:240, 100:360] = IMAGE, IMAGE
+    predictor = Predictor(tiny_checkpoint(), Blind())
+    box = Box(110, 70, 190, 150)
+    (here,), (there,) = predictor.predict(wide, [box]), predictor.predict(moved, [Box(180, 90, 260, 170)])
+    assert np.abs(there.keypoints - here.keypoints - (70, 20)).max() < 0.05
+
+
+@pytest.mark.parametrize("box", [Box(50, 10, 50, 60), Box(60, 10, 50, 60), Box(10, 60, 50, 20)])
+def test_an_empty_or_reversed_box_is_refused(box: Box) -> None:
+    with pytest.raises(ConfigError, match="left < right and top < bottom"):
+        Predictor(tiny_checkpoint(), Blind()).predict(IMAGE, [box])
+
+
+@pytest.mark.parametrize("bad", [IMAGE[..., 0], IMAGE / 255, IMAGE[:, :0], [[1, 2]], None])
+def test_what_is_no_picture_is_refused(bad: object) -> None:
+    for boxes in (None, [Box(0, 0, 9, 9)]):
+        with pytest.raises(ImageError, match="kp.read_image"):
+            Predictor(tiny_checkpoint(), Seeing()).predict(bad, boxes)
+
+
+def test_bad_settings_are_refused() -> None:
+    with pytest.raises(CheckpointError, match="'nobody'"):
+        Predictor("nobody")
+    with pytest.raises(ConfigError, match="'eyes'"):
+        Predictor(tiny_checkpoint(), "eyes")
+    with pytest.raises(ConfigError, match="margin"):
+        Predictor(tiny_checkpoint(), "whole-image", margin=50)
+    with pytest.raises(ConfigError, match="threshold"):
+        Predictor(tiny_checkpoint(), "yunet", threshold=7)
+
+
+def test_a_network_in_colour_sees_colour() -> None:
+    arguments = {"width": 8, "channels": 3}
+    torch.manual_seed(0)
+    checkpoint = Checkpoint("heatmap_net", arguments, create_model("heatmap_net", **arguments).state_dict(),
+                            replace(Preprocessing.centred(64), channels=3))
+    predictor = Predictor(checkpoint, "whole-image")
+    (face,), (swapped,) = predictor.predict(IMAGE), predictor.predict(np.ascontiguousarray(IMAGE[..., ::-1]))
+    assert not np.allclose(face.keypoints, swapped.keypoints)
+
+
+@pytest.mark.parametrize("detector", ["whole-image", "haar", "yunet"])
+def test_threads_may_share_a_predictor(detector: str) -> None:
+    images = [drawn_face(seed, height=160, width=160)[0] for seed in range(4)]
+    predictor = Predictor(tiny_checkpoint(), detector)
+    boxes = None if detector == "whole-image" else [Box(20, 20, 120, 130), Box(5, 5, 60, 60)]
+
+    def work(image: np.ndarray) -> list[np.ndarray]:
+        predictor.detector.detect(image)
+        return [face.keypoints for face in predictor.predict(image, boxes)]
+
+    alone = [work(image) for image in images]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(work, images * 5))
+    for number, keypoints in enumerate(together):
+        assert np.allclose(keypoints, alone[number % 4], atol=1e-3)
+
+
+def test_predicting_leaves_no_gradients_and_changes_nothing() -> None:
+    predictor = Predictor(tiny_checkpoint(), "whole-image")
+    before = IMAGE.copy()
+    first, second = predictor.predict(IMAGE), predictor.predict(IMAGE)
+    assert np.array_equal(IMAGE, before)
+    assert (first[0].keypoints == second[0].keypoints).all()  # dropout is off
+    assert all(parameter.grad is None for parameter in predictor.network.parameters())
