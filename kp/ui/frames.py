@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
 
 from kp.data import FacialKeypointsDataset
 from kp.data.dataset import FrameInfo
-from kp.drawing.overlay import REGION_COLOURS, data_uri, draw_face, enlarge, scale_points
+from kp.data.splits import is_test_person
+from kp.drawing.overlay import data_uri, draw_face, enlarge, scale_points
 from kp.errors import ImageError
 from kp.geometry import Box, CropMap
-from kp.landmarks import EYE_CORNERS, POINT_NAMES, REGION_OF_POINT
+from kp.landmarks import EYE_CORNERS
 from kp.ui.grid import GridItem, grid_item
 
 PAGE = 24                 # frames on a page
@@ -49,11 +49,35 @@ def page_rows(rows: Sequence[int], page: int) -> list[int]:
     return list(rows[(page - 1) * PAGE : page * PAGE])
 
 
+def existing_page(rows: Sequence[int], page: float | None) -> int:
+    """The number of the page nearest to `page`; the first one for None."""
+    return int(min(max(page or 1, 1), page_count(rows)))
+
+
+def summary(dataset: FacialKeypointsDataset, rows: Sequence[int]) -> str:
+    """How many images and people these rows are, and how many of the test folder's images have labels."""
+    if not rows:
+        return "No image is in this part. Choose the other one."
+    labelled = sum(frame.folder == "test" for frame in dataset.frames)
+    total = labelled + dataset.unlabelled
+    people = len(people_in(dataset, rows))
+    share = f"all {total}" if total == labelled else f"{labelled} of the {total}"
+    return (f"**{len(rows)} image{'s' * (len(rows) != 1)} of {people} {'person' if people == 1 else 'people'}**; "
+            f"{share} images in test/ have labels.")
+
+
+def part_of(dataset: FacialKeypointsDataset, split: str, row: int) -> str:
+    """train or test."""
+    frame = dataset.frames[row]
+    testing = frame.folder == "test" if split == "official" else is_test_person(frame.person)
+    return "test" if testing else "train"
+
+
 def other_frames(dataset: FacialKeypointsDataset, row: int) -> list[int]:
-    """Rows of the other frames of the same video, by frame number."""
+    """Rows of the other frames of the same video; those of the folder training/ first."""
     video = dataset.frames[row].video_name
     rows = [other for other, frame in enumerate(dataset.frames) if frame.video_name == video and other != row]
-    return sorted(rows, key=lambda other: dataset.frames[other].frame)
+    return sorted(rows, key=lambda other: (dataset.frames[other].folder == "test", dataset.frames[other].frame))
 
 
 def frame_title(frame: FrameInfo) -> str:
@@ -62,9 +86,13 @@ def frame_title(frame: FrameInfo) -> str:
     return ", ".join([frame.person.replace("_", " "), *numbers])
 
 
-def face_item(dataset: FacialKeypointsDataset, row: int, caption: str, *, chosen: bool = False) -> GridItem:
-    """A grid cell: a square about the face with its labels as lines; plain grey where the file cannot be read."""
-    title = frame_title(dataset.frames[row])
+def face_item(dataset: FacialKeypointsDataset, row: int, caption: str = "", *, remark: str = "",
+              chosen: bool = False) -> GridItem:
+    """A grid cell: a square about the face with its labels as lines; plain grey where the file cannot be read.
+
+    remark: what is read aloud after the frame's title.
+    """
+    title = ", ".join(filter(None, [frame_title(dataset.frames[row]), remark]))
     try:
         src = data_uri(face_thumbnail(dataset.image(row), dataset.keypoints[row]), quality=85)
     except ImageError:
@@ -113,32 +141,5 @@ def leak_sentence(part: str, others: Sequence[str]) -> str:
     if not crossing:
         return f"All frames of this video are in the {PART_NAMES[part]} part of this split: nothing leaks."
     if part == "test":
-        return f"This test frame's video has {frames}: a network tested on it has all but seen the answer."
-    return f"This training frame's video has {frames}: learning from this one gives part of the answer away."
-
-
-def legend_html() -> str:
-    """The colours of the regions, once."""
-    dots = [f'<span><i style="background:rgb{colour}"></i>{region}</span>' for region, colour in REGION_COLOURS.items()]
-    return f'<div class="legend">{"".join(dots)}</div>'
-
-
-def facts_html(dataset: FacialKeypointsDataset, row: int) -> str:
-    """Who, where from, how large; the colours' legend below."""
-    frame, (height, width) = dataset.frames[row], dataset.image(row).shape[:2]
-    facts = [
-        f"<b>{escape(frame_title(frame))}</b>", f"{width} × {height} pixels",
-        f"{eye_distance(dataset.keypoints[row]):.1f} pixels between the outer eye corners",
-        f"file <code>{escape(frame.folder)}/{escape(frame.name)}</code>",
-    ]
-    return f'<div class="facts">{" · ".join(facts)}</div>{legend_html()}'
-
-
-def coordinates_html(keypoints: np.ndarray) -> str:
-    """The 68 points as a table: number, name, region, x, y."""
-    rows = "".join(
-        f"<tr><td>{index}</td><td>{POINT_NAMES[index]}</td><td>{REGION_OF_POINT[index]}</td>"
-        f"<td>{x:.0f}</td><td>{y:.0f}</td></tr>" for index, (x, y) in enumerate(keypoints))
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("point", "name", "region", "x", "y"))
-    return (f'<div class="table" tabindex="0" role="region" aria-label="Coordinates of the 68 points, in pixels">'
-            f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>")
+        return f"**This test frame's video has {frames}**: the network has learnt from nearly the same picture."
+    return f"**This training frame's video has {frames}**: what is learnt here is nearly what is tested."

@@ -11,21 +11,22 @@ HTML = """<div class="kp-grid" role="group" aria-label="{{label}}">
   >{{#if this.caption}}<span>{{this.caption}}</span>{{/if}}</button>{{/each}}</div>"""
 CSS = """
 .kp-grid {display: grid; gap: 6px; grid-template-columns: repeat(auto-fill, minmax(%(cell)dpx, 1fr))}
-.kp-grid button {padding: 2px; border: 2px solid transparent; border-radius: 8px; cursor: pointer; background: none;
-  color: var(--body-text-color); font: inherit; font-size: 12px; line-height: 1.3; min-width: 40px; min-height: 40px}
+.kp-grid button {margin: 0; padding: 2px; border: 2px solid transparent; border-radius: 8px; cursor: pointer;
+  background: none; color: var(--body-text-color); font: inherit; font-size: 12px; line-height: 1.3;
+  min-width: 40px; min-height: 40px}
 .kp-grid button:hover {border-color: var(--border-color-primary)}
 .kp-grid button.chosen, .kp-grid button:focus-visible {border-color: var(--color-accent); outline: none}
 .kp-grid img {width: 100%%; aspect-ratio: 1; object-fit: cover; border-radius: 5px; display: block; %(rendering)s}
 .kp-grid span {display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; padding-top: 2px}
 @media (max-width: 640px) {.kp-grid {grid-template-columns: repeat(%(phone)d, minmax(0, 1fr))}}
 """
-# Once clicked, a cell stays marked until the grid is drawn again.
+# Once clicked, a cell stays marked until the grid gets another value, be it the one that it had before.
 JS = """element.addEventListener('click', event => {
   const button = event.target.closest('button[data-index]');
   if (!button) return;
-  element.querySelectorAll('button.chosen').forEach(other => other.classList.remove('chosen'));
-  button.classList.add('chosen');
-  trigger('select', {index: Number(button.dataset.index)});
+  const index = Number(button.dataset.index);
+  props.value = props.value.map((item, place) => ({...item, chosen: place === index}));
+  trigger('select', {index});
 })"""
 
 

@@ -1,0 +1,113 @@
+"""What a chain of transforms does to one sample: a picture and the plain numbers after each step."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+
+from kp.data.augment import RandomBlur, RandomLight, RandomNoise, RandomOcclusion
+from kp.data.sample import Sample
+from kp.data.transforms import (
+    FaceCrop,
+    Normalize,
+    RandomCrop,
+    RandomMirror,
+    RandomRotate,
+    Rescale,
+    ToTensor,
+    Transform,
+)
+from kp.drawing.overlay import draw_face, enlarge, scale_points
+
+DRAWN = 320  # short side of a stage's picture, pixels
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A sample after one transform.
+
+    code: the transform's repr. picture: uint8 (H, W, 3) RGB, enlarged, with the keypoints drawn in place.
+    shape, dtype, low, high: of the sample's own picture. points_low, points_high: range of the keypoints,
+    in `unit`. outside: how many of the 68 points are not in the picture. changed: whether this step did anything.
+    """
+
+    title: str
+    code: str
+    picture: np.ndarray
+    shape: tuple[int, ...]
+    dtype: str
+    low: float
+    high: float
+    points_low: float
+    points_high: float
+    unit: str
+    outside: int
+    changed: bool = True
+
+
+def reference_recipe(seed: int) -> list[Transform]:
+    """The course's recipe: the whole frame, shrunk, and a random piece of it."""
+    return [Rescale(250), RandomCrop(224, rng=seed), Normalize(), ToTensor()]
+
+
+def augmented_face(seed: int) -> list[Transform]:
+    """A crop about the face, then random changes of geometry, light, sharpness and content."""
+    rng = np.random.default_rng(seed)
+    return [
+        FaceCrop(128, scale=(-0.1, 0.3), shift=0.04, rng=rng), RandomMirror(rng=rng), RandomRotate(18.0, rng=rng),
+        RandomLight(rng=rng), RandomBlur(rng=rng), RandomNoise(rng=rng), RandomOcclusion(rng=rng),
+        Normalize(mean=63.5, scale=32.0, grey=False), ToTensor(),
+    ]
+
+
+CHAINS: dict[str, Callable[[int], list[Transform]]] = {
+    "reference recipe": reference_recipe,
+    "face crop with augmentation": augmented_face,
+}
+
+
+def describe_stages(sample: Sample, chain: Sequence[Transform], *, code: str = "sample") -> list[Stage]:
+    """One stage for the sample as it is (`code` is what its caption says), and one after each transform.
+
+    Raises TransformError where a transform is in an impossible place.
+    """
+    pixels = np.asarray(sample.keypoints)  # where the points are in the picture, whatever their unit
+    stages = [_stage("Original", code, sample, pixels)]
+    for transform in chain:
+        after = transform(sample)
+        pixels = after.keypoints if is_picture(after.image) else pixels
+        stages.append(_stage(type(transform).__name__, repr(transform), after, pixels, changed=after is not sample))
+        sample = after
+    return stages
+
+
+def is_picture(image: np.ndarray | torch.Tensor) -> bool:
+    """Whether these are still uint8 pixels: then, and only then, the keypoints are in pixels."""
+    return isinstance(image, np.ndarray) and image.dtype == np.uint8
+
+
+def to_picture(image: np.ndarray | torch.Tensor) -> np.ndarray:
+    """uint8 (H, W, 3) RGB of a sample's picture at any stage; values of 0..1 become 0..255."""
+    if isinstance(image, torch.Tensor):
+        image = image.numpy().transpose(1, 2, 0)                        # (C, H, W) -> (H, W, C)
+    if image.dtype != np.uint8:
+        image = np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
+    if image.ndim == 3 and image.shape[2] == 3:
+        return image
+    return cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_GRAY2RGB)
+
+
+def _stage(title: str, code: str, sample: Sample, pixels: np.ndarray, *, changed: bool = True) -> Stage:
+    picture = to_picture(sample.image)
+    height, width = picture.shape[:2]
+    inside = ((pixels >= -0.5) & (pixels < (width - 0.5, height - 0.5))).all(axis=1)
+    drawn, factor = enlarge(picture, DRAWN)
+    image, keypoints = sample.image, np.asarray(sample.keypoints)
+    return Stage(
+        title=title, code=code, picture=draw_face(drawn, scale_points(pixels, factor), truth=True),
+        shape=tuple(image.shape), dtype=str(image.dtype), low=float(image.min()), high=float(image.max()),
+        points_low=float(keypoints.min()), points_high=float(keypoints.max()),
+        unit="pixels" if is_picture(image) else "network units", outside=int((~inside).sum()), changed=changed,
+    )
