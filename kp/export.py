@@ -66,8 +66,8 @@ def overlay(image: np.ndarray, faces: Sequence[FacePrediction], *, points: bool 
             numbers: bool = False, boxes: bool | None = None, chosen: int | None = None) -> np.ndarray:
     """A copy of the picture with every face drawn on it; small pictures come out enlarged.
 
-    boxes: with face numbers where there are several faces; None draws them only then. chosen: the face (from 0)
-    whose box is thicker.
+    boxes: with face numbers where there are several faces; None draws them only then. chosen: the one face (from 0)
+    whose box is thicker, and whose points alone are numbered.
     """
     canvas, factor = fit_display(image)
     return draw_faces(canvas, faces, factor, points=points, contours=contours, numbers=numbers, boxes=boxes,
@@ -85,9 +85,9 @@ def draw_faces(canvas: np.ndarray, faces: Sequence[FacePrediction], factor: floa
         if several if boxes is None else boxes:
             canvas = draw_box(canvas, scale_box(face.box, factor), label=str(index + 1) if several else "",
                               chosen=several and index == chosen)
-    for face in faces:
+    for index, face in enumerate(faces):
         canvas = draw_face(canvas, scale_points(face.keypoints, factor), points=points, contours=contours,
-                           numbers=numbers)
+                           numbers=numbers and chosen in (None, index))
     return canvas
 
 

@@ -92,7 +92,7 @@ def draw_box(image: np.ndarray, box: Box, *, label: str = "", chosen: bool = Fal
     for colour, thickness in ((OUTLINE, width + 2), (LIGHT, width)):
         cv2.rectangle(canvas, _fixed(corners[0]), _fixed(corners[1]), colour, thickness, cv2.LINE_AA, SUBPIXEL)
     if label:
-        size = max(3.5, box.side / 60)
+        size = max(3.5, box.side / 60, max(image.shape[:2]) / 220)
         above = corners[0][1] > 4.5 * size
         _text(canvas, label, corners[0] + (0, -1.2 * size - width if above else 4.5 * size), size * 1.3)
     return canvas
@@ -149,5 +149,6 @@ def _contours(canvas: np.ndarray, keypoints: np.ndarray, radius: float) -> None:
 
 def _text(canvas: np.ndarray, text: str, point: np.ndarray, radius: float) -> None:
     scale, (x, y) = max(0.32, radius * 0.11), np.round(point).astype(int)
-    for colour, width in ((OUTLINE, 3), (LIGHT, 1)):
+    stroke = max(1, round(scale * 1.6))
+    for colour, width in ((OUTLINE, stroke + 2), (LIGHT, stroke)):
         cv2.putText(canvas, text, (int(x), int(y)), cv2.FONT_HERSHEY_SIMPLEX, scale, colour, width, cv2.LINE_AA)

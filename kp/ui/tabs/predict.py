@@ -1,7 +1,159 @@
-"""Placeholder."""
+"""The Predict tab: the 68 points on any photo, and the steps from photo to points."""
 
+from dataclasses import dataclass
+
+import gradio as gr
+
+from kp.detectors import DETECTORS
 from kp.ui.context import AppContext
+from kp.ui.feedback import show_errors
+from kp.ui.frame_html import FACTS_CSS, TABLE_CSS, legend_html
+from kp.ui.grid import image_grid
+from kp.ui.predict_handlers import PredictHandlers
+from kp.ui.safe_image import SafeImage
+from kp.ui.stage_cards import CSS as STAGES_CSS
+
+LEAD = """Find the 68 points on any photo. A detector finds each face; the network sees nothing but a small crop
+of it. Click a face to follow its way."""
+MARKS = ["points", "contours", "numbers", "boxes"]
+PICTURE_HEIGHT = "min(440px, 90vw)"  # no empty bands above and below on a phone
+LEGEND_CSS = ".legend {margin: 9px 0 0}"  # level with the boxes to tick beside it
+QUIET = {"show_progress": "hidden", "api_visibility": "private"}
+LESSON = """A *detector* looks over the whole photo and gives a box for each face. A square about the box is cut out and
+resized, because the network takes pictures of one size only. It answers with 136 numbers, two for each point, near
+zero because such numbers are learnt best; times a scale plus a mean they are pixels of the crop. The crop was made by
+a matrix, and the matrix of the way back puts the points into the photo. A network that learnt from crops of faces is
+lost where the box is wrong: many bad answers begin there.
+
+**Try this:** under Advanced, move the crop margin away from the network's own and watch the points leave the face."""
+
+
+@dataclass(frozen=True)
+class Controls:
+    """What a prediction is made from."""
+
+    photo: SafeImage
+    detector: gr.Radio
+    threshold: gr.Slider
+    margin: gr.Slider
+    find: gr.Button
+    examples: gr.HTML
+
+
+@dataclass(frozen=True)
+class Result:
+    """What shows it. `analysis` is this visitor's own."""
+
+    analysis: gr.State
+    status: gr.Markdown
+    notice: gr.HTML
+    whole: gr.Button
+    face: gr.Radio
+    picture: gr.Image
+    png: gr.DownloadButton
+    steps: gr.HTML
+    table: gr.HTML
+    csv: gr.DownloadButton
+    json: gr.DownloadButton
+    details: gr.Column
+    marks: gr.CheckboxGroup
+
+    @property
+    def inspected(self) -> list[gr.components.Component]:
+        return [self.picture, self.png, self.steps, self.table]
+
+    @property
+    def shown(self) -> list[gr.components.Component]:
+        return [self.analysis, self.status, self.notice, self.whole, self.face, *self.inspected, self.csv, self.json,
+                self.details]
 
 
 def build(app: AppContext) -> None:
     """The tab's content."""
+    handlers = PredictHandlers(app.data, app.models)
+    with gr.Column(elem_id="predict-body"):
+        gr.Markdown(LEAD, elem_classes="kp-lead")
+        with gr.Row():
+            with gr.Column(scale=1, min_width=240):
+                controls = _controls()
+            with gr.Column(scale=3, min_width=320):
+                result = _result()
+        with gr.Accordion("What is going on here?", open=False):
+            gr.Markdown(LESSON)
+    _wire(app, handlers, controls, result)
+    _publish(app, handlers)
+
+
+def _controls() -> Controls:
+    photo = SafeImage(label="Photo", sources=["upload", "webcam", "clipboard"], format="png", height=260,
+                      webcam_options=gr.WebcamOptions(mirror=False), buttons=[], elem_id="predict-photo")
+    detector = gr.Radio([(kind.title, name) for name, kind in DETECTORS.items()], value="yunet", label="Face detector",
+                        elem_id="predict-detector")
+    with gr.Accordion("Advanced", open=False, elem_id="predict-advanced"):
+        kind = DETECTORS["yunet"]
+        threshold = gr.Slider(*kind.threshold_range, value=kind.default_threshold, step=0.05, label="Threshold",
+                              info=kind.threshold_help, elem_id="predict-threshold")
+        margin = gr.Slider(0, 3, value=0, step=0.05, label="Crop margin", elem_id="predict-margin",
+                           info="side of the crop in sides of the face box, 1 to 2 is sensible; 0: the network's own")
+    find = gr.Button("Find keypoints", variant="primary", elem_id="predict-find")
+    gr.Markdown("Or take a frame of somebody whom no shipped network has seen:", elem_classes="kp-note")
+    examples = image_grid(elem_id="predict-examples", label="Examples: people never seen in training", cell=84)
+    return Controls(photo, detector, threshold, margin, find, examples)
+
+
+def _result() -> Result:
+    analysis = gr.State(None, time_to_live=3600)
+    status = gr.Markdown(elem_id="predict-status")
+    notice = gr.HTML(visible=False, elem_id="predict-notice")
+    whole = gr.Button("Take the whole photo as one face", visible=False, size="md", elem_id="predict-whole")
+    picture = gr.Image(label="Result", show_label=False, interactive=False, format="png", height=PICTURE_HEIGHT,
+                       buttons=["fullscreen"], elem_id="predict-picture")
+    with gr.Column(elem_id="predict-details") as details:
+        with gr.Row(equal_height=True):
+            marks = gr.CheckboxGroup(MARKS, value=["points", "boxes"], label="Draw", show_label=False, container=False,
+                                     elem_id="predict-marks", min_width=300)
+            with gr.Column(min_width=280):
+                gr.HTML(legend_html(), css_template=FACTS_CSS + LEGEND_CSS)
+        face = gr.Radio([], label="Face: click it in the picture, or choose its number", visible=False,
+                        elem_id="predict-face")
+        gr.Markdown("### From photo to points", elem_id="predict-steps-head")
+        steps = gr.HTML(css_template=STAGES_CSS, elem_id="predict-steps")
+        with gr.Accordion("Coordinates of the 68 points, in pixels of the photo", open=False, elem_id="predict-table"):
+            table = gr.HTML(css_template=TABLE_CSS)
+        with gr.Row():
+            csv, json, png = (gr.DownloadButton(f"Download {what}", size="md", interactive=False, min_width=90,
+                                                elem_id=f"predict-{name}")
+                              for what, name in (("CSV", "csv"), ("JSON", "json"), ("picture", "png")))
+    return Result(analysis, status, notice, whole, face, picture, png, steps, table, csv, json, details, marks)
+
+
+def _wire(app: AppContext, handlers: PredictHandlers, controls: Controls, result: Result) -> None:
+    settings = [app.picker, controls.detector, controls.threshold, controls.margin, result.marks]
+    run = {"fn": show_errors(handlers.run), "inputs": [controls.photo, *settings], "outputs": result.shown,
+           "show_progress": "minimal", "show_progress_on": result.status, "api_visibility": "private"}
+    gr.on([controls.find.click, controls.photo.input, controls.threshold.release, controls.margin.release,
+           app.picker.change], trigger_mode="always_last", **run)
+    controls.detector.input(handlers.adjust, controls.detector, controls.threshold, **QUIET).then(**run)
+    result.whole.click(lambda: ("whole-image", handlers.adjust("whole-image")), None,
+                       [controls.detector, controls.threshold], **QUIET).then(**run)
+    controls.examples.select(show_errors(handlers.example), settings, [controls.photo, *result.shown],
+                             trigger_mode="always_last", **QUIET)
+    looked = [result.analysis, result.face, result.marks]
+    result.picture.select(show_errors(handlers.click), looked, [result.face, *result.inspected], **QUIET)
+    result.face.input(show_errors(handlers.inspect), looked, result.inspected, trigger_mode="always_last", **QUIET)
+    result.marks.input(show_errors(handlers.draw), looked, [result.picture, result.png], trigger_mode="always_last",
+                       **QUIET)
+    app.page.load(show_errors(handlers.start), [app.picker, result.marks],
+                  [controls.photo, controls.examples, *result.shown], **QUIET)
+
+
+def _publish(app: AppContext, handlers: PredictHandlers) -> None:
+    """The public API "/predict": its own hidden components, so that what a visitor does on the page plays no part."""
+    with gr.Column(visible=False):
+        image = SafeImage(label="image")
+        model = gr.Textbox(next(iter(app.models.names()), "five_conv"), label="model")
+        detector = gr.Textbox("yunet", label="detector")
+        threshold, margin = gr.Number(None, label="threshold"), gr.Number(None, label="margin")
+        drawn, faces = gr.Image(label="picture", format="png"), gr.JSON(label="faces")
+        gr.Button().click(show_errors(handlers.predict), [image, model, detector, threshold, margin], [drawn, faces],
+                          api_name="predict")

@@ -1,0 +1,173 @@
+"""What the Predict tab answers: plain values in, values for its components out."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from gradio.processing_utils import save_bytes_to_cache
+from gradio.utils import get_upload_folder
+
+from kp.data import FacialKeypointsDataset
+from kp.detectors import DETECTORS
+from kp.drawing.overlay import data_uri
+from kp.errors import CheckpointError, ImageError, KpError
+from kp.export import faces_csv, faces_json, json_bytes, overlay, png_bytes
+from kp.geometry import Box, CropMap
+from kp.ui import pipeline
+from kp.ui.context import DataSource
+from kp.ui.frame_html import coordinates_html
+from kp.ui.grid import GridItem, grid_item
+from kp.ui.models import RUN, ModelStore
+from kp.ui.pipeline import Analysis
+
+WHOLE = "whole-image"
+EXAMPLES = 6
+THUMBNAIL = 200  # pixels
+INVITATION = "Upload a photo of a face, take one with the webcam, or paste one: its 68 points appear here."
+NO_MODEL = "There is no network to predict with yet. Train one in the Train tab."
+STEPS = {"yunet": 0.05, "haar": 1, WHOLE: 0.05}  # of the threshold's slider
+
+
+class PredictHandlers:
+    """No visitor's state is kept here: an Analysis goes out to the page's own gr.State and comes back."""
+
+    def __init__(self, data: DataSource, models: ModelStore) -> None:
+        self.data = data
+        self.models = models
+        self._rows: list[int] | None = None  # of the examples, the same for everybody
+
+    def start(self, model: str | None, marks: Sequence[str]) -> list[Any]:
+        """The first example as the photo, the grid of examples, and the prediction; an invitation without data."""
+        rows = self.example_rows()
+        if not rows:
+            text = f"{escape(INVITATION)}<br>{escape(self.data.problem or '')} With it there are examples to click."
+            return [gr.skip(), gr.HTML([], visible=False), *self.empty(text)]
+        dataset = self.data.open()
+        photo = dataset.image(rows[0])
+        items = [self._example_item(dataset, row) for row in rows]
+        try:
+            return [photo, gr.HTML(items, visible=True), *self.run(photo, model, "yunet", None, 0, marks)]
+        except KpError as error:
+            return [photo, gr.HTML(items, visible=True), *self.empty(escape(str(error)))]
+
+    def run(self, photo: np.ndarray | None, model: str | None, detector: str, threshold: float | None, margin: float,
+            marks: Sequence[str]) -> list[Any]:
+        """The prediction and all that shows it. margin: 0 takes the network's own. Raises KpError."""
+        if photo is None:
+            return self.empty(INVITATION)
+        analysis = self._analyse(photo, model, detector, threshold, margin)
+        if not analysis.faces:
+            return self._no_face(analysis, detector, threshold)
+        several = [(str(index + 1), index) for index in range(min(len(analysis.faces), pipeline.INSPECTED))]
+        csv, json = faces_csv(analysis.faces).encode(), json_bytes(analysis.faces)
+        return [analysis, pipeline.status_text(analysis), gr.HTML(visible=False), gr.Button(visible=False),
+                gr.Radio(several, value=0, visible=len(several) > 1), *self.inspect(analysis, 0, marks),
+                _download("keypoints.csv", csv), _download("keypoints.json", json), gr.Column(visible=True)]
+
+    def example(self, model: str | None, detector: str, threshold: float | None, margin: float, marks: Sequence[str],
+                event: gr.EventData) -> list[Any]:
+        """The example that was clicked as the photo, and its prediction."""
+        rows = self.example_rows()
+        photo = self.data.open().image(rows[int(event.index) % len(rows)])
+        return [photo, *self.run(photo, model, detector, threshold, margin, marks)]
+
+    def click(self, analysis: Analysis | None, chosen: int | None, marks: Sequence[str],
+              event: gr.SelectData) -> list[Any]:
+        """The face that was clicked in the picture, and its steps."""
+        index = pipeline.face_at(analysis, *event.index) if analysis else None
+        if index is None or index == chosen:
+            return [gr.skip()] * 5
+        return [gr.Radio(value=index), *self.inspect(analysis, index, marks)]
+
+    def inspect(self, analysis: Analysis | None, chosen: int | None, marks: Sequence[str]) -> list[Any]:
+        """The picture, its download, the steps and the table, for the face with this number (from 0)."""
+        if analysis is None or chosen is None or chosen >= len(analysis.crops):
+            return [gr.skip()] * 4
+        return [*self.draw(analysis, chosen, marks), pipeline.steps_html(analysis, chosen),
+                coordinates_html(analysis.faces[chosen].keypoints, decimals=1)]
+
+    def draw(self, analysis: Analysis | None, chosen: int | None, marks: Sequence[str]) -> list[Any]:
+        """The picture and its download."""
+        if analysis is None:
+            return [gr.skip()] * 2
+        content = png_bytes(pipeline.picture_of(analysis, chosen, marks))
+        path = save_bytes_to_cache(content, "keypoints.png", get_upload_folder())
+        return [gr.Image(path, alt_text=pipeline.describe(analysis, marks), visible=True),
+                gr.DownloadButton(value=path, interactive=True)]
+
+    def adjust(self, detector: str) -> gr.Slider:
+        """The threshold's slider as this detector needs it."""
+        kind = DETECTORS[detector]
+        low, high = kind.threshold_range
+        return gr.Slider(low, high, value=kind.default_threshold, step=STEPS.get(detector, 0.05),
+                         info=kind.threshold_help, visible=detector != WHOLE)
+
+    def predict(self, image: np.ndarray | None, model: str, detector: str = "yunet", threshold: float | None = None,
+                margin: float | None = None) -> tuple[np.ndarray, list[dict[str, Any]]]:
+        """Find the 68 keypoints of every face.
+
+        Gives the picture with the points drawn on it, and the faces: box [left, top, right, bottom], score,
+        keypoints 68 x [x, y], in pixels of the picture that was sent. threshold: the detector's own if left out.
+        margin: side of the crop in sides of the face box, the network's own if left out or 0.
+        """
+        if image is None:
+            raise ImageError("There is no picture. Send one as `image`.")
+        faces = self.models.predictor(model, detector, threshold=threshold, margin=margin or None).predict(image)
+        return overlay(image, faces), faces_json(faces)
+
+    def example_rows(self) -> list[int]:
+        """Rows of the dataset: one frame each of a few people whom no shipped network has seen; none without data."""
+        if self.data.problem:
+            return []
+        if self._rows is None:
+            dataset = self.data.open()
+            people: dict[str, int] = {}
+            for row in dataset.part("people", "test").rows.tolist():
+                people.setdefault(dataset.frames[row].person, row)
+            rows = [people[person] for person in sorted(people)]
+            self._rows = rows[:: max(1, len(rows) // EXAMPLES)][:EXAMPLES]
+        return self._rows
+
+    def empty(self, text: str) -> list[Any]:
+        """Nothing to show, and the sentence that says why (HTML)."""
+        nothing = gr.DownloadButton(value=None, interactive=False)
+        return [None, "", _notice(text), gr.Button(visible=False), gr.Radio(visible=False),
+                gr.Image(None, visible=False), nothing, "", "", nothing, nothing, gr.Column(visible=False)]
+
+    def _analyse(self, photo: np.ndarray, model: str | None, detector: str, threshold: float | None,
+                 margin: float) -> Analysis:
+        if not model:
+            raise CheckpointError(NO_MODEL)
+        threshold = None if detector == WHOLE else threshold
+        predictor = self.models.predictor(model, detector, threshold=threshold, margin=margin or None)
+        return pipeline.analyse(photo, predictor, model.replace(RUN, "your run "))
+
+    def _no_face(self, analysis: Analysis, detector: str, threshold: float | None) -> list[Any]:
+        others = [kind.title.partition(" (")[0] for name, kind in DETECTORS.items() if name not in (detector, WHOLE)]
+        at = "" if threshold is None else f" at the threshold {threshold:g}"
+        text = (f"<b>{escape(analysis.detector.partition(' (')[0])} found no face{at}.</b> Try a lower threshold, the "
+                f"detector {escape(' or '.join(others))}, or a photo with a larger, upright face. "
+                "Or take the whole photo as one face:")
+        shown = self.empty(text)
+        shown[0], shown[1], shown[3] = analysis, pipeline.status_text(analysis), gr.Button(visible=True)
+        shown[5] = gr.Image(save_bytes_to_cache(png_bytes(analysis.picture), "photo.png", get_upload_folder()),
+                            alt_text=pipeline.describe(analysis, ()), visible=True)
+        return shown
+
+    def _example_item(self, dataset: FacialKeypointsDataset, row: int) -> GridItem:
+        box = Box.around(dataset.keypoints[row])
+        crop = CropMap.from_box(Box.square(box.centre, box.side * 1.5), THUMBNAIL)
+        name = dataset.frames[row].person.replace("_", " ")
+        return grid_item(data_uri(crop.cut(dataset.image(row)), quality=85), f"Example: {name}", name)
+
+
+def _notice(text: str) -> gr.HTML:
+    return gr.HTML(f'<div class="kp-notice">{text}</div>', visible=True)
+
+
+def _download(name: str, content: bytes) -> gr.DownloadButton:
+    """A button whose file is in gradio's cache, which deletes it when it is old."""
+    path = save_bytes_to_cache(content, name, get_upload_folder())
+    return gr.DownloadButton(value=path, interactive=True)
