@@ -94,8 +94,8 @@ class FrameHandlers:
         dataset = self.data.open()
         row = self._row(dataset, chosen)
         title = frames.frame_title(dataset.frames[row])
-        return gr.Image(frames.large_picture(dataset, row, marks),
-                        alt_text=f"{title}, with {', '.join(marks) or 'nothing'} drawn on the face")
+        return gr.update(value=frames.large_picture(dataset, row, marks),
+                         alt_text=f"{title}, with {', '.join(marks) or 'nothing'} drawn on the face")
 
     def stages(self, chosen: int | None, chain: str, seed: int) -> Any:
         """The cards of a chain of transforms, for one draw of what is random in it."""
