@@ -11,8 +11,8 @@ DIVERGING = (matplotlib.colormaps["RdBu_r"].resampled(255)(np.arange(255))[:, :3
 SEQUENTIAL = (matplotlib.colormaps["viridis"](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
 SHARE = 0.999       # of all numbers lie within a colour scale; a few outliers must not make the rest pale
 CELL = 44           # side of a kernel's cell in an SVG, units
-WIDEST_CELL = 60    # pixels of the screen
-DARK, WHITE = "#111111", "#ffffff"
+WIDEST_CELL = 48    # pixels of the screen
+BLACK, WHITE = "#000000", "#ffffff"
 
 
 def symmetric_limit(values: np.ndarray) -> float:
@@ -72,10 +72,9 @@ def luminance(colour: np.ndarray) -> float:
 
 
 def text_colour(background: np.ndarray) -> str:
-    """Dark or white, whichever is easier to read on uint8 (3,) RGB."""
-    level = luminance(background)
-    dark = luminance(np.array([0x11, 0x11, 0x11]))
-    return DARK if (level + 0.05) / (dark + 0.05) > 1.05 / (level + 0.05) else WHITE
+    """Black or white, whichever has more contrast on uint8 (3,) RGB; never less than 4.5, as WCAG 2 AA asks."""
+    level = luminance(background) + 0.05
+    return BLACK if level / 0.05 > 1.05 / level else WHITE
 
 
 def hex_colour(colour: np.ndarray) -> str:
@@ -92,7 +91,7 @@ def number(value: float, limit: float) -> str:
 def kernel_svg(kernel: np.ndarray, limit: float, *, label: str) -> str:
     """A kernel (kh, kw) as an SVG with its numbers in coloured cells. label: what is read aloud."""
     height, width = kernel.shape
-    widest, size = max(width, 2) * WIDEST_CELL, 12 if limit >= 0.1 else 11.5
+    widest, size = (width + 1) * WIDEST_CELL, 12 if limit >= 0.1 else 11.5
     parts = [f'<svg viewBox="0 0 {width * CELL} {height * CELL}" role="img" aria-label="{label}" font-size="{size}" '
              f'style="max-width:{widest}px;width:100%" text-anchor="middle" dominant-baseline="central">']
     for (row, column), value in np.ndenumerate(kernel):

@@ -52,9 +52,12 @@ figure.wide {max-width: 640px}
 .beside {flex: 1 1 200px; margin: 0}
 .beside p:first-child {margin: 0}
 p.note {font-size: .875rem; color: var(--body-text-color-subdued)}
+figure.kernel {flex: 0 1 310px}
 @media (max-width: 640px) {
-  figure {flex-basis: 100%; max-width: 340px}
-  figure.small {flex-basis: 96px}
+  figure {flex: 1 1 40%}
+  figure.kernel {flex: 1 1 100%; order: -1}
+  figure.small {flex: 0 0 96px}
+  figure.large, figure.wide {flex-basis: 100%}
   .op {display: none}
 }
 """
@@ -147,7 +150,8 @@ def kernel_detail(title: str, kernel: np.ndarray, limit: float, *, applied: Appl
 
     sums: a sentence on how the network goes on from this result.
     """
-    row = figure("The kernel", kernel_svg(kernel, limit, label=f"{title}, its numbers in coloured cells"))
+    cells = kernel.size
+    row = figure("The kernel", kernel_svg(kernel, limit, label=f"{title}, its numbers in coloured cells"), css="kernel")
     if applied:
         result = filter_image(applied.values, kernel)
         own, sharp, (before, scale) = symmetric_limit(result), len(result) < SHARP_BELOW, applied.colours()
@@ -155,7 +159,6 @@ def kernel_detail(title: str, kernel: np.ndarray, limit: float, *, applied: Appl
         row = (figure(escape(applied.name), picture(before, applied.name, sharp=sharp), scale)
                + _sign("\N{ASTERISK OPERATOR}") + row + _sign("=")
                + figure("The filtered image", after, scale_svg(-own, own, lambda values: diverging(values, own))))
-    cells = kernel.size
     rule = f"Each pixel of the result is the sum of {cells} products: the kernel's {cells} numbers times the " \
         f"{cells} pixels under it." if cells > 1 else "Each pixel of the result is the pixel times this one number."
     pattern = kernel_sentence(kernel, limit, brightness=applied is None or applied.is_face)
@@ -195,7 +198,7 @@ def sums_sentence(layer: str, module: nn.Conv2d, out: int) -> str:
 
 def map_detail(title: str, values: np.ndarray, crop: np.ndarray, geometry: MapGeometry) -> str:
     """A feature map (h, w) enlarged, and over the crop uint8 (S, S, 3) that it was made from."""
-    ends = sequential_range(values)
+    ends = min(0.0, float(values.min())), float(values.max())
     colours = sequential(values, *ends)
     face, factor = enlarge(crop, FACE_SIDE)
     laid = over_face(face, colours, compose(scaling(factor, factor), geometry.matrix))
@@ -211,7 +214,7 @@ def map_detail(title: str, values: np.ndarray, crop: np.ndarray, geometry: MapGe
     near = "" if geometry.exact else " The map is laid over the face as if stretched to it, right within half a step."
     return (f'<h2>{escape(title)}</h2><div class="row">'
             + figure("The map", picture(colours, title, sharp=True), scale_svg(*ends, lambda v: sequential(v, *ends)))
-            + figure("The map over the face", picture(laid, f"{title}, laid over the face"))
+            + figure("Over the face", picture(laid, f"{title}, laid over the face"))
             + f'<div class="beside"><p>{statistics(values)}</p>'
             f"<p>{sees}. The next pixel looks {geometry.step:.3g} px further on.{near}</p></div></div>")
 

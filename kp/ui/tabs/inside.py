@@ -162,10 +162,13 @@ def connect_input(app: AppContext, handlers: Handlers, parts: InputParts, photo:
     def on_face(event: gr.EventData, page: int) -> tuple[int, None, None]:
         return handlers.picked_face(int(event.index), page)
 
+    def on_frame(page: int, frame: int | None) -> tuple[None, None, list[GridItem]]:
+        return None, None, handlers.faces(page, frame)
+
     shown = ([faces_page, parts.frame], parts.faces)
     app.page.load(show_errors(handlers.faces), *shown, **QUIET)
     parts.others.click(lambda page: page + 1, faces_page, faces_page, **QUIET).then(
         show_errors(handlers.faces), *shown, **QUIET)
     then_draw(parts.faces.select(show_errors(on_face), faces_page, [parts.frame, parts.upload, photo], **LATEST))
-    then_draw(parts.frame.input(lambda: (None, None), None, [parts.upload, photo], **LATEST))
+    then_draw(parts.frame.input(show_errors(on_frame), shown[0], [parts.upload, photo, parts.faces], **LATEST))
     then_draw(parts.upload.input(show_errors(handlers.read_photo), [app.picker, parts.upload], photo, **LATEST))
