@@ -221,8 +221,9 @@ def _check(path: Path, meta: dict[str, Any]) -> None:
 def _read(path: Path, *, weights: bool = True) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     """The JSON description (empty in a shard) and the tensors of one file, or none of them."""
     with path.open("rb") as file:
-        head = file.read(4)
-    if head[:2] in (b"PK", b"\x80\x02", b"\x80\x04", b"\x80\x05"):
+        head = file.read(9)
+    # A safetensors file begins with the length of its JSON, eight bytes that may look like anything.
+    if head[8:] != b"{" and head[:2] in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
         raise CheckpointError(f"{path} is a PyTorch pickle, which may run code when it is opened, so it is refused. "
                               "Load it where you trust it and save its state_dict with safetensors.")
     try:

@@ -122,8 +122,8 @@ def test_a_folder_that_cannot_be_made(tiny: Checkpoint, tmp_path: Path) -> None:
         save_checkpoint(tiny, tmp_path / "file" / "a.safetensors")
 
 
-def as_pickle() -> bytes:
-    return pickle.dumps({"weights": [1, 2]})
+def as_pickle(protocol: int) -> bytes:
+    return pickle.dumps({"weights": [1, 2]}, protocol)
 
 
 def as_torch_file(*, new: bool) -> bytes:
@@ -142,10 +142,10 @@ def as_zip() -> bytes:
 @pytest.mark.parametrize(("content", "says"), [
     (b"", "damaged or no safetensors"), (b"\x00" * 7, "damaged or no safetensors"),
     (b"hello, this is a letter", "damaged or no safetensors"), (bytes(range(256)) * 40, "damaged or no safetensors"),
-    (as_pickle(), "pickle.*may run code.*save its state_dict with safetensors"),
+    *((as_pickle(protocol), "pickle.*may run code.*save its state_dict with safetensors") for protocol in (2, 3, 4, 5)),
     (as_torch_file(new=True), "pickle.*may run code"), (as_torch_file(new=False), "pickle.*may run code"),
     (as_zip(), "refused"),
-], ids=["empty", "zeros", "text", "bytes", "pickle", "torch", "old torch", "zip"])
+], ids=["empty", "zeros", "text", "bytes", "pickle 2", "pickle 3", "pickle 4", "pickle 5", "torch", "old torch", "zip"])
 @pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
 def test_what_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes, says: str, suffix: str) -> None:
     path = tmp_path / f"a{suffix}"
@@ -154,6 +154,17 @@ def test_what_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes, says: 
         load_checkpoint(path)
     with pytest.raises(CheckpointError, match=says):
         read_description(path)
+
+
+@pytest.mark.parametrize("length", [0x0480, 0x0580, 0x0380, 0x4B50])
+def test_a_header_whose_length_looks_like_a_pickle_is_read(tmp_path: Path, length: int) -> None:
+    """The first bytes of a safetensors file are a number; here they are those of a pickle or a zip file."""
+    small = Checkpoint("naimishnet", {}, {"a": torch.ones(2)}, Preprocessing.centred(32))
+    path = tmp_path / "a.safetensors"
+    save_checkpoint(small, path)
+    save_checkpoint(replace(small, title="x" * (length - int.from_bytes(path.read_bytes()[:8], "little"))), path)
+    assert int.from_bytes(path.read_bytes()[:8], "little") == length
+    assert equal(load_checkpoint(path).weights, small.weights)
 
 
 @pytest.mark.parametrize("left", [4, 100, 5000, 0.5, 0.999])
