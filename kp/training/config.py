@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from kp.data.preprocessing import Preprocessing
+from kp.data.preprocessing import FRAME_MARGIN, Preprocessing
 from kp.data.splits import SPLITS
 from kp.errors import ConfigError, choose
 from kp.models import MODELS
@@ -112,9 +112,10 @@ class TrainConfig:
     @property
     def preprocessing(self) -> Preprocessing:
         """The reference's units at its own size of 224 px; else, and for heatmaps, -1..1 across the crop."""
+        margin = FRAME_MARGIN if self.crop == "frame" else self.margin
         if self.crop_size == 224 and not MODELS[self.architecture].has_heatmaps:
-            return Preprocessing(size=224, margin=self.margin)
-        return Preprocessing.centred(self.crop_size, self.margin)
+            return Preprocessing(size=224, margin=margin)
+        return Preprocessing.centred(self.crop_size, margin)
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
