@@ -156,7 +156,7 @@ def test_a_damaged_frame_is_a_grey_cell_and_an_error_when_chosen(data_root: Path
     (root / dataset.frames[first].folder / dataset.frames[first].name).write_bytes(b"not a picture")
     handlers = FrameHandlers(DataSource(str(root)))
     _, _, _, grid, *_, chosen = handlers.start("people", "test")
-    assert grid[0]["caption"] == "cannot be read"
+    assert grid[0]["caption"] == "damaged"
     assert chosen == second
     with pytest.raises(ImageError, match="cannot be read as a picture"):
         handlers.detail("people", first, POINTS)

@@ -30,6 +30,7 @@ TABLE_CSS = """
 .table {max-height: 320px; overflow: auto}
 .table table {border-collapse: collapse; font-size: .8125rem; width: 100%; margin: 0; border: 0;
   color: var(--body-text-color)}
+.table tr {border: 0}
 .table thead th {position: sticky; top: 0; background: var(--background-fill-secondary); text-align: left;
   padding: 4px 8px; border: 0}
 .table tbody td {padding: 2px 8px; border: 0; border-top: 1px solid var(--border-color-primary);

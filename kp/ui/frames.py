@@ -97,7 +97,7 @@ def face_item(dataset: FacialKeypointsDataset, row: int, caption: str = "", *, r
         src = data_uri(face_thumbnail(dataset.image(row), dataset.keypoints[row]), quality=85)
     except ImageError:
         blank = np.full((8, 8), 128, np.uint8)
-        return grid_item(data_uri(blank), f"{title}: cannot be read", "cannot be read", chosen=chosen)
+        return grid_item(data_uri(blank), f"{title}: cannot be read", "damaged", chosen=chosen)
     return grid_item(src, title, caption, chosen=chosen)
 
 
