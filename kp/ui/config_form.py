@@ -15,8 +15,9 @@ LABELS = {
     "augmentation": "Augmentation", "epochs": "Epochs", "seconds": "Time limit, seconds", "batch_size": "Batch size",
     "loss": "Loss", "optimizer": "Optimiser", "learning_rate": "Learning rate", "schedule": "Schedule",
     "weight_decay": "Weight decay", "averaging": "Weight averaging", "precision": "Number format", "seed": "Seed",
+    "width": "Width of the network",
 }
-PRESET_TITLES = {"reference": "The reference recipe"}
+PRESET_TITLES = {"reference": "The reference recipe", "minute": "One minute on a small network"}
 
 
 def control(name: str, default: Any) -> gr.components.Component:
