@@ -38,7 +38,7 @@ class Decoding(TrainEvent):
 
 @dataclass(frozen=True)
 class RunStarted(TrainEvent):
-    """watched: names of a few validation frames, the same ones all along."""
+    """watched: a few validation frames, the same ones all along, as rows of the whole dataset."""
 
     config: dict[str, Any]
     parameters: int
@@ -47,7 +47,7 @@ class RunStarted(TrainEvent):
     steps: int
     precision: str
     threads: int
-    watched: list[str]
+    watched: list[int]
 
 
 @dataclass(frozen=True)

@@ -131,7 +131,7 @@ class _Run:
             self.bfloat16 = self._bfloat16_is_faster()
         yield RunStarted(self.config.to_dict(), count_parameters(self.model), len(self.learning), len(self.testing),
                          self.steps, "bfloat16" if self.bfloat16 else "float32", torch.get_num_threads(),
-                         [self.testing.frames[index].name for index in self.watched])
+                         self.testing.rows[self.watched].tolist())
         self.begun = time.perf_counter()
         for epoch in range(1, self.config.epochs + 1):
             losses = []
