@@ -66,12 +66,10 @@ class PredictHandlers:
                 gr.Radio(several, value=0, visible=len(several) > 1), *self.inspect(analysis, 0, marks),
                 _download("keypoints.csv", csv), _download("keypoints.json", json), gr.Column(visible=True)]
 
-    def example(self, model: str | None, detector: str, threshold: float | None, margin: float, marks: Sequence[str],
-                event: gr.EventData) -> list[Any]:
-        """The example that was clicked as the photo, and its prediction."""
+    def example(self, event: gr.EventData) -> np.ndarray:
+        """The photo of the example that was clicked."""
         rows = self.example_rows()
-        photo = self.data.open().image(rows[int(event.index) % len(rows)])
-        return [photo, *self.run(photo, model, detector, threshold, margin, marks)]
+        return self.data.open().image(rows[int(event.index) % len(rows)])
 
     def click(self, analysis: Analysis | None, chosen: int | None, marks: Sequence[str],
               event: gr.SelectData) -> list[Any]:

@@ -131,13 +131,13 @@ def _wire(app: AppContext, handlers: PredictHandlers, controls: Controls, result
     settings = [app.picker, controls.detector, controls.threshold, controls.margin, result.marks]
     run = {"fn": show_errors(handlers.run), "inputs": [controls.photo, *settings], "outputs": result.shown,
            "show_progress": "minimal", "show_progress_on": result.status, "api_visibility": "private"}
-    gr.on([controls.find.click, controls.photo.input, controls.threshold.release, controls.margin.release,
-           app.picker.change], trigger_mode="always_last", **run)
+    # change, not input and clear: those come before the page knows the new picture
+    gr.on([controls.find.click, controls.photo.change, controls.threshold.release,
+           controls.margin.release, app.picker.change], trigger_mode="always_last", **run)
     controls.detector.input(handlers.adjust, controls.detector, controls.threshold, **QUIET).then(**run)
     result.whole.click(lambda: ("whole-image", handlers.adjust("whole-image")), None,
                        [controls.detector, controls.threshold], **QUIET).then(**run)
-    controls.examples.select(show_errors(handlers.example), settings, [controls.photo, *result.shown],
-                             trigger_mode="always_last", **QUIET)
+    controls.examples.select(show_errors(handlers.example), None, controls.photo, trigger_mode="always_last", **QUIET)
     looked = [result.analysis, result.face, result.marks]
     result.picture.select(show_errors(handlers.click), looked, [result.face, *result.inspected], **QUIET)
     result.face.input(show_errors(handlers.inspect), looked, result.inspected, trigger_mode="always_last", **QUIET)

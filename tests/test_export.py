@@ -1,0 +1,109 @@
+"""Faces as files: every format says the same, nothing is lost, nothing is overwritten by mistake."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from builders import drawn_face
+
+from kp import read_image
+from kp.errors import KpError
+from kp.export import COLUMNS, EXPORTS, faces_csv, faces_json, overlay, unique_stems, write_outputs
+from kp.geometry import Box
+from kp.landmarks import POINT_NAMES, REGION_OF_POINT
+from kp.predict import FacePrediction
+
+
+@pytest.fixture
+def scene() -> tuple[np.ndarray, list[FacePrediction]]:
+    """Two drawn faces side by side."""
+    (left, first), (right, second) = drawn_face(1), drawn_face(2)
+    second = second + np.float32([left.shape[1], 0.25])
+    faces = [FacePrediction(Box.around(first), 0.75, first), FacePrediction(Box.around(second), None, second)]
+    return np.hstack([left, right]), faces
+
+
+def test_json_there_and_back(scene) -> None:
+    _, faces = scene
+    back = json.loads(json.dumps(faces_json(faces), allow_nan=False))
+    assert [set(face) for face in back] == [{"box", "score", "keypoints"}] * 2
+    for face, entry in zip(faces, back, strict=True):
+        assert np.array_equal(np.float32(entry["keypoints"]), face.keypoints)
+        assert Box(*entry["box"]) == face.box
+        assert entry["score"] == face.score
+
+
+def test_no_face_is_an_empty_list_and_a_bare_heading() -> None:
+    assert faces_json([]) == []
+    assert faces_csv([]) == ",".join(COLUMNS) + "\n"
+
+
+def test_csv_names_every_point(scene) -> None:
+    _, faces = scene
+    rows = list(csv.DictReader(io.StringIO(faces_csv(faces))))
+    assert list(rows[0]) == ["face", "point", "name", "region", "x", "y"]
+    assert [row["face"] for row in rows] == ["1"] * 68 + ["2"] * 68
+    assert [row["name"] for row in rows] == POINT_NAMES * 2
+    assert [row["region"] for row in rows] == REGION_OF_POINT * 2
+    assert float(rows[68 + 30]["y"]) == pytest.approx(faces[1].keypoints[30, 1], abs=1e-3)
+
+
+def test_numbers_that_are_none_are_refused(scene) -> None:
+    image, (face, _) = scene
+    broken = FacePrediction(face.box, None, np.full((68, 2), np.nan, np.float32))
+    for export in EXPORTS.values():
+        with pytest.raises(KpError, match="no numbers"):
+            export(image, [face, broken])
+
+
+def test_overlay_marks_the_faces_and_leaves_the_picture_alone(scene) -> None:
+    image, faces = scene
+    before = image.copy()
+    plain, drawn = overlay(image, []), overlay(image, faces)
+    assert np.array_equal(image, before)
+    factor = drawn.shape[0] / image.shape[0]
+    assert drawn.shape == plain.shape and factor > 1
+    changed = (drawn != plain).any(axis=2)
+    for face in faces:
+        x, y = ((face.keypoints[30] + 0.5) * factor - 0.5).round().astype(int)
+        assert changed[y, x]
+    assert not changed[:5].any()
+
+
+def test_boxes_are_drawn_where_there_are_several(scene) -> None:
+    image, faces = scene
+    assert np.array_equal(overlay(image, faces), overlay(image, faces, boxes=True))
+    assert np.array_equal(overlay(image, faces[:1]), overlay(image, faces[:1], boxes=False))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 10000), (10000, 1), (3, 700)])
+def test_overlay_of_odd_pictures_stays_small(shape: tuple[int, int]) -> None:
+    points = np.zeros((68, 2), np.float32)
+    drawn = overlay(np.zeros((*shape, 3), np.uint8), [FacePrediction(Box(-0.5, -0.5, 0.5, 0.5), None, points)])
+    assert max(drawn.shape) <= max(2000, *shape)
+
+
+def test_outputs_are_written_whole_and_replaced(scene, tmp_path: Path) -> None:
+    image, faces = scene
+    folder = tmp_path / "made" / "here"
+    paths = write_outputs(folder, "a.b", image, faces)
+    assert sorted(path.name for path in paths) == ["a.b.csv", "a.b.json", "a.b.png"]
+    write_outputs(folder, "a.b", image, [])
+    assert sorted(path.name for path in folder.iterdir()) == ["a.b.csv", "a.b.json", "a.b.png"]
+    assert json.loads((folder / "a.b.json").read_text()) == []
+    assert np.array_equal(read_image(folder / "a.b.png"), overlay(image, []))
+
+
+def test_a_folder_that_is_a_file_is_told(scene, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(KpError, match="cannot be written"):
+        write_outputs(tmp_path / "file", "a", *scene)
+
+
+def test_photos_of_one_name_get_different_stems() -> None:
+    assert unique_stems(["a/x.jpg", "b/x.jpg", "b/X.png", "y.jpg"]) == ["x", "x-2", "X-3", "y"]
+    assert unique_stems(["x-2.jpg", "a/x.jpg", "b/x.jpg"]) == ["x-2", "x", "x-3"]
+    assert unique_stems(["a/x.jpg", "a/../a/x.jpg"]) == ["x", "x"]
