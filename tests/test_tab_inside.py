@@ -194,7 +194,7 @@ def test_kernels_and_maps_by_click(inside_url: str, chromium) -> None:
     assert grid.count() == 16
     grid.nth(3).click()
     title.filter(has_text="Kernel 3 of stem.0").wait_for()
-    assert page.locator("#inside-detail svg text").first.inner_text()
+    assert page.locator("#inside-detail svg text").first.text_content()
     page.locator("#inside-kind").get_by_text("Feature maps").click()
     title.filter(has_text="of stem").and_(title.filter(has_text="Map")).wait_for()
     grid.nth(9).click()

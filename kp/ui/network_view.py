@@ -125,9 +125,11 @@ class NetworkViewer:
         return html.ranges(shape[0] if len(shape) == 3 else 1, PAGE)
 
     def crop(self, view: View) -> str:
-        """The face as the network sees it."""
+        """The face as the network sees it; nothing where there is no network."""
+        if view.name is None:
+            return ""
         face = self.face(view)
-        if view.name is None or face is None:
+        if face is None:
             return html.sentence("There is no dataset here. Choose a photo of your own below.")
         predictor = self.models.predictor(view.name)
         return html.crop_html(html.seen(face.crop(predictor), predictor.preprocessing.channels), face.note)

@@ -18,7 +18,8 @@ LEAD = "A kernel is a small pattern that the network taught itself. Click one to
     "of a face; then follow the feature maps, stage by stage, until 68 points are left."
 LESSON = """A **convolution** slides a kernel over a picture. At each place it multiplies the kernel's numbers with the
 pixels under them and adds up the products: a high result marks a place that looks like the kernel.
-Nobody wrote these numbers. Training moved them, a little at each step, until the 68 points came out right.
+Nobody wrote these numbers. They began as random ones, and training moved them, a little at each step, as long as the
+68 points got better. Many still look random: a kernel need not look tidy to be useful.
 
 The first convolution reads the face itself. A deeper one reads the maps of those before it: it has a kernel for each of
 them, and adds up their results. Pooling and strides make the maps smaller on the way, so that each of their pixels sees
