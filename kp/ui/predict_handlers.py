@@ -43,14 +43,14 @@ class PredictHandlers:
         rows = self.example_rows()
         if not rows:
             text = f"{escape(INVITATION)}<br>{escape(self.data.problem or '')} With it there are examples to click."
-            return [gr.skip(), gr.HTML([], visible=False), *self.empty(text)]
+            return [gr.skip(), gr.skip(), gr.skip(), *self.empty(text)]
         dataset = self.data.open()
         photo = dataset.image(rows[0])
         items = [self._example_item(dataset, row) for row in rows]
         try:
-            return [photo, gr.HTML(items, visible=True), *self.run(photo, model, "yunet", None, 0, marks)]
+            return [photo, gr.Column(visible=True), items, *self.run(photo, model, "yunet", None, 0, marks)]
         except KpError as error:
-            return [photo, gr.HTML(items, visible=True), *self.empty(escape(str(error)))]
+            return [photo, gr.Column(visible=True), items, *self.empty(escape(str(error)))]
 
     def run(self, photo: np.ndarray | None, model: str | None, detector: str, threshold: float | None, margin: float,
             marks: Sequence[str]) -> list[Any]:

@@ -37,6 +37,7 @@ class Controls:
     threshold: gr.Slider
     margin: gr.Slider
     find: gr.Button
+    offer: gr.Column
     examples: gr.HTML
 
 
@@ -96,9 +97,10 @@ def _controls() -> Controls:
         margin = gr.Slider(0, 3, value=0, step=0.05, label="Crop margin", elem_id="predict-margin",
                            info="side of the crop in sides of the face box, 1 to 2 is sensible; 0: the network's own")
     find = gr.Button("Find keypoints", variant="primary", elem_id="predict-find")
-    gr.Markdown("Or take a frame of somebody whom no shipped network has seen:", elem_classes="kp-note")
-    examples = image_grid(elem_id="predict-examples", label="Examples: people never seen in training", cell=84)
-    return Controls(photo, detector, threshold, margin, find, examples)
+    with gr.Column(visible=False) as offer:
+        gr.Markdown("Or take a frame of somebody whom no shipped network has seen:", elem_classes="kp-note")
+        examples = image_grid(elem_id="predict-examples", label="Examples: people never seen in training", cell=84)
+    return Controls(photo, detector, threshold, margin, find, offer, examples)
 
 
 def _result() -> Result:
@@ -144,7 +146,7 @@ def _wire(app: AppContext, handlers: PredictHandlers, controls: Controls, result
     result.marks.input(show_errors(handlers.draw), looked, [result.picture, result.png], trigger_mode="always_last",
                        **QUIET)
     app.page.load(show_errors(handlers.start), [app.picker, result.marks],
-                  [controls.photo, controls.examples, *result.shown], **QUIET)
+                  [controls.photo, controls.offer, controls.examples, *result.shown], **QUIET)
 
 
 def _publish(app: AppContext, handlers: PredictHandlers) -> None:
