@@ -103,10 +103,11 @@ def warp(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.nda
     """`image` (H, W[, C]) seen through `matrix` (image -> result), as an array of `size` = (height, width).
 
     Only the part that the result shows is touched, and it is averaged down first where it shrinks by
-    more than two (bilinear sampling alone would skip pixels). Outside the image its edge is repeated.
+    more than two (bilinear sampling alone would skip pixels). Outside the image its edge is repeated;
+    what lies wholly outside is black.
     """
     height, width = size
-    corners = np.array([[0, 0], [width - 1, 0], [0, height - 1], [width - 1, height - 1]], np.float64)
+    corners = np.array([[0, 0], [width, 0], [0, height], [width, height]], np.float64) - 0.5  # pixels are squares
     seen = apply(invert(matrix), corners)
     left, top = np.floor(seen.min(axis=0)).astype(int) - 2
     right, bottom = np.ceil(seen.max(axis=0)).astype(int) + 3
