@@ -5,6 +5,7 @@ import pytest
 from builders import drawn_face
 
 from kp.data import Preprocessing
+from kp.data.preprocessing import FRAME_MARGIN
 from kp.errors import ConfigError
 from kp.geometry import Box
 
@@ -41,6 +42,18 @@ def test_the_middle_of_a_frame(height: int, width: int) -> None:
     assert crop.to_crop(middle) == pytest.approx(np.array([[111.5, 111.5]]), abs=1e-3)
     shown = np.ptp(crop.to_image(np.array([[0, 0], [224, 224]])), axis=0)
     assert shown == pytest.approx([224 / 250 * min(height, width)] * 2)
+
+
+@pytest.mark.real_data
+def test_the_frame_s_margin_shows_faces_in_the_size_that_frames_do(real_dataset) -> None:
+    """A crop about the face's box is as large, for the middle one of the training faces, as the middle of its frame."""
+    train, preprocessing = real_dataset.part("people", "train"), Preprocessing(margin=FRAME_MARGIN)
+    ratios = []
+    for index in range(0, len(train), 20):
+        face = preprocessing.crop_map(Box.around(train.keypoints[index]))
+        frame = preprocessing.frame_map(*train.image(index).shape[:2])
+        ratios.append(face.matrix[0, 0] / frame.matrix[0, 0])
+    assert np.median(ratios) == pytest.approx(1, abs=0.05)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
