@@ -54,11 +54,11 @@ def setting(default: Any, sentence: str) -> Any:
 class TrainConfig:
     """One training run. The defaults are the reference recipe, but for the crop and its size."""
 
-    architecture: str = setting("five_conv", "the network")
+    architecture: str = setting("five_conv", "which network learns")
     split: str = setting("people", "how the frames are divided between learning and testing")
     validate_on: str = setting("test", "the part that the error is measured on")
-    subset: int = setting(0, "learn from this many images only; 0 for all")
-    crop: str = setting("face", "what the network sees of a frame")
+    subset: int = setting(0, "learn from so many only; 0 for all")
+    crop: str = setting("face", "the whole frame, or a square about the face")
     size: int = setting(0, "side of the crop in pixels; 0 for the architecture's own")
     width: int = setting(0, "channels of heatmap_net's first stage; 0 for the architecture's own")
     margin: float = setting(1.35, "side of the face crop, in sides of the tight face box")

@@ -38,12 +38,12 @@ def build_app(settings: Settings) -> gr.Blocks:
     names = models.names()
     with gr.Blocks(title="Keypoint Lab", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
         run_ids = gr.BrowserState({"ids": []}, storage_key="keypoint-lab-runs", secret="not a secret")
-        with gr.Row(equal_height=True):
+        with gr.Row(elem_id="kp-top"):
             with gr.Column(scale=2, min_width=280):
                 gr.Markdown(HEAD, elem_id="kp-head")
             with gr.Column(scale=3, min_width=280):
                 picker = gr.Dropdown(models.choices(), value=names[0] if names else None, elem_id="kp-picker",
-                                     label="Model: the network that Predict and Inside the network use")
+                                     label="Model: the network that the tabs use", container=False)
                 card = gr.HTML(elem_id="kp-card")
         with gr.Tabs(elem_id="kp-tabs") as tabs:
             app = AppContext(settings, DataSource(settings.data), models, runs, page, picker, tabs, run_ids)

@@ -30,13 +30,18 @@ def control(name: str, default: Any) -> gr.components.Component:
 
 
 class ConfigForm:
-    """Builds the controls where it is made; `controls` are a listener's inputs, `read` makes the config of them."""
+    """Builds the controls where it is made; `controls` are a listener's inputs, `read` makes the config of them.
+
+    `start` and `stop` stand below the recipe, above what can be changed of it.
+    """
 
     def __init__(self, preset: str) -> None:
         values = PRESETS[preset].to_dict()
         self.preset = gr.Dropdown([(PRESET_TITLES[name], name) for name in PRESETS], value=preset, label="Recipe",
                                   info="settings to start from; everything below can be changed",
                                   elem_id="kp-train-preset")
+        self.start = gr.Button("Start", variant="primary", elem_id="kp-train-start")
+        self.stop = gr.Button("Stop", variant="stop", elem_id="kp-train-stop", visible=False)
         made = {}
         for row in MAIN:
             with gr.Row():

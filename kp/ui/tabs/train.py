@@ -39,8 +39,7 @@ def build(app: AppContext) -> None:
     with gr.Row():
         with gr.Column(scale=1, min_width=240):
             form = ConfigForm("reference")
-            start = gr.Button("Start", variant="primary", elem_id="kp-train-start")
-            stop = gr.Button("Stop", variant="stop", elem_id="kp-train-stop", visible=False)
+            start, stop = form.start, form.stop
         with gr.Column(scale=3, min_width=320):
             status = gr.HTML(status_html(None), elem_id="kp-train-status")
             charts = gr.HTML(charts_html(None), elem_id="kp-train-charts")
