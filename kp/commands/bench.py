@@ -13,6 +13,7 @@ import torch
 
 from kp.bench import MEASUREMENTS
 from kp.commands.common import add_data, add_json, open_dataset, print_json
+from kp.export import write_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
                 print(f"{part:<11} {row.what:<60} {row.value:>10.3g} {row.unit}", flush=True)
     result = {"machine": machine, "figures": rows}
     if options.out:
-        Path(options.out).write_text(json.dumps(result, indent=1))
+        write_file(Path(options.out), json.dumps(result, indent=1).encode())
     if options.json:
         print_json(result)
     return 0

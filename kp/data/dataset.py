@@ -75,6 +75,8 @@ def read_labels(csv: Path) -> tuple[list[str], np.ndarray]:
         table = pd.read_csv(csv, dtype=str, keep_default_na=False)
     except FileNotFoundError:
         raise DataError(f"{csv} is missing. Download the dataset again, or check {PLACES}.") from None
+    except OSError as error:
+        raise DataError(f"{csv} cannot be opened ({error.strerror or error}). Check its permissions.") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise DataError(f"{csv} is not a CSV table ({error}). Download it again.") from None
     expected = 1 + 2 * NUM_KEYPOINTS
@@ -148,6 +150,7 @@ class FacialKeypointsDataset(Dataset):
         # Of the test folder, the last one read; .DS_Store and the like are no images.
         self.unlabelled = len({name for name in present if not name.startswith(".")} - set(names))
         self.keypoints = np.concatenate(keypoints)
+        self.keypoints.setflags(write=False)
         self.store = ImageStore(paths)
         self.rows = np.arange(len(paths))  # this part's rows in the store
 
@@ -164,6 +167,7 @@ class FacialKeypointsDataset(Dataset):
         smaller.unlabelled = self.unlabelled
         smaller.frames = [self.frames[index] for index in indices]
         smaller.keypoints = self.keypoints[indices]
+        smaller.keypoints.setflags(write=False)
         smaller.rows = self.rows[indices]
         return smaller
 

@@ -98,7 +98,7 @@ class TrainConfig:
     @classmethod
     def reference(cls) -> "TrainConfig":
         """The course project's recipe as it was: whole frames, MSE, RMSprop 1e-4, batches of 10, 3 epochs."""
-        return cls(crop="frame", augmentation="none")
+        return cls(crop="frame", augmentation="none", precision="float32")
 
     @property
     def crop_size(self) -> int:

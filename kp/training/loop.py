@@ -137,6 +137,7 @@ class _Run:
             losses = []
             for inputs, targets in self.batches.epoch(epoch):
                 if stop():
+                    self._drop_broken_weights()
                     yield self._end("stopped", f"Stopped after step {self.step}; the network so far is kept.")
                     return
                 loss = self._train_step(inputs, targets)
@@ -197,6 +198,11 @@ class _Run:
     def _loss(self, model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
         return self.loss(self._stages(model, inputs), targets)
 
+    def _drop_broken_weights(self) -> None:
+        """Back to the last good weights where the last step made numbers that are none."""
+        if not all(torch.isfinite(tensor).all() for tensor in self.network.state_dict().values()):
+            self.network.load_state_dict(self.good)
+
     def _keep_good(self) -> None:
         self.good = copy.deepcopy(self.network.state_dict())
 
@@ -244,7 +250,8 @@ class _Run:
                                      "Try a learning rate ten times lower.")
 
     def _end(self, reason: str, message: str) -> RunEnded:
-        return RunEnded(reason, message, self.seconds, self.nme, self._checkpoint())
+        nme_percent = self.nme if self.nme is not None and math.isfinite(self.nme) else None
+        return RunEnded(reason, message, self.seconds, nme_percent, self._checkpoint())
 
     def _checkpoint(self) -> Checkpoint:
         learnt = {"name": self.data_name, "split": self.config.split, "images": len(self.learning),
