@@ -13,12 +13,13 @@ from builders import make_dataset
 from PIL import Image
 
 from kp.checkpoint import list_checkpoints
-from kp.data import FacialKeypointsDataset
+from kp.data import FacialKeypointsDataset, find_data
 
 if TYPE_CHECKING:
     from kp.ui.settings import Settings
 
 ROOT = Path(__file__).parent.parent
+REAL_DATA = os.environ.get("KP_DATA")
 CHROMIUM = Path("/usr/bin/chromium")
 CHROMIUM_FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -40,9 +41,9 @@ def dataset(data_root: Path) -> FacialKeypointsDataset:
 @pytest.fixture(scope="session")
 def real_root() -> Path:
     """The real dataset's folder."""
-    if not os.environ.get("KP_DATA"):
+    if not REAL_DATA:
         pytest.skip("KP_DATA is not set: it names the folder of the real dataset")
-    return Path(os.environ["KP_DATA"])
+    return Path(REAL_DATA)
 
 
 @pytest.fixture(scope="session")
@@ -92,12 +93,11 @@ def app_url(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture(scope="session")
 def empty_app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an app that finds no dataset."""
+    """The address of an app that finds no dataset, whatever KP_DATA names and data/ holds."""
     from kp.ui.settings import Settings
-    named = os.environ.pop("KP_DATA", None)
-    yield from launch_app(Settings(home=tmp_path_factory.mktemp("home")))
-    if named:
-        os.environ["KP_DATA"] = named
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kp.ui.context.find_data", lambda named: find_data(named) if named else None)
+        yield from launch_app(Settings(home=tmp_path_factory.mktemp("home")))
 
 
 @pytest.fixture(scope="session")

@@ -14,19 +14,20 @@ MAX_PIXELS = 100_000_000  # a picture of this size takes 300 MB as RGB
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM")
 
 
-def read_image(source: Path | str | object) -> np.ndarray:
+def read_image(source: Path | str | object, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """The picture in a file (a path or an open binary file), upright, as uint8 (H, W, 3) RGB.
 
     EXIF orientation is applied, transparency is laid on white, 16-bit and float pictures are scaled to
-    their own range, of an animation the first frame is taken. Raises ImageError with advice.
+    their own range, of an animation the first frame is taken. Raises ImageError with advice, for a picture of
+    more than `max_pixels` before it is decoded.
     """
     label = Path(source).name if isinstance(source, str | Path) else "The picture"
     try:
         with Image.open(source, formats=FORMATS) as picture:
-            if picture.width * picture.height > MAX_PIXELS:
+            if picture.width * picture.height > max_pixels:
                 raise ImageError(
                     f"{label} has {picture.width} x {picture.height} pixels; the limit is "
-                    f"{MAX_PIXELS // 1_000_000} megapixels. Make it smaller first."
+                    f"{max_pixels // 1_000_000} megapixels. Make it smaller first."
                 )
             picture.seek(0)
             return _to_rgb(ImageOps.exif_transpose(picture))
@@ -37,7 +38,7 @@ def read_image(source: Path | str | object) -> np.ndarray:
     except UnidentifiedImageError:
         raise ImageError(f"{label} is not a picture that can be read here. Use JPEG, PNG, WebP, AVIF or GIF.") from None
     except Image.DecompressionBombError:
-        raise ImageError(f"{label} has too many pixels; the limit is {MAX_PIXELS // 1_000_000} megapixels.") from None
+        raise ImageError(f"{label} has too many pixels; the limit is {max_pixels // 1_000_000} megapixels.") from None
     except (OSError, EOFError, SyntaxError, ValueError, RuntimeError, LookupError) as error:  # all seen on broken files
         raise ImageError(f"{label} is damaged ({error}). Save it anew or take another one.") from None
 
@@ -62,7 +63,8 @@ def read_frame(path: Path) -> np.ndarray:
     except (OSError, cv2.error):
         pixels = None
     if pixels is None:
-        raise ImageError(f"{path} cannot be read as a picture. Download the dataset again, or remove its row.")
+        name = f"{path.parent.name}/{path.name}"  # visitors of the app see it: no word on where the server keeps it
+        raise ImageError(f"{name} cannot be read as a picture. Download the dataset again, or remove its row.")
     return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
 
 

@@ -70,8 +70,8 @@ def draw_face(image: np.ndarray, keypoints: np.ndarray, *, truth: bool = False, 
         for point, region in zip(keypoints, REGION_OF_POINT, strict=True):
             _mark(canvas, point, radius, REGION_COLOURS[region], hollow=truth)
     if numbers:
-        for index, point in enumerate(keypoints):
-            _text(canvas, str(index), point + (radius * 1.3, -radius), radius)
+        for index in np.flatnonzero(np.isfinite(keypoints).all(axis=1)):
+            _text(canvas, str(index), keypoints[index] + (radius * 1.3, -radius), radius)
     return canvas
 
 
@@ -80,7 +80,8 @@ def draw_errors(image: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> 
     canvas = np.ascontiguousarray(image).copy()
     width = max(1, round(mark_radius(image, truth) * 0.6))
     for start, end in zip(truth, predicted, strict=True):
-        cv2.line(canvas, _fixed(start), _fixed(end), LIGHT, width, cv2.LINE_AA, SUBPIXEL)
+        if np.isfinite([start, end]).all():
+            cv2.line(canvas, _fixed(start), _fixed(end), LIGHT, width, cv2.LINE_AA, SUBPIXEL)
     return draw_face(draw_face(canvas, truth, truth=True), predicted)
 
 
@@ -100,7 +101,8 @@ def draw_box(image: np.ndarray, box: Box, *, label: str = "", chosen: bool = Fal
 
 def mark_radius(image: np.ndarray, keypoints: np.ndarray) -> float:
     """Pixels; a hundredth of the face, and always to be seen; a small face in a large picture is not covered up."""
-    face = float(np.ptp(keypoints, axis=0).max()) if len(keypoints) else 0.0
+    known = keypoints[np.isfinite(keypoints).all(axis=1)]
+    face = float(np.ptp(known, axis=0).max()) if len(known) else 0.0
     least = min(max(image.shape[:2]) / 700 + 0.5, max(1.2, face * 0.018))
     return float(np.clip(face * 0.011, least, 24.0))
 
@@ -142,9 +144,10 @@ def _contours(canvas: np.ndarray, keypoints: np.ndarray, radius: float) -> None:
     width = max(1, round(radius * 0.6))
     for colour_of, thickness in ((lambda _: OUTLINE, width + 2), (lambda region: REGION_COLOURS[region], width)):
         for indices in CONTOURS.values():
-            line = np.round(keypoints[indices] * (1 << SUBPIXEL)).astype(np.int32)
+            line = np.array([_fixed(point) for point in keypoints[indices] if np.isfinite(point).all()], np.int32)
             colour = colour_of(REGION_OF_POINT[indices[0]])
-            cv2.polylines(canvas, [line], False, colour, thickness, cv2.LINE_AA, SUBPIXEL)
+            if len(line):
+                cv2.polylines(canvas, [line], False, colour, thickness, cv2.LINE_AA, SUBPIXEL)
 
 
 def _text(canvas: np.ndarray, text: str, point: np.ndarray, radius: float) -> None:

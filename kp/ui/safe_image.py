@@ -8,11 +8,12 @@ import base64
 import binascii
 import io
 import os
+from typing import Self
 
 import gradio as gr
 import numpy as np
 
-from kp.data.images import read_image
+from kp.data.images import MAX_PIXELS, read_image
 from kp.errors import ImageError
 from kp.ui.feedback import as_toast
 
@@ -21,12 +22,18 @@ class SafeImage(gr.Image):
     """Hands its listener uint8 (H, W, 3) RGB, or None where there is no picture."""
 
     is_template = True
+    max_pixels = MAX_PIXELS
+
+    def limit(self, megapixels: int) -> Self:
+        """Itself, refusing pictures over this size. (gradio reads the constructor's names: it has to stay as it is.)"""
+        self.max_pixels = megapixels * 1_000_000
+        return self
 
     def preprocess(self, payload) -> np.ndarray | None:
         if payload is None:
             return None
         try:
-            return read_image(self._source(payload))
+            return read_image(self._source(payload), max_pixels=self.max_pixels)
         except ImageError as error:
             raise as_toast(error) from error
 

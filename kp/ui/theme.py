@@ -30,7 +30,9 @@ footer button, footer a {color: var(--body-text-color-subdued) !important}
 .kp-bar {height: 6px; border-radius: 3px; background: var(--border-color-primary); margin-top: 6px; overflow: hidden}
 .kp-bar div {height: 100%; background: var(--color-accent); transition: width .3s}
 .kp-charts {display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 16px}
-#dataset-body .html-container, #predict-body .html-container {padding: 0}
+.html-container {padding: 0 !important}
+.tab-container button.selected {color: var(--primary-700) !important}
+.dark .tab-container button.selected {color: var(--primary-300) !important}
 @media (max-width: 640px) {
   .gradio-container {padding: 8px !important}
   .gradio-container .tab-container button {padding-inline: 10px; min-height: 40px}

@@ -128,6 +128,7 @@ def build(app: AppContext) -> None:
     with gr.Accordion("What is going on here?", open=False):
         gr.Markdown(LESSON)
 
+    parts.upload.limit(app.settings.max_megapixels)
     choices = [app.picker, kind, layer, channel, page, applied, shared, parts.frame, photo, chosen]
     controls, pictures = [layer, channel, page, applied, shared], [summary, grid, detail, parts.crop, chosen]
     gr.on([app.page.load, app.picker.change, kind.input, layer.input], show_errors(handlers.draw_all), choices,

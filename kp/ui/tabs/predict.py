@@ -76,7 +76,7 @@ def build(app: AppContext) -> None:
         gr.Markdown(LEAD, elem_classes="kp-lead")
         with gr.Row():
             with gr.Column(scale=1, min_width=240):
-                controls = _controls()
+                controls = _controls(app.settings.max_megapixels)
             with gr.Column(scale=3, min_width=320):
                 result = _result()
         with gr.Accordion("What is going on here?", open=False):
@@ -85,9 +85,9 @@ def build(app: AppContext) -> None:
     _publish(app, handlers)
 
 
-def _controls() -> Controls:
-    photo = SafeImage(label="Photo", sources=["upload", "webcam", "clipboard"], format="png", height=260,
-                      webcam_options=gr.WebcamOptions(mirror=False), buttons=[], elem_id="predict-photo")
+def _controls(max_megapixels: int) -> Controls:
+    photo = SafeImage(label="Photo", sources=["upload", "webcam", "clipboard"], format="png", height=260, buttons=[],
+                      webcam_options=gr.WebcamOptions(mirror=False), elem_id="predict-photo").limit(max_megapixels)
     detector = gr.Radio([(kind.title, name) for name, kind in DETECTORS.items()], value="yunet", label="Face detector",
                         elem_id="predict-detector")
     with gr.Accordion("Advanced", open=False, elem_id="predict-advanced"):
@@ -152,7 +152,7 @@ def _wire(app: AppContext, handlers: PredictHandlers, controls: Controls, result
 def _publish(app: AppContext, handlers: PredictHandlers) -> None:
     """The public API "/predict": its own hidden components, so that what a visitor does on the page plays no part."""
     with gr.Column(visible=False):
-        image = SafeImage(label="image")
+        image = SafeImage(label="image").limit(app.settings.max_megapixels)
         model = gr.Textbox(next(iter(app.models.names()), "five_conv"), label="model")
         detector = gr.Textbox("yunet", label="detector")
         threshold, margin = gr.Number(None, label="threshold"), gr.Number(None, label="margin")
