@@ -1,7 +1,8 @@
 """How well a network does on labelled faces that it has not learnt from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ import numpy as np
 from kp.data import FacialKeypointsDataset
 from kp.errors import DataError, choose
 from kp.geometry import Box, CropMap
-from kp.metrics import auc, failure_rate, point_errors, region_means
+from kp.metrics import auc, eye_distance, failure_rate, point_errors, rank_correlation, region_means
+from kp.pose import head_pose
 from kp.predict import Predictor
 
 SETTINGS = {
@@ -18,6 +20,9 @@ SETTINGS = {
     "whole-frame": "the middle of the frame, as the reference recipe trains; no box at all",
 }
 CHUNK = 64  # faces between two progress calls
+YAWS = (0, 15, 30, 45)      # degrees away from the camera, where groups of faces begin
+SIZES = (0, 30, 40, 50, 60)  # pixels between the outer eye corners
+SPREAD_GROUPS = 20
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,8 @@ class EvaluationReport:
     """Errors of one model on one part of a dataset, as fractions of the eye distance.
 
     errors: float32 (n, 68), a missed face is infinite. predicted: float32 (n, 68, 2), image pixels, a missed
-    face is NaN. names: the n file names.
+    face is NaN. spread: float32 (n, 68), the errors that the network expects, as fractions of its own eye distance;
+    NaN where it does not say. truth: the labels. names: the n file names.
     """
 
     model: str
@@ -34,6 +40,8 @@ class EvaluationReport:
     names: list[str]
     errors: np.ndarray = field(repr=False)
     predicted: np.ndarray = field(repr=False)
+    spread: np.ndarray = field(repr=False)
+    truth: np.ndarray = field(repr=False)
 
     @property
     def nme(self) -> np.ndarray:
@@ -55,6 +63,39 @@ class EvaluationReport:
             "regions": {name: value * 100 for name, value in region_means(self.errors[found]).items()}
             if len(nme) else {},
         }
+
+    def record(self) -> dict[str, Any]:
+        """The summary, and in plain values what curves and tables are drawn from; errors in percent.
+
+        errors: each face's NME in the dataset's order, None where it was missed. by_yaw, by_size: groups of faces.
+        spread: what the network expects against what is, or None.
+        """
+        nme = [round(float(value) * 100, 2) if np.isfinite(value) else None for value in self.nme]
+        yaw = np.abs([head_pose(face).yaw for face in self.truth])
+        return self.summary() | {
+            "errors": nme, "by_yaw": self._groups(yaw, YAWS, "degrees"),
+            "by_size": self._groups(eye_distance(self.truth), SIZES, "px"), "spread": self._spread(),
+        }
+
+    def _groups(self, values: np.ndarray, edges: Sequence[float], unit: str) -> list[dict[str, Any]]:
+        """The mean NME of faces whose value lies between two edges."""
+        groups = []
+        for low, high in pairwise((*edges, np.inf)):
+            nme = self.nme[(values >= low) & (values < high) & np.isfinite(self.nme)]
+            label = f"{low:g} to {high:g} {unit}" if np.isfinite(high) else f"over {low:g} {unit}"
+            groups.append({"label": label, "images": len(nme), "nme": float(nme.mean() * 100) if len(nme) else None})
+        return groups
+
+    def _spread(self) -> dict[str, Any] | None:
+        """Rank correlation per point, and means of expected and true error in groups of equal size, percent."""
+        told = np.isfinite(self.errors) & np.isfinite(self.spread)
+        if told.sum() < SPREAD_GROUPS:
+            return None
+        expected, errors = self.spread[told], self.errors[told]
+        groups = np.array_split(np.argsort(expected), SPREAD_GROUPS)
+        return {"rank_correlation": rank_correlation(expected, errors),
+                "expected": [float(expected[group].mean() * 100) for group in groups],
+                "measured": [float(errors[group].mean() * 100) for group in groups]}
 
 
 def crop_of(predictor: Predictor, dataset: FacialKeypointsDataset, index: int, setting: str) -> CropMap | None:
@@ -79,14 +120,19 @@ def evaluate(predictor: Predictor, dataset: FacialKeypointsDataset, *, split: st
     if not len(faces):
         raise DataError(f"The {part} part of the split {split!r} is empty in {dataset.root}. Choose another split.")
     predicted = np.full((len(faces), 68, 2), np.nan, np.float32)
+    spread = np.full((len(faces), 68), np.nan, np.float32)
     for start in range(0, len(faces), CHUNK):
         maps = {index: crop_of(predictor, faces, index, setting)
                 for index in range(start, min(start + CHUNK, len(faces)))}
         found = {index: crop for index, crop in maps.items() if crop is not None}
-        predicted[list(found)] = predictor.keypoints([(faces.image(index), crop) for index, crop in found.items()])
+        answers = predictor.answers([(faces.image(index), crop) for index, crop in found.items()])
+        predicted[list(found)], spread[list(found)] = answers.keypoints, answers.spread
         if progress:
             progress(start + len(maps), len(faces))
     errors = point_errors(predicted, faces.keypoints)
     errors[np.isnan(errors)] = np.inf
-    return EvaluationReport(name or predictor.checkpoint.title or predictor.checkpoint.architecture, split, setting,
-                            [info.name for info in faces.frames], errors, predicted)
+    return EvaluationReport(
+        name or predictor.checkpoint.title or predictor.checkpoint.architecture, split, setting,
+        [info.name for info in faces.frames], errors, predicted, spread / eye_distance(predicted)[:, None],
+        faces.keypoints,
+    )

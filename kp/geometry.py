@@ -142,6 +142,11 @@ class CropMap:
         zoom = np.array([[factor, 0, middle], [0, factor, middle]], np.float64)
         return cls(compose(rotation(turn, (middle, middle)), compose(zoom, to_origin)), size)
 
+    @property
+    def zoom(self) -> float:
+        """Crop pixels an image pixel."""
+        return math.sqrt(abs(np.linalg.det(self.matrix[:, :2])))
+
     def to_crop(self, points: np.ndarray) -> np.ndarray:
         return apply(self.matrix, points)
 

@@ -1,6 +1,7 @@
 """How far off keypoints are. Arrays in, numbers out; errors are fractions of the eye distance."""
 
 import numpy as np
+import pandas as pd
 
 from kp.landmarks import EYE_CORNERS, REGIONS
 
@@ -37,6 +38,12 @@ def auc(errors: np.ndarray, limit: float) -> float:
     The curve is a step function, so each face at error e < limit adds (limit - e) / limit.
     """
     return float(np.mean(np.clip(limit - np.asarray(errors, np.float64), 0, None)) / limit)
+
+
+def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
+    """How far two arrays (n,) rise together, -1..1, by ranks (Spearman, 1904)."""
+    ranks = [pd.Series(values).rank() for values in (first, second)]
+    return float(np.corrcoef(*ranks)[0, 1])
 
 
 def region_means(errors: np.ndarray) -> dict[str, float]:

@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -16,17 +16,49 @@ from kp.detectors import create_detector
 from kp.detectors.base import Detector
 from kp.errors import ConfigError
 from kp.geometry import Box, CropMap
+from kp.metrics import eye_distance
 
 BATCH = 64  # crops a forward pass
+ANSWERS = ("keypoints", "spread")  # the stages that are answers; a spread is half the expected error
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a network says of n faces, in image pixels.
+
+    keypoints: float32 (n, 68, 2). spread: float32 (n, 68), how far off it expects each point to be; NaN where the
+    network does not say.
+    """
+
+    keypoints: np.ndarray
+    spread: np.ndarray
 
 
 @dataclass(frozen=True)
 class FacePrediction:
-    """One face. box: tight about the points, as far as the detector tells. keypoints: float32 (68, 2), image pixels."""
+    """One face. box: tight about the points, as far as the detector tells. keypoints: float32 (68, 2), image pixels.
+
+    spread: float32 (68,), how far off each point is expected to be, image pixels; NaN where the network does not say.
+    """
 
     box: Box
     score: float | None
     keypoints: np.ndarray
+    spread: np.ndarray = field(default_factory=lambda: np.full(68, np.nan, np.float32))
+
+    @property
+    def confidence(self) -> float | None:
+        """The share of points expected within 8 % of the eye distance, 0..1; None where the network does not say."""
+        return None if np.isnan(self.spread).any() else float(share_within(self.spread / eye_distance(self.keypoints)))
+
+
+def share_within(spread: np.ndarray, limit: float = 0.08) -> np.ndarray:
+    """The expected share of points (..., 68) with an error below `limit`, from expected errors in the same unit.
+
+    Errors have the density exp(-r / b) in the plane, whose mean is 2 b: the one that the spread was learnt with.
+    """
+    reach = limit / np.maximum(spread / 2, 1e-9)
+    return (1 - (1 + reach) * np.exp(-reach)).mean(axis=-1)
 
 
 class Predictor:
@@ -60,17 +92,21 @@ class Predictor:
             if box.width <= 0 or box.height <= 0:
                 raise ConfigError(f"A face box needs left < right and top < bottom, not {box}.")
         maps = [self.preprocessing.crop_map(box) for box, _ in found]
-        keypoints = self.keypoints([(image, crop) for crop in maps])
-        return [FacePrediction(box, score, points)
-                for (box, score), points in zip(found, keypoints, strict=True)]
+        answers = self.answers([(image, crop) for crop in maps])
+        return [FacePrediction(box, score, points, spread)
+                for (box, score), points, spread in zip(found, answers.keypoints, answers.spread, strict=True)]
 
     @torch.inference_mode()
-    def keypoints(self, crops: Sequence[tuple[np.ndarray, CropMap]]) -> np.ndarray:
-        """Keypoints float32 (n, 68, 2) in image pixels, for n pairs of a picture and where to crop it."""
-        answers = []
+    def answers(self, crops: Sequence[tuple[np.ndarray, CropMap]]) -> Answers:
+        """The network's answers for n pairs of a picture and where to crop it."""
+        keypoints, spreads = [], []
         for start in range(0, len(crops), BATCH):
             batch = crops[start : start + BATCH]
             tensor = self.preprocessing.to_tensor([crop.cut(image) for image, crop in batch])
-            output = self.preprocessing.decode(self.network(tensor).numpy())  # (n, 68, 2) crop pixels
-            answers += [crop.to_image(points) for (_, crop), points in zip(batch, output, strict=True)]
-        return np.array(answers, np.float32).reshape(-1, 68, 2)
+            stages = {name: output.numpy() for name, output in self.network.stages(tensor) if name in ANSWERS}
+            points = self.preprocessing.decode(stages["keypoints"])           # (n, 68, 2) crop pixels
+            spread = stages.get("spread", np.full(points.shape[:2], np.nan)) * 2 * self.preprocessing.scale
+            keypoints += [crop.to_image(face) for (_, crop), face in zip(batch, points, strict=True)]
+            spreads += [face / crop.zoom for (_, crop), face in zip(batch, spread, strict=True)]
+        return Answers(np.array(keypoints, np.float32).reshape(-1, 68, 2),
+                       np.array(spreads, np.float32).reshape(-1, 68))

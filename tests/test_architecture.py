@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 # From the ground up: a module imports from its own row and from the rows before it.
 ROWS = [
     ["landmarks", "geometry", "errors"],
-    ["data", "models", "detectors", "metrics"],
+    ["data", "models", "detectors", "metrics", "pose"],
     ["checkpoint", "cards", "drawing"],
     ["predict", "evaluation", "explain", "export"],
     ["training"],

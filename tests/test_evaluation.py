@@ -13,9 +13,16 @@ from kp.errors import ConfigError, DataError
 from kp.evaluation import SETTINGS, EvaluationReport
 from kp.geometry import Box, CropMap
 from kp.landmarks import REGIONS
+from kp.predict import Answers
 
 KEYS = ["model", "split", "setting", "images", "missed", "nme_mean", "nme_median", "nme_p95", "fr8", "fr10", "auc8",
         "regions"]
+
+
+def answers_of(keypoints: list[np.ndarray]) -> Answers:
+    """Answers without a spread."""
+    points = np.array(keypoints, np.float32).reshape(-1, 68, 2)
+    return Answers(points, np.full(points.shape[:2], np.nan, np.float32))
 
 
 class KnowsTheLabels(Predictor):
@@ -26,11 +33,11 @@ class KnowsTheLabels(Predictor):
         self.offset, self.crops = offset, []
         self.labels = {id(dataset.image(index)): dataset.keypoints[index] for index in range(len(dataset))}
 
-    def keypoints(self, crops: Sequence[tuple[np.ndarray, CropMap]]) -> np.ndarray:
+    def answers(self, crops: Sequence[tuple[np.ndarray, CropMap]]) -> Answers:
         self.crops += [crop for _, crop in crops]
         answers = [self.labels[id(image)] for image, _ in crops]
         moved = [points + (self.offset * np.linalg.norm(points[36] - points[45]), 0) for points in answers]
-        return np.array(moved, np.float32).reshape(-1, 68, 2)
+        return answers_of(moved)
 
 
 class Sees(Detector):
@@ -150,7 +157,8 @@ def test_unknown_names_are_refused(dataset) -> None:
 def test_a_report_by_hand() -> None:
     errors = np.full((4, 68), 0.05, np.float32)
     errors[1], errors[2, :34], errors[3] = 0.09, 0.13, np.inf
-    report = EvaluationReport("m", "s", "t", list("abcd"), errors, np.zeros((4, 68, 2), np.float32))
+    report = EvaluationReport("m", "s", "t", list("abcd"), errors, np.zeros((4, 68, 2), np.float32),
+                              np.full((4, 68), np.nan, np.float32), np.zeros((4, 68, 2), np.float32))
     assert report.nme[:3] == pytest.approx([0.05, 0.09, 0.09])
     summary = report.summary()
     assert summary["nme_mean"] == pytest.approx((5 + 9 + 9) / 3, rel=1e-4)
@@ -164,8 +172,8 @@ def test_a_report_by_hand() -> None:
 def test_the_mean_shape_in_the_true_box_has_its_known_error(real_dataset: FacialKeypointsDataset) -> None:
     """20 %: the reference line of data.md, by the same code that measures networks."""
     class MeanShape(Predictor):
-        def keypoints(self, crops):
-            return np.array([crop.to_image(mean) for _, crop in crops], np.float32).reshape(-1, 68, 2)
+        def answers(self, crops):
+            return answers_of([crop.to_image(mean) for _, crop in crops])
 
     predictor = MeanShape(tiny_checkpoint(), "whole-image")
     train = real_dataset.part("people", "train")

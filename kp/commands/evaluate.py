@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
             key += f", {options.detector}"
         if options.part != "test":
             key += f", {options.part}"
-        figures = {name: value for name, value in summary.items() if name not in ("model", "split", "setting")}
+        figures = {name: value for name, value in report.record().items() if name not in ("model", "split", "setting")}
         half = all(torch.equal(tensor, tensor.half().to(tensor.dtype)) for tensor in checkpoint.weights.values())
         sharded = bool(read_description(path)["shards"])
         save_checkpoint(replace(checkpoint, metrics=checkpoint.metrics | {key: figures}), path,
