@@ -12,6 +12,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 MOST_POINTS = 400          # of one line; more are not seen
 WIDTH, HEIGHT = 480, 270   # of the drawing; on the page it is as wide as its place
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 34, 44
+MOST_TICKS = 8             # on the upright axis
 TEXT = 'fill="currentColor" font-size="13"'
 
 Point = tuple[float, float]
@@ -19,7 +20,8 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Chart:
-    """What a chart shows. references: label -> y of a dashed line across it. log: the y axis."""
+    """What a chart shows. references: label -> y of a dashed line across it. log: the y axis.
+    marker: x of an upright line."""
 
     title: str
     x_label: str
@@ -27,6 +29,7 @@ class Chart:
     log: bool = False
     references: Mapping[str, float] | None = None
     x_limit: float | None = None
+    marker: float | None = None
     y_from_zero: bool = False
 
     def svg(self, series: Mapping[str, Sequence[Point]]) -> str:
@@ -34,6 +37,7 @@ class Chart:
         lines = {name: self._kept(points) for name, points in series.items()}
         axes = _Axes.around(self, [point for points in lines.values() for point in points])
         parts = [axes.grid(), *(axes.reference(label, y) for label, y in (self.references or {}).items())]
+        parts += [axes.upright(self.marker)] if self.marker is not None else []
         parts += [axes.line(points, number) for number, points in enumerate(lines.values())]
         parts += [_legend(list(lines)), f'<text x="{LEFT}" y="18" {TEXT} font-weight="600">{escape(self.title)}</text>']
         return (f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(self.describe(lines))}" '
@@ -63,15 +67,13 @@ class _Axes:
     @classmethod
     def around(cls, chart: Chart, points: Sequence[Point]) -> "_Axes":
         xs = [x for x, _ in points] or [0.0, 1.0]
-        ys = [y for _, y in points] or ([0.1, 1.0] if chart.log else [0.0, 1.0])
+        seen = [y for y in (chart.references or {}).values() if y > 0 or not chart.log]  # always in view
+        ys = [*(y for _, y in points), *seen] or ([0.1, 1.0] if chart.log else [0.0, 1.0])
         low, high = min(ys), max(ys)
         if chart.log:
             low, high = math.log10(low), math.log10(high)
         elif chart.y_from_zero:
             low = 0.0
-        for reference in (chart.references or {}).values():  # lines just above the data are shown too
-            if not chart.log and high < reference < 1.6 * high:
-                high = reference
         pad = 0.08 * (high - low) or 0.5
         left, right = min(0.0, min(xs)), max(xs, default=1.0)
         right = max(right, chart.x_limit or right)
@@ -90,12 +92,12 @@ class _Axes:
         values = _log_ticks(*self.y) if self.chart.log else _ticks(*self.y)
         for value in values:
             _, y = self.place(self.x[0], value)
-            label = f"{value:.4g}{self.chart.unit}"
+            label = escape(f"{value:g}{self.chart.unit}")
             parts.append(f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="currentColor" opacity=".15"/>'
                          f'<text x="{LEFT - 7}" y="{y + 4:.1f}" text-anchor="end" {TEXT}>{label}</text>')
         for value in _ticks(*self.x):
             x = self.place(value, 10 ** self.y[0] if self.chart.log else self.y[0])[0]
-            parts.append(f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 17}" text-anchor="middle" {TEXT}>{value:.4g}</text>')
+            parts.append(f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 17}" text-anchor="middle" {TEXT}>{value:g}</text>')
         parts.append(f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 8}" text-anchor="end" {TEXT}>'
                      f'{escape(self.chart.x_label)}</text>')
         return "".join(parts)
@@ -109,7 +111,11 @@ class _Axes:
         across = f"M{LEFT} {y:.1f}H{WIDTH - RIGHT}"
         return (f'<path d="{across}" stroke="currentColor" opacity=".65" stroke-dasharray="3 4"/>'
                 f'<text x="{WIDTH - RIGHT}" y="{y - 5:.1f}" text-anchor="end" fill="currentColor" font-size="12">'
-                f'{escape(label)} {value:.3g}{self.chart.unit}</text>')
+                f'{escape(f"{label} {value:.3g}{self.chart.unit}")}</text>')
+
+    def upright(self, value: float) -> str:
+        x, _ = self.place(value, 10 ** self.y[0] if self.chart.log else self.y[0])
+        return f'<path d="M{x:.1f} {TOP}V{HEIGHT - BOTTOM}" stroke="currentColor" opacity=".8"/>'
 
     def line(self, points: Sequence[Point], number: int) -> str:
         if not points:
@@ -139,12 +145,18 @@ def _ticks(low: float, high: float, count: int = 5) -> list[float]:
     rough = (high - low) / count
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= rough)
-    return [index * step for index in range(math.ceil(low / step), math.floor(high / step) + 1)]
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)  # 0.3 / 0.1 is a little below 3
+    return [index * step for index in range(first, last + 1)]
 
 
 def _log_ticks(low: float, high: float) -> list[float]:
-    """1, 2 and 5 times powers of ten between 10**low and 10**high; every round number where they are few."""
-    values = [digit * 10.0**power for power in range(math.floor(low), math.ceil(high) + 1) for digit in range(1, 10)]
-    inside = [value for value in values if low <= math.log10(value) <= high]
-    coarse = [value for value in inside if round(value / 10.0 ** math.floor(math.log10(value) + 1e-9)) in (1, 2, 5)]
-    return coarse if len(coarse) > 2 else inside or [10**low, 10**high]
+    """Round numbers between 10**low and 10**high: 1 to 9, 1 2 5, or 1 times powers of ten, the most that find room."""
+    powers = range(math.floor(low), math.ceil(high) + 1)
+    for digits in (range(1, 10), (1, 2, 5), (1,)):
+        values = [digit * 10.0**power for power in powers for digit in digits]
+        inside = [value for value in values if low <= math.log10(value) <= high]
+        if len(inside) < 2:
+            return _ticks(10**low, 10**high)
+        if len(inside) <= MOST_TICKS:
+            break
+    return inside[:: math.ceil(len(inside) / MOST_TICKS)]

@@ -17,7 +17,7 @@ LABELS = {
     "weight_decay": "Weight decay", "averaging": "Weight averaging", "precision": "Number format", "seed": "Seed",
     "width": "Width of the network",
 }
-PRESET_TITLES = {"reference": "The reference recipe", "minute": "One minute on a small network"}
+PRESET_TITLES = {"reference": "Reference recipe", "minute": "One minute"}
 
 
 def control(name: str, default: Any) -> gr.components.Component:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from kp.drawing.charts import Chart
+from kp.drawing.charts import Chart, Point
 from kp.ui.runs import Run
 
 # Errors of others and of simple means on this data, in percent NME.
@@ -18,6 +18,7 @@ STATES = {
     "stopping": "Stopping after this step", "finished": "Finished", "stopped": "Stopped", "diverged": "Diverged",
     "failed": "Failed",
 }
+LONG = 600.0     # seconds; longer runs are told in minutes
 SMOOTHING = 0.9  # of the training loss, which jumps from batch to batch
 
 
@@ -62,31 +63,51 @@ def _duration(seconds: float | None) -> str:
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
-def charts_html(run: Run | None) -> str:
-    """The loss and the NME of a run, side by side."""
+def charts_html(run: Run | None, other: Run | None = None, *, epoch: int | None = None) -> str:
+    """The loss and the NME of a run, side by side; another run laid over it; a line at an epoch that is looked at."""
     if run is None:
         return two_charts({}, {}, "")
-    steps_an_epoch = max(1, (run.progress.get("steps") or 1) / run.config.epochs)
+    losses, errors = loss_lines(run), {f"run {run.number}" if other else tested_on(run): error_line(run.epochs)}
+    if other and other is not run:
+        losses |= {f"run {other.number}: {name}": line for name, line in loss_lines(other).items()}
+        errors |= {f"run {other.number}": error_line(other.epochs)}
+    marker = run.epochs[epoch - 1]["seconds"] if epoch else None
+    return two_charts(losses, errors, run.config.loss, marker=marker)
+
+
+def loss_lines(run: Run) -> dict[str, list[Point]]:
+    """Training loss, smoothed, and validation loss over the seconds of a run."""
     smooth, losses = None, []
     for event in run.steps:
-        if event["loss"] is None:
-            continue
-        smooth = event["loss"] if smooth is None else SMOOTHING * smooth + (1 - SMOOTHING) * event["loss"]
-        losses.append((event["step"] / steps_an_epoch, smooth))
-    return two_charts({"training": losses, "validation": [(e["epoch"], e["validation_loss"]) for e in run.epochs]},
-                      {"people never seen" if run.config.split == "people" else "test frames":
-                       [(e["epoch"], e["nme"]) for e in run.epochs]}, run.config.loss)
+        if event["loss"] is not None:
+            smooth = event["loss"] if smooth is None else SMOOTHING * smooth + (1 - SMOOTHING) * event["loss"]
+            losses.append((event["seconds"], smooth))
+    return {"training": losses, "validation": [(e["seconds"], e["validation_loss"]) for e in run.epochs]}
+
+
+def error_line(epochs: Sequence[dict[str, Any]]) -> list[Point]:
+    return [(epoch["seconds"], epoch["nme"]) for epoch in epochs]
+
+
+def tested_on(run: Run) -> str:
+    return "people never seen" if run.config.split == "people" else "test frames"
 
 
 def history_html(history: Sequence[dict[str, Any]], title: str) -> str:
     """The curves of a checkpoint's own training."""
-    losses = {"training": [(e["epoch"], e["train_loss"]) for e in history],
-              "validation": [(e["epoch"], e["validation_loss"]) for e in history]}
-    return two_charts(losses, {"people never seen": [(e["epoch"], e["nme"]) for e in history]}, title)
+    losses = {"training": [(e["seconds"], e["train_loss"]) for e in history],
+              "validation": [(e["seconds"], e["validation_loss"]) for e in history]}
+    return two_charts(losses, {"people never seen": error_line(history)}, title)
 
 
-def two_charts(losses: dict, errors: dict, what: str) -> str:
-    loss = Chart(title=f"Loss{f' ({what})' if what else ''}", x_label="epochs", log=True).svg(losses)
-    error = Chart(title="Mean error, % of the eye distance (NME)", x_label="epochs", unit=" %", log=True,
-                  references=REFERENCES).svg(errors)
+def two_charts(losses: dict, errors: dict, what: str, *, marker: float | None = None) -> str:
+    """Seconds become minutes where a run takes many of them."""
+    last = max((x for line in (*losses.values(), *errors.values()) for x, _ in line), default=0.0)
+    unit, label = (60.0, "minutes") if last > LONG else (1.0, "seconds")
+    losses, errors = ({name: [(x / unit, y) for x, y in line] for name, line in lines.items()}
+                      for lines in (losses, errors))
+    at = None if marker is None else marker / unit
+    loss = Chart(title=f"Loss{f' ({what})' if what else ''}", x_label=label, log=True, marker=at).svg(losses)
+    error = Chart(title="Mean error, % of the eye distance (NME)", x_label=label, unit=" %", log=True,
+                  references=REFERENCES, marker=at).svg(errors)
     return f'<div class="kp-charts"><div>{loss}</div><div>{error}</div></div>'

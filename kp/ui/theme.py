@@ -29,11 +29,16 @@ footer button, footer a {color: var(--body-text-color-subdued) !important}
 .kp-run {font-size: .9375rem; min-height: 2.4em; color: var(--body-text-color)}
 .kp-bar {height: 6px; border-radius: 3px; background: var(--border-color-primary); margin-top: 6px; overflow: hidden}
 .kp-bar div {height: 100%; background: var(--color-accent); transition: width .3s}
+.kp-faces {display: grid; grid-template-columns: repeat(auto-fit, minmax(88px, 1fr)); gap: 6px; margin-top: 6px}
+.kp-faces figure {margin: 0}
+.kp-faces img {width: 100%; aspect-ratio: 1; border-radius: 5px; display: block; margin: 0}
+.kp-faces figcaption {font-size: .75rem; text-align: center; color: var(--body-text-color)}
 .kp-charts {display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 16px}
 .html-container {padding: 0 !important}
 .tab-container button.selected {color: var(--primary-700) !important}
 .dark .tab-container button.selected {color: var(--primary-300) !important}
 @media (max-width: 640px) {
+  .kp-faces {grid-template-columns: repeat(3, minmax(0, 1fr))}
   .gradio-container {padding: 8px !important}
   .gradio-container .tab-container button {padding-inline: 10px; min-height: 40px}
 }

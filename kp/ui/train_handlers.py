@@ -1,0 +1,126 @@
+"""What the Train tab answers; every method takes and gives plain values of its components."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from kp.errors import KpError
+from kp.ui.config_form import ConfigForm
+from kp.ui.context import AppContext
+from kp.ui.models import RUN
+from kp.ui.run_view import charts_html, history_html, status_html
+from kp.ui.runs import Run
+from kp.ui.watched_faces import faces_html
+
+POLL = 0.3  # seconds between two looks at a run
+
+
+class TrainHandlers:
+    """`number` is the run that the page shows, `owned` what the browser keeps of the visitor's own runs."""
+
+    def __init__(self, app: AppContext, form: ConfigForm) -> None:
+        self.app, self.form = app, form
+
+    def begin(self, owned: dict, *values: Any) -> tuple[int, dict]:
+        """Start a run; where another one goes on, show that one."""
+        config, root = self.form.read(values), self.app.data.open().root
+        if busy := self.app.runs.active:
+            gr.Warning("A network is being trained on this machine already. You see that run now; start yours when "
+                       "it is done.", title="One at a time")
+            return busy.number, owned
+        run = self.app.runs.start(config, root)
+        return run.number, {"ids": [*owned["ids"], run.id]}
+
+    def own(self, number: int | None, owned: dict) -> Run | None:
+        """The run, if it is the visitor's."""
+        run = self.app.runs.find(number)
+        return run if run and run.id in owned["ids"] else None
+
+    def buttons(self, number: int | None, owned: dict) -> tuple:
+        """Start, Stop, Use, the two lists of runs and the slider, as they suit the run that is shown."""
+        run, mine = self.app.runs.find(number), self.own(number, owned)
+        going = run is not None and run.active
+        choices = [(f"run {r.number}: {r.config.architecture}, {r.config.crop}, {r.config.loss}", r.number)
+                   for r in self.app.runs.history()]
+        others = [("none", 0), *(choice for choice in choices if choice[1] != number)]
+        epochs = len(run.epochs) if run else 0
+        return (gr.Button(interactive=not going), gr.Button(visible=bool(mine and going), interactive=True),
+                gr.Button(visible=bool(mine and not going and mine.checkpoint.is_file())),
+                gr.Dropdown(choices, value=number, visible=bool(choices)),
+                gr.Dropdown(others, value=0, visible=len(others) > 1),
+                gr.Slider(1, max(2, epochs), value=max(1, epochs), step=1, visible=not going and epochs > 1))
+
+    async def watch(self, number: int | None) -> AsyncIterator[tuple]:
+        """The run's state, curves and faces, again and again until it ends."""
+        run, seen, drawn = self.app.runs.find(number), None, None
+        if run is None:
+            yield (gr.skip(),) * 4
+            return
+        while True:
+            going, version, epochs = run.active, run.version, len(run.epochs)
+            if version != seen:
+                faces = gr.skip() if epochs == drawn else self._faces(run)
+                seen, drawn = version, epochs
+                yield status_html(run), charts_html(run), caption_of(run), faces
+            if not going:
+                return
+            await asyncio.sleep(POLL)
+
+    def look_back(self, number: int | None, epoch: int, other: int | None) -> tuple[str, str]:
+        """The curves with a line at an epoch, another run laid over them, and the faces as they were then."""
+        run = self.app.runs.find(number)
+        if run is None or not run.epochs:
+            return gr.skip(), gr.skip()
+        epoch = min(max(1, int(epoch)), len(run.epochs))
+        return charts_html(run, self.app.runs.find(other), epoch=epoch), self._faces(run, epoch)
+
+    def _faces(self, run: Run, epoch: int | None = None) -> str:
+        dataset = None if self.app.data.problem else self.app.data.open()
+        return faces_html(run, dataset, epoch)
+
+    def ask_to_stop(self, number: int | None, owned: dict) -> gr.Button:
+        if run := self.own(number, owned):
+            self.app.runs.stop(run.id)
+        return gr.Button(interactive=False)
+
+    def use_network(self, number: int | None, owned: dict) -> tuple:
+        """Choose the run's network in the picker, and go to Predict."""
+        if run := self.own(number, owned):
+            return self.app.offer_models(owned, RUN + run.id), gr.Tabs(selected="Predict")
+        return gr.skip(), gr.skip()
+
+    def on_load(self, owned: dict) -> tuple:
+        """The notice where data is missing; the run to show: the one that goes on, else the visitor's last."""
+        problem = self.app.data.problem
+        mine = [run for run in map(self.app.runs.get, owned["ids"]) if run]
+        run = self.app.runs.active or (mine[-1] if mine else None)
+        text = f'<div class="kp-notice">{escape(problem)}</div>' if problem else ""
+        return (gr.HTML(text, visible=bool(problem)), gr.Button(interactive=not problem), run.number if run else None,
+                *self._shipped_curves(run))
+
+    def _shipped_curves(self, run: Run | None) -> tuple:
+        """Before anybody has trained, the curves of the best shipped network's own training."""
+        models = self.app.models
+        name = next(iter(models.names()), None)
+        if run or name is None:
+            return gr.skip(), gr.skip(), gr.skip()
+        try:
+            card = models.card(name)
+        except KpError as error:
+            return gr.skip(), gr.skip(), str(error)
+        return (status_html(None), history_html(card.history, card.config.get("loss", "")),
+                f"Until you start: how {name} learnt from {card.data.get('images', '?')} images in "
+                f"{len(card.history)} epochs.")
+
+
+def caption_of(run: Run) -> str:
+    """What was started, in a line."""
+    if not run.started:
+        return ""
+    begun, config = run.started, run.config
+    return (f"Run {run.number}: {config.architecture}, {begun['parameters']:,} parameters; learns from "
+            f"{begun['train_images']} images, tested on {begun['validation_images']} ({config.split} split, "
+            f"{config.validate_on} part); {begun['precision']}, {begun['threads']} threads.")
