@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from kp.cards import ModelCard
+from kp.checkpoint import Checkpoint
 from kp.data import FacialKeypointsDataset
+from kp.data.splits import SPLITS
 from kp.errors import DataError, choose
 from kp.geometry import Box, CropMap
 from kp.metrics import auc, eye_distance, failure_rate, point_errors, rank_correlation, region_means
@@ -31,7 +34,7 @@ class EvaluationReport:
 
     errors: float32 (n, 68), a missed face is infinite. predicted: float32 (n, 68, 2), image pixels, a missed
     face is NaN. spread: float32 (n, 68), the errors that the network expects, as fractions of its own eye distance;
-    NaN where it does not say. truth: the labels. names: the n file names.
+    NaN where it does not say. truth: the labels. names: the n file names. learnt: see `frames_learnt`.
     """
 
     model: str
@@ -42,6 +45,7 @@ class EvaluationReport:
     predicted: np.ndarray = field(repr=False)
     spread: np.ndarray = field(repr=False)
     truth: np.ndarray = field(repr=False)
+    learnt: int | None = None
 
     @property
     def nme(self) -> np.ndarray:
@@ -68,13 +72,14 @@ class EvaluationReport:
         """The summary, and in plain values what curves and tables are drawn from; errors in percent.
 
         errors: each face's NME in the dataset's order, None where it was missed. by_yaw, by_size: groups of faces.
-        spread: what the network expects against what is, or None.
+        spread: what the network expects against what is, or None. learnt: how many of the images it learnt from.
         """
         nme = [round(float(value) * 100, 2) if np.isfinite(value) else None for value in self.nme]
         yaw = np.abs([head_pose(face).yaw for face in self.truth])
         return self.summary() | {
             "errors": nme, "by_yaw": self._groups(yaw, YAWS, "degrees"),
             "by_size": self._groups(eye_distance(self.truth), SIZES, "px"), "spread": self._spread(),
+            "learnt": self.learnt,
         }
 
     def _groups(self, values: np.ndarray, edges: Sequence[float], unit: str) -> list[dict[str, Any]]:
@@ -96,6 +101,26 @@ class EvaluationReport:
         return {"rank_correlation": rank_correlation(expected, errors),
                 "expected": [float(expected[group].mean() * 100) for group in groups],
                 "measured": [float(errors[group].mean() * 100) for group in groups]}
+
+
+def metrics_key(split: str, setting: str, detector: str, *, part: str = "test") -> str:
+    """How a checkpoint's metrics name a record: "people, true-box" or "people, detected-box, yunet"."""
+    names = [split, setting, *([detector] if setting == "detected-box" else []), *([part] if part != "test" else [])]
+    return ", ".join(names)
+
+
+def frames_learnt(trained: Checkpoint | ModelCard, dataset: FacialKeypointsDataset,
+                  faces: FacialKeypointsDataset) -> int | None:
+    """How many of `faces`, a part of `dataset`, a network has learnt from.
+
+    None where its record does not tell, or where it learnt from another dataset: its number of images is another.
+    """
+    config, split = trained.config, trained.data.get("split")
+    if split not in SPLITS:
+        return None
+    learning = dataset.learning(split, **{name: config[name] for name in ("validate_on", "subset", "seed")
+                                          if name in config})
+    return len(np.intersect1d(learning.rows, faces.rows)) if len(learning) == trained.data.get("images") else None
 
 
 def crop_of(predictor: Predictor, dataset: FacialKeypointsDataset, index: int, setting: str) -> CropMap | None:
@@ -134,5 +159,5 @@ def evaluate(predictor: Predictor, dataset: FacialKeypointsDataset, *, split: st
     return EvaluationReport(
         name or predictor.checkpoint.title or predictor.checkpoint.architecture, split, setting,
         [info.name for info in faces.frames], errors, predicted, spread / eye_distance(predicted)[:, None],
-        faces.keypoints,
+        faces.keypoints, frames_learnt(predictor.checkpoint, dataset, faces),
     )

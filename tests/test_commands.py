@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -205,6 +205,18 @@ def test_recorded_figures_are_in_the_card_and_the_weights_stay(kp, data_root, ti
     assert after.metrics["people, true-box, validation"]["images"] == 6
     assert all(torch.equal(before.weights[name], after.weights[name]) for name in before.weights)
     assert tiny.stat().st_size == pytest.approx(size, rel=0.01)
+
+
+def test_evaluate_says_how_many_images_were_learnt_from(kp, data_root: Path, tiny: Path) -> None:
+    learnt = {"config": {"split": "people"}, "data": {"split": "people", "images": 24}}
+    save_checkpoint(replace(tiny_checkpoint(), **learnt), tiny)
+    options = ["evaluate", tiny, "--data", data_root]
+    words = "It has learnt from 8 of these 12 images."
+    assert words not in kp(*options).out
+    assert words in kp(*options, "--split", "official").out
+    said = kp(*options, "--split", "official", "--json")
+    assert words in said.err
+    assert "learnt" not in json.loads(said.out)
 
 
 def test_a_model_that_is_not_there(kp, data_root: Path, tmp_path: Path) -> None:

@@ -1,16 +1,17 @@
 """Reports on labelled faces, with predictors whose errors are known."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from builders import tiny_checkpoint
 
-from kp import Predictor, evaluate
+from kp import Checkpoint, Predictor, evaluate
 from kp.data import FacialKeypointsDataset
 from kp.detectors.base import BoxMap, Detection, Detector
 from kp.errors import ConfigError, DataError
-from kp.evaluation import SETTINGS, EvaluationReport
+from kp.evaluation import SETTINGS, EvaluationReport, frames_learnt, metrics_key
 from kp.geometry import Box, CropMap
 from kp.landmarks import REGIONS
 from kp.predict import Answers
@@ -181,3 +182,51 @@ def test_the_mean_shape_in_the_true_box_has_its_known_error(real_dataset: Facial
     mean = np.mean(shapes, axis=0)
     summary = evaluate(predictor, real_dataset.subset(range(0, len(real_dataset), 4))).summary()
     assert summary["nme_mean"] == pytest.approx(20, abs=2.5)
+
+
+def trained_on(dataset: FacialKeypointsDataset, *, images: int | None = None, **config: object) -> Checkpoint:
+    """A checkpoint that says that it learnt with this config."""
+    learning = dataset.learning(**config)
+    return replace(tiny_checkpoint(), config=config, data={"split": config["split"],
+                                                           "images": len(learning) if images is None else images})
+
+
+@pytest.mark.parametrize(("config", "split", "learnt"), [
+    ({"split": "people"}, "people", 0), ({"split": "people"}, "official", 8), ({"split": "official"}, "people", 8),
+    ({"split": "people", "validate_on": "validation"}, "official", 6), ({"split": "official"}, "official", 0)])
+def test_tested_images_that_were_learnt_from_are_counted(dataset, config: dict, split: str, learnt: int) -> None:
+    assert frames_learnt(trained_on(dataset, **config), dataset, dataset.part(split, "test")) == learnt
+
+
+def test_of_a_subset_exactly_its_images_are_counted(dataset) -> None:
+    trained = trained_on(dataset, split="people", subset=5, seed=3)
+    learning = dataset.learning("people", subset=5, seed=3)
+    assert len(learning) == 5
+    assert frames_learnt(trained, dataset, learning) == 5
+    assert frames_learnt(trained, dataset, dataset.part("official", "test")) == sum(
+        frame.folder == "test" for frame in learning.frames)
+
+
+def test_what_was_learnt_from_other_data_is_not_known(dataset) -> None:
+    part = dataset.part("official", "test")
+    assert frames_learnt(trained_on(dataset, split="people", images=3423), dataset, part) is None
+    assert frames_learnt(tiny_checkpoint(), dataset, part) is None
+
+
+def test_a_record_says_how_many_images_were_learnt_from(dataset) -> None:
+    predictor = Predictor(trained_on(dataset, split="people"), "whole-image")
+    report = evaluate(predictor, dataset, split="official")
+    assert report.record()["learnt"] == report.learnt == 8
+    assert "learnt" not in report.summary()
+
+
+def test_records_are_found_by_these_names() -> None:
+    assert metrics_key("people", "true-box", "yunet") == "people, true-box"
+    assert metrics_key("official", "detected-box", "haar") == "official, detected-box, haar"
+    assert metrics_key("people", "true-box", "haar", part="validation") == "people, true-box, validation"
+
+
+@pytest.mark.real_data
+def test_most_official_test_images_are_training_images_of_the_split_by_person(real_dataset) -> None:
+    trained = trained_on(real_dataset, split="people")
+    assert frames_learnt(trained, real_dataset, real_dataset.part("official", "test")) == 621

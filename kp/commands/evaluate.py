@@ -4,7 +4,9 @@ true-box: the crop is made from the labels' own box. detected-box: end to end, a
 """
 
 import argparse
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
@@ -13,7 +15,7 @@ from kp.commands.common import add_data, add_json, open_dataset, print_json, pro
 from kp.commands.train import SHARD_BYTES
 from kp.data.splits import SPLITS
 from kp.detectors import DETECTORS
-from kp.evaluation import SETTINGS, evaluate
+from kp.evaluation import SETTINGS, EvaluationReport, evaluate, metrics_key
 from kp.predict import Predictor
 
 
@@ -38,21 +40,16 @@ def run(options: argparse.Namespace) -> int:
                           name=path.stem, progress=progress)
     summary = report.summary()
     if options.record:
-        checkpoint = load_checkpoint(path)
-        key = f"{options.split}, {options.setting}"
-        if options.setting == "detected-box":
-            key += f", {options.detector}"
-        if options.part != "test":
-            key += f", {options.part}"
-        figures = {name: value for name, value in report.record().items() if name not in ("model", "split", "setting")}
-        half = all(torch.equal(tensor, tensor.half().to(tensor.dtype)) for tensor in checkpoint.weights.values())
-        sharded = bool(read_description(path)["shards"])
-        save_checkpoint(replace(checkpoint, metrics=checkpoint.metrics | {key: figures}), path,
-                        dtype=torch.float16 if half else None, max_bytes=SHARD_BYTES if sharded else None)
+        _record(path, metrics_key(options.split, options.setting, options.detector, part=options.part), report)
+    learnt = f"It has learnt from {report.learnt} of these {summary['images']} images." if report.learnt else ""
     if options.json:
         print_json(summary)
+        if learnt:
+            print(f"{learnt} The figures flatter it.", file=sys.stderr)
         return 0
     print(f"{summary['model']}, split {summary['split']}, {summary['setting']}, {summary['images']} images")
+    if learnt:
+        print(f"  {learnt} The figures flatter it.")
     if summary["missed"] == summary["images"]:
         print("  the detector found none of the faces")
         return 0
@@ -62,3 +59,13 @@ def run(options: argparse.Namespace) -> int:
           f"missed {summary['missed']}")
     print("  " + ", ".join(f"{region} {value:.2f} %" for region, value in summary["regions"].items()))
     return 0
+
+
+def _record(path: Path, key: str, report: EvaluationReport) -> None:
+    """Write a report into the checkpoint's metrics; its weights stay as they are, in precision and in files."""
+    checkpoint = load_checkpoint(path)
+    figures = {name: value for name, value in report.record().items() if name not in ("model", "split", "setting")}
+    half = all(torch.equal(tensor, tensor.half().to(tensor.dtype)) for tensor in checkpoint.weights.values())
+    sharded = bool(read_description(path)["shards"])
+    save_checkpoint(replace(checkpoint, metrics=checkpoint.metrics | {key: figures}), path,
+                    dtype=torch.float16 if half else None, max_bytes=SHARD_BYTES if sharded else None)

@@ -160,6 +160,17 @@ class FacialKeypointsDataset(Dataset):
         in_test_csv = [frame.folder == "test" for frame in self.frames]
         return self.subset(part_indices(people, in_test_csv, split, part))
 
+    def learning(self, split: str, *, validate_on: str = "test", subset: int = 0,
+                 seed: int = 0) -> "FacialKeypointsDataset":
+        """What a network learns from: the training part, or `fit` where settings are chosen on `validation`.
+
+        subset: at most so many of its images, drawn with `seed`; 0 for all.
+        """
+        part = self.part(split, "train" if validate_on == "test" else "fit")
+        if not subset:
+            return part
+        return part.subset(np.sort(np.random.default_rng(seed).permutation(len(part))[:subset]))
+
     def subset(self, indices: Sequence[int]) -> "FacialKeypointsDataset":
         """These rows only, in this order."""
         smaller = object.__new__(type(self))

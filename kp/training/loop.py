@@ -59,11 +59,8 @@ def train(config: TrainConfig, dataset: FacialKeypointsDataset, *,
 
     `stop` is asked at every step. A loss that is no number ends the run with the last good weights.
     """
-    learning = dataset.part(config.split, "train" if config.validate_on == "test" else "fit")
+    learning = dataset.learning(config.split, validate_on=config.validate_on, subset=config.subset, seed=config.seed)
     testing = dataset.part(config.split, config.validate_on)
-    if config.subset:
-        rows = np.random.default_rng(config.seed).permutation(len(learning))[: config.subset]
-        learning = learning.subset(np.sort(rows))
     if not len(learning) or not len(testing):
         raise ConfigError(f"There are {len(learning)} images to learn from and {len(testing)} to validate on. "
                           "Choose another split or a larger subset.")
