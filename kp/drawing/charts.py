@@ -106,8 +106,6 @@ class _Axes:
         if self.chart.log and value <= 0:
             return ""
         _, y = self.place(self.x[0], value)
-        if not TOP <= y <= HEIGHT - BOTTOM:
-            return ""
         across = f"M{LEFT} {y:.1f}H{WIDTH - RIGHT}"
         return (f'<path d="{across}" stroke="currentColor" opacity=".65" stroke-dasharray="3 4"/>'
                 f'<text x="{WIDTH - RIGHT}" y="{y - 5:.1f}" text-anchor="end" fill="currentColor" font-size="12">'
