@@ -5,21 +5,15 @@ from html import escape
 from typing import Any
 
 from kp.drawing.charts import Chart, Point
+from kp.drawing.references import REFERENCES
 from kp.ui.runs import Run
 
-# Errors of others and of simple means on this data, in percent NME.
-REFERENCES = {
-    "mean shape": 20.0,
-    "nearest frame": 13.8,
-    "best published": 9.74,
-}
 STATES = {
     "starting": "Starting", "decoding": "Reading the images", "training": "Training",
     "stopping": "Stopping after this step", "finished": "Finished", "stopped": "Stopped", "diverged": "Diverged",
     "failed": "Failed",
 }
-LONG = 600.0     # seconds; longer runs are told in minutes
-SMOOTHING = 0.9  # of the training loss, which jumps from batch to batch
+LONG = 600.0  # seconds; longer runs are told in minutes
 
 
 def status_html(run: Run | None) -> str:
@@ -77,12 +71,7 @@ def charts_html(run: Run | None, other: Run | None = None, *, epoch: int | None 
 
 def loss_lines(run: Run) -> dict[str, list[Point]]:
     """Training loss, smoothed, and validation loss over the seconds of a run."""
-    smooth, losses = None, []
-    for event in run.steps:
-        if event["loss"] is not None:
-            smooth = event["loss"] if smooth is None else SMOOTHING * smooth + (1 - SMOOTHING) * event["loss"]
-            losses.append((event["seconds"], smooth))
-    return {"training": losses, "validation": [(e["seconds"], e["validation_loss"]) for e in run.epochs]}
+    return {"training": run.losses, "validation": [(e["seconds"], e["validation_loss"]) for e in run.epochs]}
 
 
 def error_line(epochs: Sequence[dict[str, Any]]) -> list[Point]:

@@ -1,0 +1,8 @@
+"""Errors of others and of simple means on this data, to measure a network by; mean NME in percent."""
+
+REFERENCES = {
+    "mean shape": 20.0,
+    "nearest frame": 13.8,
+    "best published": 9.74,
+    "label rounding": 0.9,
+}
