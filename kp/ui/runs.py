@@ -1,6 +1,7 @@
 """Training runs. A run belongs to the server: it is a process of `python -m kp train`, and pages watch it."""
 
 import atexit
+import contextlib
 import json
 import os
 import secrets
@@ -14,10 +15,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 import kp
 from kp.errors import ConfigError
 from kp.training import TrainConfig
 
+SMOOTHING = 0.9     # of the training loss, which jumps from batch to batch
+MOST_LOSSES = 2000  # of a run in memory; those of a long one are thinned out
 NICENESS = 5  # of the training process, so that pages stay quick
 # glibc gives large buffers back to the system after every step otherwise, a sixth of the time (measured).
 ENVIRONMENT = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "4000000000", "MALLOC_TOP_PAD_": "67108864"}
@@ -37,7 +42,7 @@ class Run:
     """One run as its events told it. state: one of ACTIVE, or finished, stopped, diverged, failed.
 
     id: known to its owner alone; its network goes by it. number: what watchers know. `version` rises with every event,
-    so that a watcher sees whether there is news.
+    so that a watcher sees whether there is news. losses: seconds and smoothed training loss of every `stride`-th step.
     """
 
     id: str
@@ -51,7 +56,9 @@ class Run:
     begun: float = field(default_factory=time.time)
     started: dict[str, Any] = field(default_factory=dict)   # the RunStarted event
     progress: dict[str, Any] = field(default_factory=dict)  # the last Decoding or StepDone event
-    steps: list[dict[str, Any]] = field(default_factory=list)
+    losses: list[tuple[float, float]] = field(default_factory=list)
+    smooth: float | None = None
+    stride: int = 1
     epochs: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -68,12 +75,23 @@ class Run:
                 self.started = event
             case "StepDone":
                 self.progress = event
-                self.steps.append(event)
+                self._keep_loss(event)
             case "EpochDone":
-                self.epochs.append(event)
+                faces = np.array(event["faces"], np.float32)  # lists take sixteen times the room
+                self.epochs.append(event | {"faces": faces})
             case "RunEnded":
                 self.state, self.message = event["reason"], event["message"]
         self.version += 1
+
+    def _keep_loss(self, event: dict[str, Any]) -> None:
+        loss = event["loss"]
+        if loss is None:
+            return
+        self.smooth = loss if self.smooth is None else SMOOTHING * self.smooth + (1 - SMOOTHING) * loss
+        if event["step"] % self.stride == 0:
+            self.losses.append((event["seconds"], self.smooth))
+        if len(self.losses) > MOST_LOSSES:
+            self.losses, self.stride = self.losses[1::2], 2 * self.stride
 
     def _enter(self, state: str) -> None:
         if self.state != "stopping":
@@ -155,13 +173,14 @@ class RunManager:
         reader = threading.Thread(target=lambda: errors.extend(process.stderr), daemon=True)
         reader.start()
         for line in process.stdout:
-            run.take(json.loads(line))
+            with contextlib.suppress(json.JSONDecodeError):  # a process that is killed may leave half a line
+                run.take(json.loads(line))
         code = process.wait()
         reader.join()
         if run.active:  # it ended without a last event
             asked = run.state == "stopping"
-            last = errors[-1].strip().removeprefix("Error: ") if errors else f"The process ended with code {code}."
-            run.state, run.message = ("stopped", "Stopped before the first step.") if asked else ("failed", last)
+            run.message = "Stopped before the first step." if asked else reason_of(code, errors, run.checkpoint)
+            run.state = "stopped" if asked else "failed"
             run.version += 1
 
     def _forget_old(self) -> None:
@@ -169,6 +188,14 @@ class RunManager:
         while len(self._runs) > self.limits.runs_kept:
             old, _ = self._runs.popitem(last=False)
             self._processes.pop(old)
-        files = sorted(self.folder.glob("*.safetensors"), key=lambda file: file.stat().st_mtime)
-        for file in files[: -self.limits.runs_kept]:
+        files = sorted(self.folder.glob("*.safetensors"), key=lambda file: file.stat().st_mtime, reverse=True)
+        for file in files[self.limits.runs_kept - 1:]:  # the new run writes one more
             file.unlink(missing_ok=True)
+
+
+def reason_of(code: int, errors: list[str], checkpoint: Path) -> str:
+    """Why a process failed, for everybody to read: without its network's file, whose name is its owner's secret."""
+    if code < 0:
+        return f"The training process was ended from outside (signal {-code}); perhaps there was too little memory."
+    last = errors[-1].strip().removeprefix("Error: ") if errors else f"The training process ended with code {code}."
+    return last.replace(str(checkpoint), "the network's file")

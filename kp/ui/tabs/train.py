@@ -6,7 +6,7 @@ from kp.ui.config_form import ConfigForm
 from kp.ui.context import AppContext
 from kp.ui.feedback import show_errors
 from kp.ui.run_view import charts_html, status_html
-from kp.ui.train_handlers import TrainHandlers
+from kp.ui.train_handlers import Page, TrainHandlers
 
 LEAD = """Train a network from nothing and watch its error fall on people that it has never seen."""
 LESSON = """
@@ -28,7 +28,7 @@ def build(app: AppContext) -> None:
     """The tab's content."""
     gr.Markdown(LEAD, elem_classes="kp-lead")
     notice = gr.HTML(visible=False, elem_id="kp-train-notice")
-    watched = gr.State(None)  # the number of the run that this page shows
+    page = gr.State(Page())
     with gr.Row():
         with gr.Column(scale=1, min_width=240):
             form = ConfigForm("minute")
@@ -48,20 +48,20 @@ def build(app: AppContext) -> None:
         gr.Markdown(LESSON)
 
     answers = TrainHandlers(app, form)
-    listeners, shown = [watched, app.run_ids], [status, charts, caption, faces]
+    listeners, shown = [page, app.run_ids], [status, charts, caption, faces]
     controls = [form.start, form.stop, use, show, other, epoch]
     offered = {"fn": app.offer_models, "inputs": [app.run_ids, app.picker], "outputs": app.picker, **WATCH}
 
     def follow(event: gr.events.Dependency) -> None:
         """After `event`: buttons, then the run until it ends, then buttons and the picker again."""
         event.then(answers.buttons, listeners, controls, **WATCH).then(
-            answers.watch, watched, shown, concurrency_limit=None, **WATCH).then(
+            answers.watch, listeners, shown, concurrency_limit=None, **WATCH).then(
             answers.buttons, listeners, controls, **WATCH).then(**offered)
 
-    follow(form.start.click(show_errors(answers.begin), [app.run_ids, *form.controls], [watched, app.run_ids], **WATCH))
-    follow(show.input(lambda number: number, show, watched, **WATCH))
-    follow(app.page.load(answers.on_load, app.run_ids, [notice, form.start, watched, status, charts, caption], **WATCH))
-    look_back = {"fn": answers.look_back, "inputs": [watched, epoch, other], "outputs": [charts, faces], **WATCH}
+    follow(form.start.click(show_errors(answers.begin), [*listeners, *form.controls], listeners, **WATCH))
+    follow(show.input(answers.turn, [page, show], page, **WATCH))
+    follow(app.page.load(answers.on_load, app.run_ids, [notice, page, status, charts, caption], **WATCH))
+    look_back = {"fn": answers.look_back, "inputs": [page, epoch, other], "outputs": [charts, faces], **WATCH}
     epoch.input(**look_back, trigger_mode="always_last")
     other.input(**look_back)
     form.stop.click(answers.ask_to_stop, listeners, form.stop, queue=False, api_visibility="private")
