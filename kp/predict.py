@@ -71,7 +71,7 @@ class Predictor:
     def __init__(self, model: str | Checkpoint = "five_conv", detector: str | Detector = "yunet", *,
                  threshold: float | None = None, margin: float | None = None) -> None:
         self.checkpoint = model if isinstance(model, Checkpoint) else load_checkpoint(model)
-        self.network = self.checkpoint.create_model()
+        self.network = self.checkpoint.create_model().folded().to(memory_format=torch.channels_last)
         preprocessing = self.checkpoint.preprocessing
         if margin is not None:
             preprocessing = type(preprocessing)(**{**vars(preprocessing), "margin": margin})
@@ -103,6 +103,7 @@ class Predictor:
         for start in range(0, len(crops), BATCH):
             batch = crops[start : start + BATCH]
             tensor = self.preprocessing.to_tensor([crop.cut(image) for image, crop in batch])
+            tensor = tensor.contiguous(memory_format=torch.channels_last)
             stages = {name: output.numpy() for name, output in self.network.stages(tensor) if name in ANSWERS}
             points = self.preprocessing.decode(stages["keypoints"])           # (n, 68, 2) crop pixels
             spread = stages.get("spread", np.full(points.shape[:2], np.nan)) * 2 * self.preprocessing.scale

@@ -155,3 +155,18 @@ def test_an_unknown_argument_is_refused(name: str) -> None:
 def test_a_size_that_a_network_cannot_take(name: str, size: int) -> None:
     with pytest.raises(ConfigError, match=f"{name} takes crops.*{size}"):
         MODELS[name].arguments_for(size)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_folding_the_norms_keeps_the_answers(name: str) -> None:
+    torch.manual_seed(0)
+    model = create_model(name, **MODELS[name].arguments_for(MODELS[name].input_size)).eval()
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_()
+            module.running_var.uniform_(0.5, 2.0)
+    x = torch.rand(2, 1, model.input_size, model.input_size)
+    folded = model.folded()
+    with torch.inference_mode():
+        torch.testing.assert_close(folded(x), model(x), atol=1e-5, rtol=1e-5)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in folded.modules())

@@ -1,9 +1,12 @@
 """What all networks share."""
 
+import copy
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from kp.errors import ConfigError
 
@@ -28,6 +31,24 @@ class StagedModel(nn.Module):
         """Each stage's name and output, in order; the last is the keypoints (n, 68, 2)."""
         raise NotImplementedError
 
+    def folded(self) -> "StagedModel":
+        """A copy for prediction only, with normalisation folded into the convolutions: the same answers, sooner."""
+        return fold_norms(copy.deepcopy(self).eval())
+
     def forward(self, x: Tensor) -> Tensor:
         *_, (_, keypoints) = self.stages(x)
         return keypoints
+
+
+def fold_norms(module: nn.Module) -> nn.Module:
+    """Each batch normalisation that stands right behind a convolution becomes a part of it; in place."""
+    children = list(module.named_children())
+    for (_, first), (name, second) in pairwise(children):
+        if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+            weight, bias = fuse_conv_bn_weights(first.weight, first.bias, second.running_mean, second.running_var,
+                                                second.eps, second.weight, second.bias)
+            first.weight, first.bias = weight, bias
+            setattr(module, name, nn.Identity())
+    for _, child in children:
+        fold_norms(child)
+    return module
