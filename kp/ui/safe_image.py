@@ -44,7 +44,7 @@ class SafeImage(gr.Image):
                 return io.BytesIO(base64.b64decode(payload.url.partition(",")[2], validate=True))
             except binascii.Error:
                 raise ImageError("The picture's data: address is damaged. Upload it as a file.") from None
-        cache, path = os.path.realpath(self.GRADIO_CACHE), os.path.realpath(payload.path)
+        cache, path = os.path.realpath(self.GRADIO_CACHE), os.path.realpath(payload.path or "")
         if not path.startswith(cache + os.sep):
             raise ImageError("That file was not uploaded here. Upload it first.")
         return path
