@@ -22,8 +22,8 @@ from kp.models import MODELS, count_parameters
 from kp.training import PRESETS, Decoding, EpochDone, RunEnded, RunStarted, StepDone, TrainEvent
 from kp.training.batches import TrainingBatches, crop_transform, to_batch
 from kp.training.config import CHOICES
-from kp.training.loop import rate_factor
 from kp.training.losses import LOSSES, heatmap_loss, wing_loss
+from kp.training.optimizers import rate_factor
 
 QUICK = TrainConfig(architecture="naimishnet", size=32, augmentation="none", subset=6, batch_size=4, epochs=2,
                     precision="float32", optimizer="adam")
@@ -200,21 +200,39 @@ def test_a_batch_holds_what_the_samples_hold(dataset: FacialKeypointsDataset) ->
     assert tuple(inputs.shape) == (3, 1, 32, 32)
 
 
-@pytest.mark.parametrize("after", [0, 1, 3])
+def stopped_after(count: int, kind: type[TrainEvent], dataset: FacialKeypointsDataset) -> list[TrainEvent]:
+    """The events of a run that is asked to stop once there were so many of a kind."""
+    events: list[TrainEvent] = []
+    for event in train(QUICK, dataset, stop=lambda: sum(isinstance(event, kind) for event in events) >= count):
+        events.append(event)
+    return events
+
+
+@pytest.mark.parametrize("after", [1, 3])
 def test_stopping_keeps_the_network_so_far(after: int, dataset: FacialKeypointsDataset, tmp_path: Path) -> None:
-    asked = []
-
-    def stop() -> bool:
-        asked.append(1)
-        return len(asked) > after
-
-    events = run(QUICK, dataset, stop=stop)
+    events = stopped_after(after, StepDone, dataset)
     assert len(losses(events)) == after
     ended = events[-1]
     assert isinstance(ended, RunEnded)
     assert ended.reason == "stopped"
     assert (ended.nme is None) == (after < 2)
     assert_usable(ended.checkpoint, tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize("kind", [Decoding, RunStarted])
+def test_before_the_first_step_there_is_nothing_to_keep(kind: type[TrainEvent], dataset) -> None:
+    events = stopped_after(1, kind, dataset)
+    assert not losses(events)
+    ended = events[-1]
+    assert (ended.reason, ended.checkpoint, ended.nme) == ("stopped", None, None)
+    assert "before the first step" in ended.message
+    assert [event for event in events if isinstance(event, RunStarted)] == ([events[-2]] if kind is RunStarted else [])
+
+
+def test_stopping_does_not_wait_for_all_images(dataset: FacialKeypointsDataset, monkeypatch) -> None:
+    monkeypatch.setattr("kp.training.loop.DECODE_BATCH", 2)
+    events = stopped_after(2, Decoding, dataset)
+    assert [(event.done, event.total) for event in events[:-1]] == [(2, 18), (4, 18)]
 
 
 @pytest.mark.parametrize("averaging", [0.0, 0.9])

@@ -2,25 +2,32 @@
 
 The defaults are one short run on face crops; start from a preset, or say what differs, e.g.
   python -m kp train --preset reference --out mine.safetensors
+Several processes share the work of each step, here two:
+  torchrun --nproc-per-node 2 -m kp train --preset reference --out mine.safetensors
 Ctrl-C stops after the step and saves the network so far (exit code 130); a loss that is no number ends
-the run with the last good weights saved (exit code 1).
+the run with the last good weights saved (exit code 1). The network is saved about once a minute on the way.
 """
 
 import argparse
+import contextlib
 import dataclasses
 import signal
 import sys
+import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
 from tqdm import tqdm
 
-from kp.checkpoint import save_checkpoint
+from kp.checkpoint import Checkpoint, save_checkpoint
 from kp.commands.common import add_data, add_json, open_dataset, print_json
-from kp.errors import ConfigError
+from kp.errors import CheckpointError, ConfigError
 from kp.training import PRESETS, Decoding, EpochDone, RunEnded, RunStarted, StepDone, TrainConfig, TrainEvent, train
 from kp.training.config import CHOICES
+from kp.training.distributed import Team, free_threads, join_team
+from kp.training.machine import DEVICES, keep_memory
 
 EXIT_CODES = {"finished": 0, "diverged": 1, "stopped": 130}
 SAVE_EVERY = 60.0   # seconds between two saves of the network so far
@@ -35,7 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--title", default="", help="one line that tells people what this network is")
     parser.add_argument("--half", action="store_true",
                         help="save as float16, in files below 10 MB, as the shipped ones are")
-    parser.add_argument("--threads", type=int, default=0, help="processor threads; 0 for all")
+    parser.add_argument("--threads", type=int, default=0,
+                        help="processor threads of each process; 0 for as many as there are idle cores")
+    parser.add_argument("--device", default="auto", metavar="NAME",
+                        help=f"what computes: {', '.join(DEVICES)} (default: auto, a GPU where there is one)")
     add_json(parser)
     group = parser.add_argument_group("settings")
     for option in dataclasses.fields(TrainConfig):
@@ -62,35 +72,83 @@ def run(options: argparse.Namespace) -> int:
     if out.is_dir() or out.suffix != ".safetensors":
         raise ConfigError(f"--out {out} must name a file that ends in .safetensors.")
     if options.threads < 0:
-        raise ConfigError(f"--threads is {options.threads}; name at least 1, or 0 for all.")
-    if options.threads:
-        torch.set_num_threads(options.threads)
+        raise ConfigError(f"--threads is {options.threads}; name at least 1, or 0 for as many as there are idle cores.")
     dataset = open_dataset(options.data)
-    stopping = False
+    check_writable(out)
+    keep_memory()
+    with join_team() as team:
+        torch.set_num_threads(options.threads or free_threads(team))
+        with stop_on_ctrl_c() as stop:
+            events = train(config, dataset, stop=stop, device=options.device, team=team)
+            return follow(events, options, team)
 
-    def stop(*_: object) -> None:
-        nonlocal stopping
-        stopping = True
 
-    saved = time.monotonic()
-    report = print_event_json if options.json else TerminalReport()
-    previous = signal.signal(signal.SIGINT, stop)
+def check_writable(out: Path) -> None:
+    """Raises ConfigError where no file can be made beside `out`: better known before the training than after it."""
     try:
-        for event in train(config, dataset, stop=lambda: stopping):
-            ended = isinstance(event, RunEnded)
-            if ended or (isinstance(event, EpochDone) and time.monotonic() - saved > SAVE_EVERY):
-                checkpoint = dataclasses.replace(event.checkpoint, title=options.title or event.checkpoint.title)
-                save_checkpoint(checkpoint, out, dtype=torch.float16 if options.half else None,
-                                max_bytes=SHARD_BYTES if options.half else None)
-                saved = time.monotonic()
-            report(event)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=out.parent).close()
+    except OSError as error:
+        raise ConfigError(f"--out {out} cannot be written ({error.strerror or error}). "
+                          "Name a file in a folder that you may write to.") from None
+
+
+@contextlib.contextmanager
+def stop_on_ctrl_c() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C was pressed, as a function; pressing it again changes nothing."""
+    pressed: list[int] = []  # no Event: its lock would hang where a second signal meets the first one's handler
+    previous = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    try:
+        yield lambda: bool(pressed)
     finally:
         signal.signal(signal.SIGINT, previous)
+
+
+def follow(events: Iterator[TrainEvent], options: argparse.Namespace, team: Team) -> int:
+    """Save and report what happens, in the first process of a team; the exit code."""
+    report, keeper = print_event_json if options.json else TerminalReport(), Keeper(options)
+    for event in events:
+        if team.rank == 0:
+            keeper.take(event)
+            report(event)
     return EXIT_CODES[event.reason]
+
+
+class Keeper:
+    """Saves the network now and then, and at the end. Only at the end is it an error if that cannot be done."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.out, self.title, self.half = Path(options.out), options.title, options.half
+        self.tried, self.kept = time.monotonic(), 0  # the epoch of the last one saved
+
+    def take(self, event: TrainEvent) -> None:
+        """Raises CheckpointError where the last one cannot be saved."""
+        match event:
+            case EpochDone() if time.monotonic() - self.tried > SAVE_EVERY:
+                try:
+                    self._save(event.checkpoint)
+                    self.kept = event.epoch
+                except CheckpointError as error:
+                    tqdm.write(f"Warning: {error} The training goes on, and the next try is soon.", file=sys.stderr)
+                self.tried = time.monotonic()
+            case RunEnded(checkpoint=Checkpoint()):
+                try:
+                    self._save(event.checkpoint)
+                except CheckpointError as error:
+                    older = f" What it holds is the network after epoch {self.kept}." if self.kept else ""
+                    raise CheckpointError(f"{error}{older}") from None
+
+    def _save(self, checkpoint: Checkpoint) -> None:
+        save_checkpoint(dataclasses.replace(checkpoint, title=self.title or checkpoint.title), self.out,
+                        dtype=torch.float16 if self.half else None, max_bytes=SHARD_BYTES if self.half else None)
 
 
 def print_event_json(event: TrainEvent) -> None:
     print_json(event.to_json())
+
+
+def _each(processes: int) -> str:
+    return f" in each of {processes} processes" if processes > 1 else ""
 
 
 class TerminalReport:
@@ -106,7 +164,8 @@ class TerminalReport:
                 self._advance("decoding", event.done, event.total)
             case RunStarted():
                 self._say(f"{event.parameters:,} parameters, {event.train_images} images to learn from, "
-                          f"{event.validation_images} to validate on, {event.precision}, {event.threads} threads")
+                          f"{event.validation_images} to validate on, {event.precision}, {event.device}, "
+                          f"{event.threads} thread{'s' * (event.threads > 1)}{_each(event.processes)}")
             case StepDone():
                 self._advance("training", event.step, event.steps)
                 self.bar.set_postfix_str(f"loss {event.loss:.4g}, {event.images_per_second:.0f} images/s, "

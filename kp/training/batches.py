@@ -13,6 +13,7 @@ from kp.data.preprocessing import FRAME_RATIO, Preprocessing
 from kp.data.transforms import Compose, FaceCrop, RandomCrop, RandomMirror, RandomRotate, Rescale, Transform
 from kp.geometry import Box
 from kp.training.config import TrainConfig
+from kp.training.distributed import ALONE, Team
 
 # Jitter of the face crop: wide enough that a detector's box falls inside it.
 SCALE, SHIFT, TURN = (-0.25, 0.3), 0.06, 18.0
@@ -47,11 +48,12 @@ def to_batch(samples: list[Sample], preprocessing: Preprocessing) -> tuple[Tenso
 class TrainingBatches:
     """Batches of one epoch, prepared in a thread while the network works on the one before.
 
-    What is drawn for an image depends on (seed, epoch, its row) alone, not on the order of the threads.
+    What is drawn for an image depends on (seed, epoch, its row) alone, not on the order of the threads. Of each batch,
+    a process of a team gets its share.
     """
 
-    def __init__(self, dataset: FacialKeypointsDataset, config: TrainConfig) -> None:
-        self.dataset, self.config, self.preprocessing = dataset, config, config.preprocessing
+    def __init__(self, dataset: FacialKeypointsDataset, config: TrainConfig, team: Team = ALONE) -> None:
+        self.dataset, self.config, self.preprocessing, self.team = dataset, config, config.preprocessing, team
         self.grey = self.preprocessing.channels == 1
 
     def __len__(self) -> int:
@@ -70,7 +72,7 @@ class TrainingBatches:
 
     def _batch(self, epoch: int, rows: np.ndarray) -> tuple[Tensor, Tensor]:
         samples = []
-        for row in rows:
+        for row in self.team.share(rows):
             rng = np.random.default_rng((self.config.seed, epoch, int(row)))
             samples.append(crop_transform(self.config, rng)(self.dataset.sample(int(row), grey=self.grey)))
         return to_batch(samples, self.preprocessing)

@@ -38,7 +38,10 @@ class Decoding(TrainEvent):
 
 @dataclass(frozen=True)
 class RunStarted(TrainEvent):
-    """watched: a few validation frames, the same ones all along, as rows of the whole dataset."""
+    """threads: of the processor, in each of the `processes`. device: cpu or cuda.
+
+    watched: a few validation frames, the same ones all along, as rows of the whole dataset.
+    """
 
     config: dict[str, Any]
     parameters: int
@@ -47,6 +50,8 @@ class RunStarted(TrainEvent):
     steps: int
     precision: str
     threads: int
+    device: str
+    processes: int
     watched: list[int]
 
 
@@ -83,13 +88,13 @@ class EpochDone(TrainEvent):
 
 @dataclass(frozen=True)
 class RunEnded(TrainEvent):
-    """reason: finished, stopped or diverged. checkpoint: the network as it is worth keeping."""
+    """reason: finished, stopped or diverged. checkpoint: the network as it is worth keeping; None before step 1."""
 
     reason: str
     message: str
     seconds: float
     nme: float | None
-    checkpoint: Checkpoint = field(repr=False)
+    checkpoint: Checkpoint | None = field(repr=False)
 
 
 __all__ = ["Decoding", "EpochDone", "RunEnded", "RunStarted", "StepDone", "TrainEvent"]

@@ -1,12 +1,9 @@
 """The training loop: a generator of events. The command line, the app and the tests all read it with `for`."""
 
-import contextlib
 import copy
 import math
-import queue
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -20,82 +17,76 @@ from kp.metrics import nme
 from kp.models import count_parameters, create_model
 from kp.training.batches import TrainingBatches, to_batch, validation_crops
 from kp.training.config import TrainConfig
+from kp.training.distributed import ALONE, Team
 from kp.training.events import Decoding, EpochDone, RunEnded, RunStarted, StepDone, TrainEvent
 from kp.training.losses import LOSSES
+from kp.training.machine import find_device
+from kp.training.optimizers import make_optimizer, rate_factor
 
-WARM_UP = 0.25          # of the run, for the one-cycle schedule
-FIRST_RATE = 0.1        # of the learning rate, where one-cycle starts
+DECODE_BATCH = 100      # images between two events
 VALIDATION_BATCH = 64
 WATCHED = 9             # faces whose keypoints are told after each epoch
 KEEP_EVERY = 100        # steps between two copies of good weights
 BFLOAT16_GAIN = 1.15    # bfloat16 is taken where it is at least this much faster
+TOO_EARLY = "Stopped before the first step; nothing is learnt yet, so nothing is kept."
 
 
-def make_optimizer(config: TrainConfig, model: nn.Module) -> torch.optim.Optimizer:
-    rate, decay = config.learning_rate, config.weight_decay
-    match config.optimizer:
-        case "rmsprop":
-            return torch.optim.RMSprop(model.parameters(), lr=rate, weight_decay=decay)
-        case "adam":
-            return torch.optim.Adam(model.parameters(), lr=rate, weight_decay=decay)
-        case "adamw":
-            return torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=decay)
-        case _:
-            return torch.optim.SGD(model.parameters(), lr=rate, momentum=0.9, weight_decay=decay)
-
-
-def rate_factor(schedule: str, progress: float) -> float:
-    """The share of the learning rate at a point of the run, `progress` 0..1 (one-cycle: Smith, 2018)."""
-    if schedule == "constant":
-        return 1.0
-    if progress < WARM_UP:
-        return FIRST_RATE + (1 - FIRST_RATE) * progress / WARM_UP
-    return max(1e-3, 0.5 + 0.5 * math.cos(math.pi * min(1.0, (progress - WARM_UP) / (1 - WARM_UP))))
-
-
-def train(config: TrainConfig, dataset: FacialKeypointsDataset, *,
-          stop: Callable[[], bool] = lambda: False) -> Iterator[TrainEvent]:
+def train(config: TrainConfig, dataset: FacialKeypointsDataset, *, stop: Callable[[], bool] = lambda: False,
+          device: str = "auto", team: Team = ALONE) -> Iterator[TrainEvent]:
     """Train a new network, telling each step. The last event is always RunEnded, with the network.
 
-    `stop` is asked at every step. A loss that is no number ends the run with the last good weights.
+    `stop` is asked at every step, and while images are decoded. A loss that is no number ends the run with the last
+    good weights. device: one of DEVICES. team: the processes that train it together, each in a call of its own.
     """
-    learning = dataset.learning(config.split, validate_on=config.validate_on, subset=config.subset, seed=config.seed)
+    place = find_device(device, team.local_rank)
+    learning = dataset.part(config.split, "train" if config.validate_on == "test" else "fit")
     testing = dataset.part(config.split, config.validate_on)
+    if config.subset:
+        rows = np.random.default_rng(config.seed).permutation(len(learning))[: config.subset]
+        learning = learning.subset(np.sort(rows))
     if not len(learning) or not len(testing):
         raise ConfigError(f"There are {len(learning)} images to learn from and {len(testing)} to validate on. "
                           "Choose another split or a larger subset.")
-    yield from _decode(learning, testing, grey=config.preprocessing.channels == 1)
-    yield from _Run(config, learning, testing, dataset.root.name).events(stop)
+    for event in _decode(learning, testing, grey=config.preprocessing.channels == 1):
+        yield event
+        if stop():
+            break
+    if team.any(stop()):
+        yield RunEnded("stopped", TOO_EARLY, 0.0, None, None)
+        return
+    yield from _Run(config, learning, testing, dataset.root.name, place, team).events(stop)
 
 
 def _decode(*parts: FacialKeypointsDataset, grey: bool) -> Iterator[TrainEvent]:
-    """Decode the parts, telling how far it is; the work is in a thread, so that this can stay a generator."""
-    total, before = sum(map(len, parts)), 0
-    with ThreadPoolExecutor(1) as pool:
-        for part in parts:
-            news: queue.SimpleQueue[int] = queue.SimpleQueue()
-            work = pool.submit(part.preload, lambda done, _, news=news: news.put(done), grey=grey)
-            while not (work.done() and news.empty()):
-                with contextlib.suppress(queue.Empty):
-                    yield Decoding(before + news.get(timeout=0.1), total)
-            work.result()  # raises here what went wrong there
-            before += len(part)
+    """Decode the parts on all cores, telling how far it is."""
+    done, total = 0, sum(map(len, parts))
+    for part in parts:
+        for start in range(0, len(part), DECODE_BATCH):
+            rows = part.rows[start : start + DECODE_BATCH]
+            part.store.preload(rows, grey=grey)
+            done += len(rows)
+            yield Decoding(done, total)
 
 
 class _Run:
     """The state of one run: network, optimiser, averaged weights, last good weights, clock."""
 
     def __init__(self, config: TrainConfig, learning: FacialKeypointsDataset, testing: FacialKeypointsDataset,
-                 data_name: str) -> None:
+                 data_name: str, device: torch.device, team: Team) -> None:
         torch.manual_seed(config.seed)
         self.config, self.learning, self.testing, self.data_name = config, learning, testing, data_name
-        self.model = create_model(config.architecture, **config.model_arguments).to(memory_format=torch.channels_last)
+        self.device, self.team = device, team
+        model = create_model(config.architecture, **config.model_arguments)
+        self.model = model.to(device, memory_format=torch.channels_last)
+        team.start_alike(self.model)
+        if team.rank:
+            torch.manual_seed(config.seed + team.rank)  # so that dropout differs between the shares of a batch
         self.averaged = None
         if config.averaging:
             self.averaged = AveragedModel(self.model, multi_avg_fn=self._average, use_buffers=True)
         self.optimizer = make_optimizer(config, self.model)
         self.loss = LOSSES[config.loss]
-        self.batches = TrainingBatches(learning, config)
+        self.batches = TrainingBatches(learning, config, team)
         self.steps = len(self.batches) * config.epochs
         self.bfloat16 = config.precision == "bfloat16"
         crops = validation_crops(testing, config)
@@ -125,17 +116,18 @@ class _Run:
 
     def events(self, stop: Callable[[], bool]) -> Iterator[TrainEvent]:
         if self.config.precision == "auto":
-            self.bfloat16 = self._bfloat16_is_faster()
+            self.bfloat16 = self.team.any(self._bfloat16_is_faster())
         yield RunStarted(self.config.to_dict(), count_parameters(self.model), len(self.learning), len(self.testing),
                          self.steps, "bfloat16" if self.bfloat16 else "float32", torch.get_num_threads(),
-                         self.testing.rows[self.watched].tolist())
+                         self.device.type, self.team.size, self.testing.rows[self.watched].tolist())
         self.begun = time.perf_counter()
         for epoch in range(1, self.config.epochs + 1):
             losses = []
             for inputs, targets in self.batches.epoch(epoch):
-                if stop():
+                if self.team.any(stop()):
                     self._drop_broken_weights()
-                    yield self._end("stopped", f"Stopped after step {self.step}; the network so far is kept.")
+                    yield self._end("stopped", f"Stopped after step {self.step}; the network so far is kept."
+                                    if self.step else TOO_EARLY)
                     return
                 loss = self._train_step(inputs, targets)
                 if not math.isfinite(loss):
@@ -173,27 +165,29 @@ class _Run:
         self.model.train()
         self.optimizer.zero_grad(set_to_none=True)
         loss = self._loss(self.model, inputs, targets)
-        value = loss.item()
-        if math.isfinite(value):
+        total, images = self.team.sum(loss.item() * len(inputs), len(inputs))
+        if math.isfinite(total):
             if self.step % KEEP_EVERY == 0:
                 self._keep_good()
             loss.backward()
+            self.team.average_gradients(self.model, len(inputs) / images)
             self.optimizer.step()
             if self.averaged:
                 self.averaged.update_parameters(self.model)
         self.step += 1
-        self.seen += len(inputs)
-        self.training_seconds += time.perf_counter() - begun
-        return value
+        self.seen += images
+        # The same clock for all: the learning rate and the end may hang on it.
+        self.training_seconds += self.team.sum(time.perf_counter() - begun)[0] / self.team.size
+        return total / images
 
     def _stages(self, model: nn.Module, inputs: Tensor) -> dict[str, Tensor]:
         """The network's stages, the answer in float32."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
-            stages = dict(model.stages(inputs))
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
+            stages = dict(model.stages(inputs.to(self.device, non_blocking=True)))
         return stages | {"keypoints": stages["keypoints"].float()}
 
     def _loss(self, model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
-        return self.loss(self._stages(model, inputs), targets)
+        return self.loss(self._stages(model, inputs), targets.to(self.device, non_blocking=True))
 
     def _drop_broken_weights(self) -> None:
         """Back to the last good weights where the last step made numbers that are none."""
@@ -206,19 +200,24 @@ class _Run:
     @torch.inference_mode()
     def _validate(self) -> tuple[float, float, np.ndarray]:
         """Loss, mean NME in percent, and the watched faces' keypoints in pixels of their frames (n, 68, 2)."""
-        network, losses, answers = self.network.eval(), [], []
-        for inputs, targets in zip(*(part.split(VALIDATION_BATCH) for part in self.validation), strict=True):
-            stages = self._stages(network, inputs)
-            losses.append(self.loss(stages, targets).item() * len(inputs))
-            answers.append(stages["keypoints"])
-        output = torch.cat(answers).numpy()
-        errors = nme(output, self.validation[1].numpy())
+        network, (inputs, targets) = self.network.eval(), self.validation
+        answers, total = torch.zeros_like(targets), 0.0
+        for start in range(self.team.rank * VALIDATION_BATCH, len(inputs), self.team.size * VALIDATION_BATCH):
+            batch = slice(start, start + VALIDATION_BATCH)  # each process takes its turn
+            stages = self._stages(network, inputs[batch])
+            total += self.loss(stages, targets[batch].to(self.device)).item() * len(inputs[batch])
+            answers[batch] = stages["keypoints"].cpu()
+        self.team.add(answers)  # where others are at work there are zeros
+        output = answers.numpy()
+        errors = nme(output, targets.numpy())
         decoded = self.config.preprocessing.decode(output[self.watched])
         faces = [sample.to_original(points) for sample, points in zip(self.watched_crops, decoded, strict=True)]
-        return sum(losses) / len(output), float(errors.mean() * 100), np.array(faces)
+        return self.team.sum(total)[0] / len(output), float(errors.mean() * 100), np.array(faces)
 
     def _bfloat16_is_faster(self) -> bool:
-        """Time a few steps of a copy in both; random numbers are left as they were."""
+        """Time a few steps of a copy in both; random numbers are left as they were. A GPU that has it is faster."""
+        if self.device.type == "cuda":
+            return torch.cuda.is_bf16_supported(including_emulation=False)
         shape = (min(self.config.batch_size, len(self.learning)), *self.validation[0].shape[1:])
         inputs = torch.zeros(shape).contiguous(memory_format=torch.channels_last)
         targets = torch.zeros(len(inputs), *self.validation[1].shape[1:])
@@ -248,12 +247,12 @@ class _Run:
 
     def _end(self, reason: str, message: str) -> RunEnded:
         nme_percent = self.nme if self.nme is not None and math.isfinite(self.nme) else None
-        return RunEnded(reason, message, self.seconds, nme_percent, self._checkpoint())
+        return RunEnded(reason, message, self.seconds, nme_percent, self._checkpoint() if self.step else None)
 
     def _checkpoint(self) -> Checkpoint:
         learnt = {"name": self.data_name, "split": self.config.split, "images": len(self.learning),
                   "people": len({frame.person for frame in self.learning.frames})}
-        weights = {name: tensor.detach().clone(memory_format=torch.contiguous_format)
+        weights = {name: tensor.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
                    for name, tensor in self.network.state_dict().items()}
         return Checkpoint(
             architecture=self.config.architecture, arguments=self.config.model_arguments, weights=weights,

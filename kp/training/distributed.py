@@ -1,0 +1,116 @@
+"""Several processes that train one network: `torchrun --nproc-per-node 2 -m kp train ...`.
+
+Each takes its share of every batch, and all make the same step with the mean of their gradients, so that a run is that
+of one process but for rounding, for what is drawn at random in a network's dropout, and for batch norm, which sees a
+share at a time.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, distributed, nn
+
+from kp.errors import ConfigError, KpError
+from kp.training.machine import idle_cores
+
+VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")  # what torchrun tells each process
+MEETING = ("MASTER_ADDR", "MASTER_PORT")                              # and where all meet
+
+
+@dataclass(frozen=True)
+class Team:
+    """The processes of a run, this one being number `rank` of `size`; `local`: of those on this machine."""
+
+    rank: int = 0
+    size: int = 1
+    local_rank: int = 0
+    local_size: int = 1
+
+    @classmethod
+    def from_environment(cls) -> "Team":
+        """As torchrun tells it; a team of one where it does not. Raises ConfigError where it tells half of it."""
+        if os.environ.get("WORLD_SIZE", "1") == "1":
+            return cls()
+        missing = [name for name in (*VARIABLES, *MEETING) if not os.environ.get(name)]
+        if missing:
+            raise ConfigError(f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, but {', '.join(missing)} is not set. Start "
+                              "several processes with torchrun --nproc-per-node N -m kp train, or unset WORLD_SIZE.")
+        return cls(*(int(os.environ[name]) for name in VARIABLES))
+
+    def share(self, rows: np.ndarray) -> np.ndarray:
+        """This process's rows of a batch; where there are fewer rows than processes, the first one again."""
+        own = rows[self.rank :: self.size]
+        return own if len(own) else rows[:1]
+
+    def sum(self, *values: float) -> list[float]:
+        """The sums over the team, the same in each process."""
+        numbers = torch.tensor(values, dtype=torch.float64)
+        self.add(numbers)
+        return numbers.tolist()
+
+    def add(self, tensor: Tensor) -> None:
+        """The tensor becomes its sum over the team. Raises KpError where another process is gone."""
+        if self.size > 1:
+            try:
+                distributed.all_reduce(tensor)
+            except RuntimeError as error:
+                raise KpError("Another process of this run has ended, so this one ends too; what was saved last is "
+                              f"kept. Look for the other's message ({str(error).splitlines()[0]}).") from None
+
+    def any(self, flag: bool) -> bool:
+        """Whether it is true anywhere: what one wants to do, all do, so that none waits for another."""
+        return self.sum(float(flag))[0] > 0
+
+    @torch.no_grad()
+    def average(self, tensors: Iterable[Tensor], weight: float) -> None:
+        """Each tensor becomes its mean over the team; the weights of all add up to 1."""
+        if self.size == 1:
+            return
+        tensors = list(tensors)
+        flat = torch.cat([tensor.reshape(-1) for tensor in tensors]) * weight  # one message in place of many
+        self.add(flat)
+        for tensor, mean in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
+            tensor.copy_(mean.view(tensor.shape))
+
+    def average_gradients(self, model: nn.Module, weight: float) -> None:
+        """The gradients, and batch norm's running means, become those of the whole batch."""
+        gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+        self.average([*gradients, *_running(model)], weight)
+
+    def start_alike(self, model: nn.Module) -> None:
+        """Everybody begins with the weights of the first."""
+        self.average([*model.parameters(), *_running(model)], float(self.rank == 0))
+
+
+def _running(model: nn.Module) -> list[Tensor]:
+    return [buffer for buffer in model.buffers() if buffer.is_floating_point()]
+
+
+ALONE = Team()
+
+
+@contextmanager
+def join_team() -> Iterator[Team]:
+    """The team that torchrun started, all connected; or a team of one."""
+    team = Team.from_environment()
+    if team.size == 1:
+        yield team
+        return
+    if torch.cuda.is_available():
+        torch.cuda.set_device(team.local_rank % torch.cuda.device_count())
+    distributed.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+    try:
+        yield team
+    finally:
+        distributed.destroy_process_group()
+
+
+def free_threads(team: Team) -> int:
+    """Processor threads for this process: its share of the idle cores, and alone no more than PyTorch's own number."""
+    if team.size == 1:
+        return min(idle_cores(), torch.get_num_threads())  # which heeds OMP_NUM_THREADS
+    return max(1, idle_cores() // team.local_size)         # torchrun has set that to 1 for everybody
