@@ -135,7 +135,7 @@ class Keeper:
                 try:
                     self._save(event.checkpoint)
                 except CheckpointError as error:
-                    older = f" What it holds is the network after epoch {self.kept}." if self.kept else ""
+                    older = f" It still holds the network after epoch {self.kept}." if self.kept else ""
                     raise CheckpointError(f"{error}{older}") from None
 
     def _save(self, checkpoint: Checkpoint) -> None:
