@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,6 +98,24 @@ def empty_app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("kp.ui.context.find_data", lambda named: find_data(named) if named else None)
         yield from launch_app(Settings(home=tmp_path_factory.mktemp("home")))
+
+
+@pytest.fixture
+def play(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[subprocess.Popen]]:
+    """`play(script)`: training runs are processes of this script instead, which gets the checkpoint's path."""
+    from kp.ui.runs import Run, RunManager
+
+    def play(script: str) -> list[subprocess.Popen]:
+        processes = []
+
+        def spawn(_: RunManager, run: Run) -> subprocess.Popen:
+            processes.append(subprocess.Popen([sys.executable, "-S", "-c", script, str(run.checkpoint)], text=True,
+                                              stdout=subprocess.PIPE, stderr=subprocess.PIPE))
+            return processes[-1]
+
+        monkeypatch.setattr(RunManager, "_spawn", spawn)
+        return processes
+    return play
 
 
 @pytest.fixture(scope="session")

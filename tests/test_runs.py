@@ -54,22 +54,6 @@ def manager(tmp_path: Path):
     manager.close()
 
 
-@pytest.fixture
-def play(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[subprocess.Popen]]:
-    """`play(script)`: runs are processes of this script instead, which gets the checkpoint's path."""
-    def play(script: str) -> list[subprocess.Popen]:
-        processes = []
-
-        def spawn(_: RunManager, run: Run) -> subprocess.Popen:
-            processes.append(subprocess.Popen([sys.executable, "-S", "-c", script, str(run.checkpoint)], text=True,
-                                              stdout=subprocess.PIPE, stderr=subprocess.PIPE))
-            return processes[-1]
-
-        monkeypatch.setattr(RunManager, "_spawn", spawn)
-        return processes
-    return play
-
-
 def test_a_run_from_start_to_finish(manager: RunManager, data_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     states, take = [], Run.take
 
@@ -183,6 +167,18 @@ def test_a_stop_before_the_first_step_is_no_failure(manager: RunManager, tmp_pat
     manager.stop(run.id)
     ended(run)
     assert (run.state, run.message) == ("stopped", "Stopped before the first step.")
+
+
+def test_a_run_that_breaks_while_it_stops_is_a_failure(manager: RunManager, tmp_path: Path, play) -> None:
+    step = '{"event": "StepDone", "step": 1, "seconds": 1.0, "loss": 1.0}'
+    play(f"""import sys, time; print('{step}', flush=True)
+try: time.sleep(600)
+except KeyboardInterrupt: sys.exit("Error: The disk is full.")""")
+    run = manager.start(QUICK, tmp_path)
+    wait_for(lambda: run.losses)
+    manager.stop(run.id)
+    ended(run)
+    assert (run.state, run.message) == ("failed", "The disk is full.")
 
 
 def test_a_loss_that_is_no_number_is_told_as_such(manager: RunManager, tmp_path: Path, play) -> None:

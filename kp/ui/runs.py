@@ -66,13 +66,14 @@ class Run:
         return self.state in ACTIVE
 
     def take(self, event: dict[str, Any]) -> None:
+        """Note an event. Watchers look on meanwhile: what a state is told with is there before the state."""
         match event["event"]:
             case "Decoding":
-                self._enter("decoding")
                 self.progress = event
+                self._enter("decoding")
             case "RunStarted":
-                self._enter("training")
                 self.started = event
+                self._enter("training")
             case "StepDone":
                 self.progress = event
                 self._keep_loss(event)
@@ -80,7 +81,8 @@ class Run:
                 faces = np.array(event["faces"], np.float32)  # lists take sixteen times the room
                 self.epochs.append(event | {"faces": faces})
             case "RunEnded":
-                self.state, self.message = event["reason"], event["message"]
+                self.message = event["message"]
+                self.state = event["reason"]
         self.version += 1
 
     def _keep_loss(self, event: dict[str, Any]) -> None:
@@ -178,7 +180,7 @@ class RunManager:
         code = process.wait()
         reader.join()
         if run.active:  # it ended without a last event
-            asked = run.state == "stopping"
+            asked = run.state == "stopping" and "step" not in run.progress
             run.message = "Stopped before the first step." if asked else reason_of(code, errors, run.checkpoint)
             run.state = "stopped" if asked else "failed"
             run.version += 1
