@@ -10,10 +10,10 @@ from kp.ui.context import AppContext, DataSource
 from kp.ui.models import ModelStore
 from kp.ui.runs import RunManager
 from kp.ui.settings import Settings
-from kp.ui.tabs import dataset, inside, predict, train
+from kp.ui.tabs import dataset, evaluate, inside, predict, train
 from kp.ui.theme import CSS, THEME
 
-TABS = {"Dataset": dataset, "Train": train, "Predict": predict, "Inside the network": inside}
+TABS = {"Dataset": dataset, "Train": train, "Evaluate": evaluate, "Predict": predict, "Inside the network": inside}
 HEAD = """# Keypoint Lab
 68 points on a face, and how a network learns to find them."""
 
