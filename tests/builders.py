@@ -1,6 +1,8 @@
 """What tests are made of: drawn faces with known keypoints, a dataset of them as published, and a tiny network."""
 
+from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -11,6 +13,9 @@ from kp.checkpoint import Checkpoint
 from kp.data import Preprocessing
 from kp.landmarks import CONTOURS
 from kp.models import create_model
+
+if TYPE_CHECKING:
+    from kp.ui.context import AppContext
 
 # The sha256 rule of the split "people" puts these to the test part, and the others to the training part.
 TEST_PEOPLE = ("Ben_Hart", "Cleo_Brook")
@@ -86,3 +91,9 @@ def tiny_checkpoint(seed: int = 0, *, size: int = 32) -> Checkpoint:
     arguments = {"input_size": size}
     return Checkpoint("naimishnet", arguments, create_model("naimishnet", **arguments).state_dict(),
                       Preprocessing.centred(size), title="tiny")
+
+
+def app_context(**parts: Any) -> "AppContext":
+    """What the app's handlers get, with these parts of it; the others are there in name only."""
+    from kp.ui.context import AppContext  # here: most tests need no gradio
+    return AppContext(**{part.name: None for part in fields(AppContext)} | parts)

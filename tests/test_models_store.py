@@ -5,15 +5,14 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from builders import tiny_checkpoint
+from builders import app_context, tiny_checkpoint
 
 import kp.ui.models
 from kp.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
 from kp.errors import CheckpointError, DataError, KpError
-from kp.ui.context import AppContext, DataSource
+from kp.ui.context import DataSource
 from kp.ui.models import KEPT, ModelStore
 
 
@@ -138,24 +137,19 @@ def test_runs_are_offered_where_they_exist_newest_first(store: ModelStore) -> No
     assert offered == ["run:bbb222", "run:aaa111", "good", "fair", "a_new_one"]
 
 
-def context(store: ModelStore) -> AppContext:
-    nothing = SimpleNamespace()
-    return AppContext(nothing, nothing, store, nothing, nothing, nothing, nothing, nothing)
-
-
 @pytest.mark.parametrize(("owned", "chosen", "now"), [
     (["aaa111"], "run:aaa111", "run:aaa111"), ([], "run:aaa111", "good"), ([], "fair", "fair"), ([], None, "good"),
     (["aaa111"], "run:bbb222", "good"),
 ])
 def test_the_picker_keeps_a_choice_that_is_still_offered(store: ModelStore, owned: list[str], chosen: str | None,
                                                          now: str) -> None:
-    picker = context(store).offer_models({"ids": owned}, chosen)
+    picker = app_context(models=store).offer_models({"ids": owned}, chosen)
     assert picker.value == now and now in [value for _, value in picker.choices]
 
 
 def test_an_app_that_ships_nothing_offers_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kp.ui.models, "list_checkpoints", dict)
-    picker = context(ModelStore(tmp_path)).offer_models({"ids": ["gone"]}, "good")
+    picker = app_context(models=ModelStore(tmp_path)).offer_models({"ids": ["gone"]}, "good")
     assert (picker.choices, picker.value) == ([], None)
 
 

@@ -1,6 +1,5 @@
 """Limits: what the environment sets, and that they reach the parts that hold them."""
 
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,6 @@ def test_a_hosted_space_is_stricter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPACE_ID", "somebody/keypoints")
     space = Settings.from_environment("frames")
     assert here.data == space.data == "frames"
-    assert {field.name for field in fields(Settings)} == {"data", "home", *LIMITS}
     assert all(getattr(space, name) <= getattr(here, name) for name in LIMITS)
     assert space.max_training_seconds < here.max_training_seconds and space.max_megapixels < here.max_megapixels
 
