@@ -48,7 +48,7 @@ class EvaluateHandlers:
         choices = self.app.models.choices(owned["ids"])
         values = [value for _, value in choices]
         kept = [name for name in chosen if name in values]
-        return gr.Dropdown(choices, value=kept or self.app.models.names()[:1])
+        return gr.Dropdown(choices, value=kept or self.app.models.names()[:1], multiselect=True)
 
     def show(self, names: Sequence[str], split: str, setting: str, detector: str, looked_at: str | None) -> list[Any]:
         """The detector's visibility, the table, the plots, whose worst faces are shown, the leak's figures."""

@@ -128,7 +128,8 @@ class Measurements:
         learnt = record.get("learnt")
         if learnt is None and not self.data.problem:
             dataset = self.data.open()
-            learnt = frames_learnt(card, dataset, dataset.part(conditions.split, "test"))
+            faces = dataset.part(conditions.split, "test")
+            learnt = frames_learnt(card, dataset, faces) if len(faces) == record["images"] else None
         return Result(name, record, STORED, learnt)
 
     def start(self, names: Sequence[str], conditions: Conditions) -> Job:

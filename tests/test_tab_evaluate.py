@@ -1,0 +1,346 @@
+"""The Evaluate tab: its answers as plain functions, jobs and their results, and the whole of it in a browser."""
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from builders import tiny_checkpoint
+from conftest import launch_app
+
+from kp.checkpoint import list_checkpoints, save_checkpoint
+from kp.data import FacialKeypointsDataset
+from kp.errors import CheckpointError, ConfigError, DataError
+from kp.ui import evaluate_html as html
+from kp.ui import worst_faces
+from kp.ui.context import DataSource
+from kp.ui.evaluate_handlers import EvaluateHandlers
+from kp.ui.measurements import HERE, STORED, Conditions, Job, Measurements, label_of
+from kp.ui.models import ModelStore
+
+PLACE = ("people", "true-box", "yunet")
+LEARNT = {"config": {"split": "people"}, "data": {"split": "people", "images": 24, "people": 4}}
+FIGURES = {"images": 809, "missed": 0, "nme_mean": 6.5, "nme_median": 6.0, "nme_p95": 11.0, "fr8": 20.0, "fr10": 9.0,
+           "auc8": 0.3, "regions": {"jaw": 8.0, "brows": 7.0, "nose": 5.0, "eyes": 6.0, "mouth": 6.5}}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two shipped networks: `first` with figures as older checkpoints have them, `second` without any."""
+    place = tmp_path_factory.mktemp("checkpoints")
+    stored = {"people, true-box": FIGURES, "people, detected-box, haar": FIGURES | {"missed": 13, "nme_mean": 8.5}}
+    save_checkpoint(replace(tiny_checkpoint(), **LEARNT, metrics=stored), place / "first.safetensors")
+    save_checkpoint(tiny_checkpoint(1), place / "second.safetensors")
+    return place
+
+
+@pytest.fixture(scope="module")
+def shipping(folder: Path) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kp.ui.models.list_checkpoints", lambda: list_checkpoints(folder))
+        yield
+
+
+@pytest.fixture
+def models(shipping: None, tmp_path: Path) -> ModelStore:
+    return ModelStore(tmp_path)
+
+
+@pytest.fixture
+def handlers(models: ModelStore, data_root: Path) -> EvaluateHandlers:
+    return EvaluateHandlers(SimpleNamespace(data=DataSource(str(data_root)), models=models))
+
+
+@pytest.fixture
+def without_data(models: ModelStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EvaluateHandlers:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("KP_DATA", raising=False)
+    return EvaluateHandlers(SimpleNamespace(data=DataSource(None), models=models))
+
+
+def measured(handlers: EvaluateHandlers, *names: str, place: tuple[str, str, str] = PLACE) -> Job:
+    """The job, when it has ended."""
+    job = handlers.measurements.start(names, Conditions(*place))
+    handlers.measurements._thread.join(60)
+    assert not job.active
+    return job
+
+
+def test_the_first_screen_shows_the_best_shipped_model(handlers: EvaluateHandlers) -> None:
+    models, run, status, job = handlers.start({"ids": []}, [])
+    assert (models.value, run.interactive, job) == (["first"], True, None)
+    assert "Run measures" in status
+    detector, table, plots, whose, leak = handlers.show(["first"], *PLACE, None)
+    assert not detector.visible
+    for words in ("809 images of people never seen", "6.50 %", "11.00 %", "20.0 %", "0.300", STORED):
+        assert words in table
+    assert "Error by region" in plots and "only sums are stored" in plots and "Share of faces" not in plots
+    assert (whose.value, whose.visible) == ("first", False)
+    assert "6.50 %" in leak and "not measured yet; choose the split <i>as published</i>" in leak
+
+
+def test_chosen_models_stay_chosen_while_they_are_there(handlers: EvaluateHandlers) -> None:
+    assert handlers.offer({"ids": []}, ["second", "run:gone"]).value == ["second"]
+    assert handlers.offer({"ids": ["gone"]}, ["run:gone"]).value == ["first"]
+
+
+def test_without_data_stored_figures_are_shown_and_run_says_why_not(without_data: EvaluateHandlers) -> None:
+    _, run, status, _ = without_data.start({"ids": []}, [])
+    assert not run.interactive
+    assert "Run is off. No dataset was found" in status
+    _, table, plots, _, leak = without_data.show(["first", "second"], *PLACE, None)
+    assert "6.50 %" in table and "not measured yet; that needs the dataset" in table and "Error by region" in plots
+    assert "most of the published test images" in leak
+    assert "With the dataset" in without_data.worst(["first"], *PLACE, "first")[2]
+    assert without_data.siblings(0)[0] == ""
+    with pytest.raises(DataError, match="No dataset was found"):
+        without_data.begin(["first"], *PLACE)
+
+
+def test_figures_belong_to_their_conditions(handlers: EvaluateHandlers) -> None:
+    table = handlers.show(["first"], "people", "detected-box", "haar", None)[1]
+    assert "8.50 %" in table and "<td>13</td>" in table
+    for place in (("people", "detected-box", "yunet"), ("official", "true-box", "haar")):
+        detector, table, plots, whose, _ = handlers.show(["first"], *place, None)
+        assert detector.visible == (place[1] == "detected-box")
+        assert "not measured yet; press Run" in table and plots == "" and whose.value is None
+    assert Conditions(*PLACE).key == Conditions("people", "true-box", "haar").key
+
+
+def test_nothing_chosen_is_said(handlers: EvaluateHandlers) -> None:
+    _, table, plots, _, leak = handlers.show([], *PLACE, None)
+    assert "No model is chosen" in table and plots == leak == ""
+    assert handlers.worst([], *PLACE, None)[0] is None
+    with pytest.raises(ConfigError, match="No model is chosen"):
+        handlers.begin([], *PLACE)
+
+
+def test_a_run_measures_and_its_result_comes_before_the_stored_one(handlers: EvaluateHandlers) -> None:
+    job = measured(handlers, "first", "second")
+    assert (job.state, job.measured, job.share) == ("finished", 2, 1)
+    found = handlers.measurements.find("first", Conditions(*PLACE))
+    assert (found.source, len(found.errors), found.record["images"], found.learnt) == (HERE, 12, 12, 0)
+    _, table, plots, whose, _ = handlers.show(["second", "first"], *PLACE, None)
+    assert "12 images" in table and table.count(HERE) == 2
+    assert all(title in plots for title in ("Share of faces", "by region", "turned", "by size"))
+    assert [value for _, value in whose.choices] == ["second", "first"] and whose.visible
+    assert handlers.show(["second", "first"], *PLACE, "first")[3].value == "first"
+
+
+def test_the_unmeasured_come_last_so_that_colours_agree(handlers: EvaluateHandlers) -> None:
+    table, plots = handlers.show(["second", "first"], *PLACE, None)[1:3]
+    assert table.index("first") < table.index("second")
+    assert "#0072B2" in table[: table.index("first")] and "#0072B2" in plots
+
+
+def test_a_new_file_or_other_data_is_measured_anew(handlers: EvaluateHandlers, folder: Path, tmp_path: Path) -> None:
+    measured(handlers, "first")
+    path = folder / "first.safetensors"
+    os.utime(path, ns=(1, path.stat().st_mtime_ns + 10**9))
+    assert handlers.measurements.find("first", Conditions(*PLACE)).source == STORED
+    measured(handlers, "first")
+    handlers.measurements.data = SimpleNamespace(problem=None, open=lambda: SimpleNamespace(
+        root=tmp_path, part=lambda *_: []))
+    assert handlers.measurements.find("first", Conditions(*PLACE)).source == STORED
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Evaluations go on, a batch after another, until they are stopped or this event is set."""
+    enough = threading.Event()
+
+    def evaluate(*_, progress, **__) -> None:
+        while not enough.wait(0.01):
+            progress(3, 12)
+        raise DataError("The disk is gone. Mount it.")
+    monkeypatch.setattr("kp.ui.measurements.evaluate", evaluate)
+    return enough
+
+
+def test_one_job_at_a_time_and_it_can_be_stopped(handlers: EvaluateHandlers, slow: threading.Event) -> None:
+    number, status, run, stop = handlers.begin(["second"], *PLACE)
+    assert "Measuring" in status and not run.interactive and stop.visible
+    with pytest.raises(ConfigError, match="being measured on this machine.*Press Run again"):
+        handlers.begin(["first"], *PLACE)
+    assert handlers.start({"ids": []}, [])[1].interactive is False
+    assert handlers.start({"ids": []}, [])[3] == number
+    assert not handlers.stop(number + 1).interactive
+    assert handlers.measurements.active.state == "running"  # another number stops nothing
+    handlers.stop(number)
+    handlers.measurements._thread.join(10)
+    assert handlers.measurements.job(number).state == "stopped"
+    assert handlers.measurements.find("second", Conditions(*PLACE)) is None
+    assert handlers.rest()[0].interactive
+
+
+def test_a_failed_job_says_why(handlers: EvaluateHandlers, slow: threading.Event) -> None:
+    slow.set()
+    job = measured(handlers, "second")
+    assert (job.state, job.message) == ("failed", "The disk is gone. Mount it.")
+    assert "<b>Failed.</b> The disk is gone." in html.status_html(job)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_nobody_waits_for_a_job_that_broke(handlers: EvaluateHandlers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kp.ui.measurements.evaluate", lambda *_, **__: 1 / 0)
+    assert measured(handlers, "second").state == "failed"
+    assert handlers.measurements.active is None
+
+
+def test_watching_ends_with_the_job(handlers: EvaluateHandlers, slow: threading.Event) -> None:
+    number = handlers.begin(["first", "second"], *PLACE)[0]
+    threading.Timer(0.5, handlers.stop, [number]).start()
+
+    async def watch(job: int | None) -> list:
+        return [text async for text in handlers.watch(job)]
+    seen = asyncio.run(watch(number))
+    assert "first (1 of 2 models) · 3 of 12 images" in seen[1]
+    assert "s left" in seen[1] and "<b>Stopped.</b> 0 of 2" in seen[-1]
+    assert len(asyncio.run(watch(None))) == 1
+
+
+def test_a_closing_program_ends_its_job(handlers: EvaluateHandlers, slow: threading.Event) -> None:
+    handlers.begin(["first"], *PLACE)
+    handlers.measurements.close()
+    assert handlers.measurements.active is None
+    Measurements(handlers.app.data, handlers.app.models).close()  # nothing to end
+
+
+def test_time_left_follows_the_speed() -> None:
+    job = Job(1, ["a", "b"], Conditions(), measured=1, name="b", done=25, total=100)
+    job.begun = time.monotonic() - 5
+    assert job.share == pytest.approx(0.625)
+    assert job.seconds_left == pytest.approx(15, abs=0.5)
+    job.state = "stopping"
+    assert "Stopping after this batch" in html.status_html(job)
+
+
+def test_worst_faces_come_worst_first_and_the_missed_not_at_all() -> None:
+    assert worst_faces.worst_indices([3.0, None, 9.0, 4.0, 9.5]) == [4, 2, 3, 0]
+    assert len(worst_faces.worst_indices([1.0] * 50)) == worst_faces.COUNT
+
+
+def test_the_worst_faces_are_those_of_the_record(handlers: EvaluateHandlers) -> None:
+    measured(handlers, "first")
+    result = handlers.measurements.find("first", Conditions(*PLACE))
+    answers, items, note, body, picture, facts = handlers.worst(["first"], *PLACE, "first")
+    assert body.visible and "12 largest errors of first" in note
+    assert [answer.nme for answer in answers] == pytest.approx(sorted(result.errors, reverse=True), abs=0.01)
+    assert [item["chosen"] for item in items] == [True] + [False] * 11
+    assert items[0]["caption"] == f"{answers[0].nme:.1f} %"
+    names = [frame.name for frame in handlers.app.data.open().part("people", "test").frames]
+    assert answers[0].frame.name == names[result.errors.index(max(result.errors))]
+    assert answers[0].frame.name in facts and f"<b>{answers[0].nme:.1f} %</b>" in facts
+    picture, facts = handlers.pick(answers, SimpleNamespace(index=3))
+    assert answers[3].frame.name in facts and f"{answers[3].nme:.1f} %" in picture.alt_text
+
+
+def test_stored_errors_of_other_images_show_no_faces(handlers: EvaluateHandlers, folder: Path) -> None:
+    record = FIGURES | {"errors": [5.0] * 809}
+    save_checkpoint(replace(tiny_checkpoint(2), metrics={"people, true-box": record}), folder / "third.safetensors")
+    try:
+        assert "another set of images" in handlers.worst(["third"], *PLACE, "third")[2]
+        assert "Share of faces" in handlers.show(["third"], *PLACE, None)[2]
+    finally:
+        (folder / "third.safetensors").unlink()
+
+
+def test_missed_faces_are_counted_in_the_note(handlers: EvaluateHandlers) -> None:
+    place = ("people", "detected-box", "whole-image")
+    found = {"errors": [None] * 11 + [7.0], "missed": 11, "images": 12, "regions": {}, "learnt": 0}
+    handlers.measurements._results[handlers.measurements._key("first", Conditions(*place))] = found
+    (answer,), items, note, *_ = handlers.worst(["first"], *place, "first")
+    assert answer.frame == handlers.app.data.open().part("people", "test").frames[11]
+    assert len(items) == 1 and "The detector missed 11 other faces" in note
+
+
+def test_where_images_were_learnt_from_it_is_said(handlers: EvaluateHandlers) -> None:
+    place = ("official", "true-box", "yunet")
+    measured(handlers, "first", place=place)
+    _, table, _, _, leak = handlers.show(["first"], *place, None)
+    assert "has learnt from <b>8 of these 12 images</b>" in table
+    assert "8 of 12" in leak and "8 of the 12 published test images" in leak and "<td>not known</td>" in leak
+    assert "has learnt from" not in handlers.show(["first"], *PLACE, None)[1]
+
+
+@pytest.mark.parametrize(("trained_on", "learnt", "words"), [
+    ("people", 621, "holds 621 of the 770 published"), ("people", None, "holds most of the published"),
+    ("official", 0, "other images of the same videos"), ("people", 0, ""), ("", None, "")])
+def test_what_a_network_knows_of_the_published_part(trained_on: str, learnt: int | None, words: str) -> None:
+    sentence = html.learnt_sentence("m", trained_on, learnt, 770)
+    assert words in sentence and bool(sentence) == bool(words)
+
+
+def test_a_test_face_stands_beside_its_training_frames(handlers: EvaluateHandlers) -> None:
+    pictures, button, number = handlers.siblings(0)
+    assert (pictures.count('class="test"'), pictures.count('class="training"'), number) == (1, 2, 1)
+    assert button.visible and handlers.siblings(1)[0] != pictures
+
+
+@pytest.mark.parametrize(("measured_errors", "words"), [
+    ([2.0, 4.0], "about as large"), ([4.0, 8.0], "2.0 times what it expects: it is too sure"),
+    ([1.0, 2.0], "0.5 times what it expects: it is too modest")])
+def test_expected_errors_are_put_into_words(handlers, measured_errors: list[float], words: str) -> None:
+    spread = {"rank_correlation": 0.456, "expected": [2.0, 4.0], "measured": measured_errors}
+    handlers.measurements._results[handlers.measurements._key("first", Conditions(*PLACE))] = FIGURES | {
+        "learnt": 0, "errors": [2.0, 4.0], "spread": spread}
+    plots = handlers.show(["first", "second"], *PLACE, None)[2]
+    assert words in plots and "<b>0.46</b>" in plots and "Measured error of a point" in plots
+
+
+def test_networks_that_are_not_there_are_an_error(handlers: EvaluateHandlers) -> None:
+    for name in ("nobody", "run:gone", "../first"):
+        with pytest.raises(CheckpointError):
+            handlers.show([name], *PLACE, None)
+    assert label_of("run:abc") == "your run abc"
+    assert label_of("first") == "first"
+
+
+@pytest.fixture(scope="module")
+def two_models_url(shipping: None, data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The app's address, with two quick networks."""
+    from kp.ui.settings import Settings
+    yield from launch_app(Settings(data=str(data_root), home=tmp_path_factory.mktemp("home")))
+
+
+@pytest.mark.browser
+def test_the_tab_in_a_browser(two_models_url: str, dataset: FacialKeypointsDataset, chromium) -> None:
+    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(two_models_url)
+    page.get_by_role("tab", name="Evaluate").click()
+    page.wait_for_selector("#evaluate-table tbody th:has-text('first')")
+    page.wait_for_selector("#evaluate-siblings .test img")
+    assert page.locator("#evaluate-worst button").count() == 0
+
+    page.click("#evaluate-models input")
+    page.click("[role=option]:has-text('second')")
+    page.wait_for_selector("#evaluate-table td:has-text('not measured yet; press Run')")
+    page.keyboard.press("Escape")
+    page.click("#evaluate-run")
+    page.wait_for_selector("#evaluate-status:has-text('2 models are measured')")
+    page.wait_for_selector("#evaluate-plots svg[aria-label^='Share of faces']")
+    assert page.locator("#evaluate-table tbody tr").count() == 2
+    assert page.locator("#evaluate-table .none").count() == 0
+    assert page.locator("#evaluate-run").is_enabled() and not page.locator("#evaluate-stop").is_visible()
+
+    page.wait_for_selector("#evaluate-worst button:nth-child(12)")
+    page.click("#evaluate-whose label:has-text('second')")
+    page.wait_for_selector("#evaluate-worst-note:has-text('errors of second')")
+    cell = page.locator("#evaluate-worst button").nth(2)
+    title, error = cell.get_attribute("aria-label").split(", error ")
+    cell.click()
+    page.wait_for_selector(f"#evaluate-facts b:has-text('{title}')")
+    page.wait_for_selector(f"#evaluate-picture img[alt^='{title}']")
+    assert title.split(",")[0] in {frame.person.replace("_", " ") for frame in dataset.part("people", "test").frames}
+    assert float(error.removesuffix(" %")) > 0
+
+    page.click("#evaluate-split label:has-text('as published')")
+    page.wait_for_selector("#evaluate-table td:has-text('not measured yet')")
+    page.click("#evaluate-run")
+    page.wait_for_selector("#evaluate-table .flatters:has-text('first has learnt from 8 of these 12 images')")
+    page.close()
