@@ -52,13 +52,13 @@ class EvaluateHandlers:
 
     def show(self, names: Sequence[str], split: str, setting: str, detector: str, looked_at: str | None) -> list[Any]:
         """The detector's visibility, the table, the plots, whose worst faces are shown, the leak's figures."""
-        found = self._find(names, Conditions(split, setting, detector))
+        found, can_run = self._find(names, Conditions(split, setting, detector)), not self.app.data.problem
         measured = [result for result in found.values() if result]
         labels = [(result.label, result.name) for result in measured]
         first = next(iter(found), None)
         whose = looked_at if looked_at in found and found[looked_at] else measured[0].name if measured else first
         return [gr.Radio(visible=setting == "detected-box"),
-                html.table_html(found, split, setting, can_run=not self.app.data.problem), html.charts_html(measured),
+                html.table_html(found, split, setting, can_run=can_run), html.charts_html(measured, can_run=can_run),
                 gr.Radio(labels, value=whose if measured else None, visible=len(labels) > 1),
                 self._leak(first, setting, detector) if first else ""]
 

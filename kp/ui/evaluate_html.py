@@ -44,7 +44,7 @@ CSS = """
 .small {color: var(--body-text-color-subdued); font-size: .8125rem; margin: 8px 0 0}
 .flatters {border-left: 4px solid #D55E00; padding: 2px 0 2px 12px; margin: 0 0 10px; color: var(--body-text-color)}
 .key {display: flex; flex-wrap: wrap; gap: 2px 16px; color: var(--body-text-color); font-size: .875rem}
-.plots {display: grid; grid-template-columns: repeat(auto-fit, minmax(min(300px, 100%), 1fr)); gap: 20px 24px}
+.plots {display: grid; grid-template-columns: repeat(auto-fill, minmax(min(380px, 100%), 1fr)); gap: 20px 24px}
 .plots p {margin: 8px 0 0; font-size: .9375rem; line-height: 1.5; color: var(--body-text-color)}
 .siblings {display: grid; grid-template-columns: repeat(auto-fill, minmax(120px, 1fr)); gap: 8px; max-width: 640px}
 .siblings figure {margin: 0}
@@ -95,7 +95,7 @@ def _flattering(results: Mapping[str, Result | None]) -> str:
     return f'<p class="flatters">{"; ".join(told)}: its figures here are not about people never seen.</p>'
 
 
-def charts_html(results: Sequence[Result]) -> str:
+def charts_html(results: Sequence[Result], *, can_run: bool) -> str:
     """The curves of all networks in one plot; errors by region, yaw and size; expected against measured errors."""
     if not results:
         return ""
@@ -108,8 +108,9 @@ def charts_html(results: Sequence[Result]) -> str:
                                                               ("Error by size: pixels between the eyes", "by_size"))]
     parts += _spread(labels)
     said = [label for label, result in labels.items() if not result.errors]
-    note = f'<p class="said">Of {escape(", ".join(said))} only sums are stored. Press Run to see the curve, the ' \
-           "groups and the worst faces.</p>" if said else ""
+    how = "Press Run" if can_run else "Get the dataset and press Run"
+    note = f'<p class="said">Of {escape(", ".join(said))} only sums are stored. {how} to see the curve, the groups ' \
+           "and the worst faces.</p>" if said else ""
     plots = "".join(f"<div>{part}</div>" for part in parts if part)
     return f'{note}{_key(list(labels))}<div class="plots">{plots}</div>'
 
