@@ -225,6 +225,7 @@ def test_before_the_first_step_there_is_nothing_to_keep(kind: type[TrainEvent], 
     assert not losses(events)
     ended = events[-1]
     assert (ended.reason, ended.checkpoint, ended.nme) == ("stopped", None, None)
+    assert "checkpoint" not in ended.to_json()
     assert "before the first step" in ended.message
     assert [event for event in events if isinstance(event, RunStarted)] == ([events[-2]] if kind is RunStarted else [])
 

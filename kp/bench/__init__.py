@@ -2,6 +2,8 @@
 
 from kp.bench.app import measure_app
 from kp.bench.data import measure_data
+from kp.bench.learning import measure_learning
+from kp.bench.peers import measure_peers
 from kp.bench.prediction import measure_prediction
 from kp.bench.row import Row
 from kp.bench.training import measure_training
@@ -9,7 +11,9 @@ from kp.bench.training import measure_training
 MEASUREMENTS = {
     "data": measure_data,
     "training": measure_training,
+    "learning": measure_learning,
     "prediction": measure_prediction,
+    "peers": measure_peers,
     "app": measure_app,
 }
 

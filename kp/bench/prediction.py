@@ -1,30 +1,23 @@
 """From a photo to keypoints: whole photos, and a network alone."""
 
-import time
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 
-from kp.bench.row import Row
+from kp.bench.row import Row, median_seconds, plural
 from kp.checkpoint import list_checkpoints
 from kp.data import FacialKeypointsDataset
 from kp.predict import Predictor
 
 PHOTO = (3000, 4000)  # 12 megapixels
-
-
-def best_of(work: Callable[[], object], rounds: int = 5) -> float:
-    """The shortest time of a few rounds, seconds, after one to warm up."""
-    work()
-    times = []
-    for _ in range(rounds):
-        begun = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - begun)
-    return min(times)
+PHOTO_ROUNDS = 10
+ROUNDS = 50           # of a network alone
+BATCH = 32
+BATCH_ROUNDS = 10
 
 
 def large_photo(dataset: FacialKeypointsDataset) -> np.ndarray:
@@ -38,18 +31,27 @@ def large_photo(dataset: FacialKeypointsDataset) -> np.ndarray:
 
 
 def measure_prediction(root: Path) -> Iterator[Row]:
-    """Each shipped network: one face in 12 megapixels, and one face alone with one thread and with all."""
+    """Each shipped network: one face in 12 megapixels, one face alone with one thread and with two, and batches."""
     photo = large_photo(FacialKeypointsDataset(root))
-    threads = torch.get_num_threads()
     for name in list_checkpoints():
         predictor = Predictor(name)
-        found = len(predictor.predict(photo))
-        yield Row(f"{name}: a photo of 12 megapixels, {found} face", best_of(lambda p=predictor: p.predict(photo)), "s")
-        size = predictor.preprocessing.size
-        crop = torch.rand(1, predictor.preprocessing.channels, size, size)
-        for count in (1, threads):
-            torch.set_num_threads(count)
-            with torch.inference_mode():
-                taken = best_of(lambda p=predictor, x=crop: p.network(x), 30)
-            yield Row(f"{name}: one face, the network alone, {count} thread{'s' * (count > 1)}", taken * 1000, "ms")
+        found = plural(len(predictor.predict(photo)), "face")
+        taken = median_seconds(lambda p=predictor: p.predict(photo), PHOTO_ROUNDS)
+        yield Row(f"{name}: a photo of 12 megapixels, {found}, p50", taken, "s")
+        yield from network_rows(name, predictor)
+
+
+def network_rows(name: str, predictor: Predictor) -> Iterator[Row]:
+    """The network alone on crops that are ready."""
+    size, channels = predictor.preprocessing.size, predictor.preprocessing.channels
+    face, batch = torch.rand(1, channels, size, size), torch.rand(BATCH, channels, size, size)
+    before = torch.get_num_threads()
+    for threads in (1, 2) if (os.cpu_count() or 1) > 1 else (1,):
         torch.set_num_threads(threads)
+        with torch.inference_mode():
+            one = median_seconds(lambda: predictor.network(face), ROUNDS)
+            many = median_seconds(lambda: predictor.network(batch), BATCH_ROUNDS)
+        yield Row(f"{name}: one face, the network alone, {plural(threads, 'thread')}, p50", one * 1000, "ms")
+        yield Row(f"{name}: batches of {BATCH}, the network alone, {plural(threads, 'thread')}", BATCH / many,
+                  "images/s")
+    torch.set_num_threads(before)

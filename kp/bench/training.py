@@ -1,25 +1,47 @@
-"""The training loop against a plain one, on the same images in the same run."""
+"""The training loop against a plain one: the same network, recipe and images in the same run."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from kp.bench.row import Row
+from kp.bench.row import Row, in_own_process
 from kp.data import FacialKeypointsDataset
 from kp.data.images import read_frame
 from kp.data.sample import Sample
-from kp.data.transforms import Compose, Normalize, RandomCrop, Rescale, ToTensor
+from kp.data.transforms import Compose, Normalize, ToTensor
+from kp.models import create_model
 from kp.training import RunEnded, StepDone, TrainConfig, train
+from kp.training.batches import crop_transform
+from kp.training.losses import LOSSES, Stages
+from kp.training.machine import keep_memory
+from kp.training.optimizers import make_optimizer
 
-STEPS = 30   # timed steps of each loop in a round
-ROUNDS = 2   # the two loops take turns, so that a busy machine slows both
+ROUNDS = 2       # the two loops take turns, so that a busy machine slows both
+WARM_UP = 2      # steps
+VALIDATION = 16  # images; our loop has no run without any
 
 
-def plain_network() -> nn.Sequential:
+@dataclass(frozen=True)
+class Contest:
+    """steps: of each loop in a round."""
+
+    config: TrainConfig
+    steps: int
+
+
+CONTESTS = {
+    "reference recipe": Contest(TrainConfig.reference(), steps=30),
+    "heatmap_net": Contest(TrainConfig(architecture="heatmap_net", loss="heatmap", optimizer="adamw", batch_size=32,
+                                       learning_rate=1e-3), steps=12),
+}
+
+
+def plain_five_conv() -> nn.Sequential:
     """The reference network as a beginner writes it."""
     channels, kernels, layers = (1, 16, 32, 64, 128, 512), (7, 5, 3, 3, 3), []
     for inputs, outputs, kernel in zip(channels, channels[1:], kernels, strict=False):
@@ -28,45 +50,68 @@ def plain_network() -> nn.Sequential:
                          nn.Linear(1024, 136))
 
 
-def plain_rate(dataset: FacialKeypointsDataset, config: TrainConfig) -> float:
+def plain_network(config: TrainConfig) -> tuple[nn.Module, Callable[[Tensor], Stages]]:
+    """A network, and how to ask it."""
+    if config.architecture == "five_conv":
+        model = plain_five_conv()
+        return model, lambda inputs: {"keypoints": model(inputs).view(-1, 68, 2)}
+    model = create_model(config.architecture, **config.model_arguments)
+    return model, lambda inputs: dict(model.stages(inputs))
+
+
+def excerpt(root: Path, contest: Contest) -> FacialKeypointsDataset:
+    """As many images as the loops need, so that no time goes into decoding others."""
+    dataset = FacialKeypointsDataset(root)
+    learning = dataset.part(contest.config.split, "train").rows
+    needed = (contest.steps + WARM_UP) * contest.config.batch_size
+    rows = np.random.default_rng(0).permutation(learning)[:needed]
+    return dataset.subset(np.concatenate([rows, dataset.part(contest.config.split, "test").rows[:VALIDATION]]))
+
+
+def plain_rate(root: Path, contest: Contest, threads: int) -> float:
     """Images a second of a plain loop: float32, each file decoded each time, nothing at the same time."""
-    model, loss = plain_network(), nn.MSELoss()
-    optimizer = torch.optim.RMSprop(model.parameters(), lr=config.learning_rate)
-    transform = Compose([Rescale(250), RandomCrop(224, rng=0), Normalize(), ToTensor()])
-    order, taken = np.random.default_rng(0).permutation(len(dataset)), []
-    for step in range(STEPS + 2):
-        begun = time.perf_counter()
-        rows = order[step * config.batch_size : (step + 1) * config.batch_size]
-        samples = [transform(Sample(read_frame(dataset.store.paths[int(dataset.rows[row])]), dataset.keypoints[row]))
+    torch.set_num_threads(threads)
+    config = contest.config
+    learning = excerpt(root, contest).part(config.split, "train")
+    model, ask = plain_network(config)
+    loss, optimizer = LOSSES[config.loss], make_optimizer(config, model)
+    transform = Compose([crop_transform(config, np.random.default_rng(0)),
+                         Normalize(config.preprocessing.mean, config.preprocessing.scale), ToTensor()])
+    times = [time.perf_counter()]
+    for step in range(contest.steps + WARM_UP):
+        rows = np.arange(step * config.batch_size, (step + 1) * config.batch_size) % len(learning)
+        samples = [transform(Sample(read_frame(learning.store.paths[int(learning.rows[row])]), learning.keypoints[row]))
                    for row in rows]
         inputs = torch.stack([sample.image for sample in samples])
         targets = torch.stack([sample.keypoints for sample in samples])
         optimizer.zero_grad()
-        loss(model(inputs).view(-1, 68, 2), targets).backward()
+        loss(ask(inputs), targets).backward()
         optimizer.step()
-        taken.append(time.perf_counter() - begun)
-    return config.batch_size * STEPS / sum(taken[2:])  # the first two steps are warming up
+        times.append(time.perf_counter())
+    return config.batch_size * contest.steps / (times[-1] - times[WARM_UP])
 
 
-def our_rate(dataset: FacialKeypointsDataset, config: TrainConfig) -> float:
-    """Images a second of `kp.training`, once the images are decoded."""
+def our_rate(root: Path, contest: Contest, threads: int) -> float:
+    """Images a second of `python -m kp train`, once the images are decoded."""
+    keep_memory()
+    torch.set_num_threads(threads)
     times: list[float] = []
-    for event in train(config, dataset, stop=lambda: len(times) >= STEPS + 2):
+    stream = train(contest.config, excerpt(root, contest), stop=lambda: len(times) == contest.steps + WARM_UP)
+    for event in stream:
         if isinstance(event, StepDone):
             times.append(time.perf_counter())
         if isinstance(event, RunEnded):
             break
-    return config.batch_size * STEPS / (times[STEPS + 1] - times[1])
+    return contest.config.batch_size * (len(times) - WARM_UP) / (times[-1] - times[WARM_UP - 1])
 
 
 def measure_training(root: Path) -> Iterator[Row]:
-    """The reference recipe: images a second of both loops, and their ratio."""
-    dataset, config = FacialKeypointsDataset(root), TrainConfig.reference()
-    learning = dataset.part(config.split, "train")
-    plain, ours = [], []
-    for _ in range(ROUNDS):
-        plain.append(plain_rate(learning, config))
-        ours.append(our_rate(dataset, config))
-    yield Row("reference recipe, plain loop", max(plain), "images/s")
-    yield Row("reference recipe, kp.training", max(ours), "images/s")
-    yield Row("kp.training / plain loop", max(ours) / max(plain), "x")
+    """Images a second of both loops, and their ratio."""
+    for name, contest in CONTESTS.items():
+        plain, ours = [], []
+        for _ in range(ROUNDS):
+            plain.append(in_own_process(plain_rate, root, contest, torch.get_num_threads()))
+            ours.append(in_own_process(our_rate, root, contest, torch.get_num_threads()))
+        yield Row(f"{name}: plain loop", max(plain), "images/s")
+        yield Row(f"{name}: kp.training", max(ours), "images/s")
+        yield Row(f"{name}: kp.training / plain loop", max(ours) / max(plain), "x")

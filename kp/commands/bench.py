@@ -1,19 +1,30 @@
-"""Measure speed on this machine: data, training, prediction, the app's start.
+"""Measure speed on this machine: data, training, learning, prediction, other programs, the app's start.
 
-Machines are noisy: compare figures of one run with each other, and run it on an idle machine.
+Machines are noisy: compare figures of one run with each other, and run it on an idle machine. All of it takes
+about ten minutes on two cores; --only takes parts:
+  data        opening the dataset, decoding it, a page of frames
+  training    images a second of the training loop and of a plain one, same network and images
+  learning    seconds until the preset minute reaches some levels of error on people never seen
+  prediction  a photo of 12 megapixels; each shipped network alone, by threads and batch
+  peers       error and latency of the shipped networks, and of MediaPipe (pip install mediapipe==0.10.21) and dlib
+              (its model's file named by KP_DLIB_MODEL) where they are installed
+  app         python demo.py until its page answers
 """
 
 import argparse
 import json
+import os
 import platform
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
-from kp.bench import MEASUREMENTS
-from kp.commands.common import add_data, add_json, open_dataset, print_json
+from kp.bench import MEASUREMENTS, Row
+from kp.commands.common import add_data, add_json, check_writable, open_dataset, print_json
+from kp.errors import ConfigError
 from kp.export import write_file
+from kp.training.distributed import ALONE, free_threads
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,22 +32,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", nargs="+", choices=MEASUREMENTS, metavar="PART",
                         help=f"measure only these: {', '.join(MEASUREMENTS)}")
     parser.add_argument("--out", metavar="FILE", help="write the figures as JSON too")
+    parser.add_argument("--threads", type=int, default=0,
+                        help="processor threads; 0 for as many as there are idle cores")
     add_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
+    if options.threads < 0:
+        raise ConfigError(f"--threads is {options.threads}; name at least 1, or 0 for as many as there are idle cores.")
+    if options.out:
+        check_writable(Path(options.out))
     root = open_dataset(options.data).root
-    machine = {"processor": platform.processor() or platform.machine(), "threads": torch.get_num_threads(),
-               "torch": torch.__version__, "python": platform.python_version()}
+    torch.set_num_threads(options.threads or free_threads(ALONE))
+    machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count(),
+               "threads": torch.get_num_threads(), "torch": torch.__version__, "python": platform.python_version()}
     rows = []
     for part in options.only or MEASUREMENTS:
         for row in MEASUREMENTS[part](root):
             rows.append({"part": part, **asdict(row)})
             if not options.json:
-                print(f"{part:<11} {row.what:<60} {row.value:>10.3g} {row.unit}", flush=True)
+                print(f"{part:<11} {row.what:<62} {figure(row):>13} {row.unit}", flush=True)
     result = {"machine": machine, "figures": rows}
     if options.out:
         write_file(Path(options.out), json.dumps(result, indent=1).encode())
     if options.json:
         print_json(result)
     return 0
+
+
+def figure(row: Row) -> str:
+    """Three digits, or why there are none."""
+    if row.value is None:
+        return row.note
+    return f"{row.value:,.0f}" if abs(row.value) >= 100 else f"{row.value:.3g}"

@@ -2,15 +2,17 @@
 
 import argparse
 import json
+import tempfile
 from collections.abc import Callable
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from kp.data import FacialKeypointsDataset, find_data
 from kp.data.dataset import PLACES
-from kp.errors import DataError
+from kp.errors import ConfigError, DataError
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +29,16 @@ def open_dataset(folder: str | None) -> FacialKeypointsDataset:
     if root is None:
         raise DataError(f"There is no dataset. Name its folder with {PLACES}.")
     return FacialKeypointsDataset(root)
+
+
+def check_writable(out: Path) -> None:
+    """Raises ConfigError where no file can be made beside `out`: better known before long work than after it."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=out.parent).close()
+    except OSError as error:
+        raise ConfigError(f"--out {out} cannot be written ({error.strerror or error}). "
+                          "Name a file in a folder that you may write to.") from None
 
 
 def print_json(value: Any) -> None:

@@ -13,7 +13,6 @@ import contextlib
 import dataclasses
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,7 +21,7 @@ import torch
 from tqdm import tqdm
 
 from kp.checkpoint import Checkpoint, save_checkpoint
-from kp.commands.common import add_data, add_json, open_dataset, print_json
+from kp.commands.common import add_data, add_json, check_writable, open_dataset, print_json
 from kp.errors import CheckpointError, ConfigError
 from kp.training import PRESETS, Decoding, EpochDone, RunEnded, RunStarted, StepDone, TrainConfig, TrainEvent, train
 from kp.training.config import CHOICES
@@ -81,16 +80,6 @@ def run(options: argparse.Namespace) -> int:
         with stop_on_ctrl_c() as stop:
             events = train(config, dataset, stop=stop, device=options.device, team=team)
             return follow(events, options, team)
-
-
-def check_writable(out: Path) -> None:
-    """Raises ConfigError where no file can be made beside `out`: better known before the training than after it."""
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=out.parent).close()
-    except OSError as error:
-        raise ConfigError(f"--out {out} cannot be written ({error.strerror or error}). "
-                          "Name a file in a folder that you may write to.") from None
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ class TrainEvent:
     """One piece of news. `to_json()` is a dict with the event's name and its plain values."""
 
     def to_json(self) -> dict[str, Any]:
-        values = {name: value for name, value in vars(self).items() if not isinstance(value, Checkpoint)}
+        values = {name: value for name, value in vars(self).items() if name != "checkpoint"}
         return {"event": type(self).__name__, **{name: _plain(value) for name, value in values.items()}}
 
 

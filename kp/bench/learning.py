@@ -1,0 +1,37 @@
+"""How long the preset `minute` takes to get as good as this, on people that it never sees."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+
+from kp.bench.row import Row, in_own_process
+from kp.data import FacialKeypointsDataset
+from kp.training import PRESETS, EpochDone, train
+from kp.training.machine import keep_memory
+
+PUBLISHED = 9.74                        # the best published NME for people never seen, percent
+LEVELS = (20.0, PUBLISHED, 7.0, 6.0, 5.0)
+
+
+def reaching(curve: Sequence[tuple[float, float]]) -> Iterator[Row]:
+    """For each level the first time that the NME is at or below it, from pairs of seconds and percent."""
+    for level in LEVELS:
+        reached = next((seconds for seconds, nme in curve if nme <= level), None)
+        yield Row(f"preset minute: to NME {level:g} %", reached, "s", "" if reached is not None else "not reached")
+
+
+def learn(root: Path, threads: int) -> list[tuple[float, float]]:
+    """Seconds and NME in percent after each epoch, as `python -m kp train --preset minute` has them."""
+    keep_memory()
+    torch.set_num_threads(threads)
+    return [(event.seconds, event.nme) for event in train(PRESETS["minute"], FacialKeypointsDataset(root))
+            if isinstance(event, EpochDone)]
+
+
+def measure_learning(root: Path) -> Iterator[Row]:
+    """Seconds of training and validating, decoding not counted; measured after each epoch."""
+    curve = in_own_process(learn, root, torch.get_num_threads())
+    yield from reaching(curve)
+    seconds, nme = curve[-1]
+    yield Row(f"preset minute: NME after {seconds:.0f} s, {len(curve)} epochs", nme, "%")
