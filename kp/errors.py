@@ -9,6 +9,14 @@ class DataError(KpError):
     """The dataset's files are missing or wrong."""
 
 
+class DownloadError(KpError):
+    """The dataset could not be fetched."""
+
+
+class DownloadCancelled(DownloadError):
+    """Somebody asked a download to stop."""
+
+
 class ImageError(KpError):
     """A picture that cannot be read, or is too large."""
 

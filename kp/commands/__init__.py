@@ -2,9 +2,10 @@
 
 from types import ModuleType
 
-from kp.commands import bench, calibrate, evaluate, info, predict, train
+from kp.commands import bench, calibrate, download, evaluate, info, predict, train
 
 COMMANDS: dict[str, ModuleType] = {
+    "download": download,
     "info": info,
     "train": train,
     "evaluate": evaluate,

@@ -7,6 +7,7 @@ import gradio as gr
 
 from kp.cards import ModelCard
 from kp.ui.context import AppContext, DataSource
+from kp.ui.downloads import DownloadManager
 from kp.ui.models import ModelStore
 from kp.ui.runs import RunManager
 from kp.ui.settings import Settings
@@ -34,10 +35,15 @@ def card_html(card: ModelCard) -> str:
 def build_app(settings: Settings) -> gr.Blocks:
     """The app, not launched yet."""
     runs = RunManager(settings)
+    data = DataSource(settings.data, fallback=settings.downloaded_data)
+    downloads = DownloadManager(settings.download_folder, settings.sources)
+    if settings.fetch_data and data.missing:
+        downloads.start()
     models = ModelStore(runs.folder)
     names = models.names()
     with gr.Blocks(title="Keypoint Lab", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
         run_ids = gr.BrowserState({"ids": []}, storage_key="keypoint-lab-runs", secret="not a secret")
+        arrived = gr.State(0)
         with gr.Row(elem_id="kp-top"):
             with gr.Column(scale=2, min_width=280):
                 gr.Markdown(HEAD, elem_id="kp-head")
@@ -46,7 +52,7 @@ def build_app(settings: Settings) -> gr.Blocks:
                                      label="Model: the network that the tabs use", container=False)
                 card = gr.HTML(elem_id="kp-card")
         with gr.Tabs(elem_id="kp-tabs") as tabs:
-            app = AppContext(settings, DataSource(settings.data), models, runs, page, picker, tabs, run_ids)
+            app = AppContext(settings, data, downloads, models, runs, page, picker, tabs, run_ids, arrived)
             for title, tab in TABS.items():
                 with gr.Tab(title, id=title):
                     tab.build(app)

@@ -5,18 +5,15 @@ from html import escape
 import numpy as np
 
 from kp.data import FacialKeypointsDataset
+from kp.data.sources import SOURCES
 from kp.drawing.overlay import REGION_COLOURS
 from kp.landmarks import POINT_NAMES, REGION_OF_POINT
 from kp.ui.frames import eye_distance, frame_title
 
-ARCHIVE = "https://s3.amazonaws.com/video.udacity-data.com/topher/2018/May/5aea1b91_train-test-data/train-test-data.zip"
 NOTICE = """<div class="kp-notice"><p><b>{problem}</b></p>
-<p>The folder holds <code>training_frames_keypoints.csv</code> and <code>test_frames_keypoints.csv</code>, and the
-pictures in <code>training/</code> and <code>test/</code> next to them. All of it comes in one archive,
-<a href="{archive}" target="_blank" rel="noopener">train-test-data.zip</a>, and in the folder <code>data/</code> of
-<code>udacity/P1_Facial_Keypoints</code> on GitHub.</p>
-<p>Unpack it so that <code>data/training_frames_keypoints.csv</code> exists, or name another folder with
-<code>--data DIR</code> or the environment variable <code>KP_DATA</code>. Then load this page again.</p></div>"""
+<p>The dataset is one archive of {megabytes} MB, checked before it is used. To get it without this page, run
+<code>python -m kp download</code>, or unpack <a href="{url}" target="_blank" rel="noopener">train-test-data.zip</a> so
+that <code>data/training_frames_keypoints.csv</code> exists, and load this page again.</p></div>"""
 
 FACTS_CSS = """
 .facts {font-size: .875rem; line-height: 1.5; color: var(--body-text-color); overflow-wrap: anywhere}
@@ -40,7 +37,8 @@ TABLE_CSS = """
 
 def notice_html(problem: str) -> str:
     """Why there is no dataset, and how to get one."""
-    return NOTICE.format(problem=escape(problem), archive=ARCHIVE)
+    source = SOURCES[0]
+    return NOTICE.format(problem=escape(problem), url=source.url, megabytes=source.megabytes)
 
 
 def facts_html(dataset: FacialKeypointsDataset, row: int) -> str:

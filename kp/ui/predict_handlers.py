@@ -46,11 +46,21 @@ class PredictHandlers:
             return [gr.skip(), gr.skip(), gr.skip(), *self.empty(text)]
         dataset = self.data.open()
         photo = dataset.image(rows[0])
-        items = [self._example_item(dataset, row) for row in rows]
         try:
-            return [photo, gr.Column(visible=True), items, *self.run(photo, model, "yunet", None, 0, marks)]
+            return [photo, *self.offer(), *self.run(photo, model, "yunet", None, 0, marks)]
         except KpError as error:
-            return [photo, gr.Column(visible=True), items, *self.empty(escape(str(error)))]
+            return [photo, *self.offer(), *self.empty(escape(str(error)))]
+
+    def arrive(self, analysis: Analysis | None, model: str | None, marks: Sequence[str]) -> list[Any]:
+        """The same when the data comes while the page is open; a photo that is there stays."""
+        if analysis is None:
+            return self.start(model, marks)
+        return [gr.skip(), *self.offer(), *[gr.skip()] * len(self.empty(""))]
+
+    def offer(self) -> list[Any]:
+        """The grid of examples and what is around it."""
+        dataset = self.data.open()
+        return [gr.Column(visible=True), [self._example_item(dataset, row) for row in self.example_rows()]]
 
     def run(self, photo: np.ndarray | None, model: str | None, detector: str, threshold: float | None, margin: float,
             marks: Sequence[str]) -> list[Any]:

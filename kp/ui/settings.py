@@ -5,6 +5,8 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kp.data.sources import SOURCES, Source
+
 
 def default_home() -> Path:
     """Where runs are kept: KP_HOME, else a folder of the system's temporary files."""
@@ -13,7 +15,10 @@ def default_home() -> Path:
 
 @dataclass(frozen=True)
 class Settings:
-    """Limits and places. max_megapixels: of an uploaded picture. runs_kept: finished runs on disk."""
+    """Limits and places. max_megapixels: of an uploaded picture. runs_kept: finished runs on disk.
+
+    fetch_data: where there is no dataset, download it when the app starts, without being asked; from `sources`.
+    """
 
     data: str | None = None
     home: Path = field(default_factory=default_home)
@@ -22,10 +27,23 @@ class Settings:
     max_training_seconds: int = 4 * 3600
     runs_kept: int = 20
     max_queue: int = 40
+    fetch_data: bool = False
+    sources: tuple[Source, ...] = SOURCES
 
     @classmethod
     def from_environment(cls, data: str | None = None) -> "Settings":
-        """Strict on a hosted Space (SPACE_ID is set), generous elsewhere."""
+        """Strict on a hosted Space (SPACE_ID is set), generous elsewhere. A Space and KP_DOWNLOAD=1 fetch the data."""
         if os.environ.get("SPACE_ID"):
-            return cls(data=data, max_megapixels=40, max_upload_mb=15, max_training_seconds=600, runs_kept=10)
-        return cls(data=data)
+            return cls(data=data, max_megapixels=40, max_upload_mb=15, max_training_seconds=600, runs_kept=10,
+                       fetch_data=True)
+        return cls(data=data, fetch_data=os.environ.get("KP_DOWNLOAD") == "1")
+
+    @property
+    def download_folder(self) -> Path:
+        """Where a download puts the dataset."""
+        return Path(self.data or os.environ.get("KP_DATA") or self.downloaded_data)
+
+    @property
+    def downloaded_data(self) -> Path:
+        """The place for it that can be written where nobody has named one."""
+        return self.home / "data"

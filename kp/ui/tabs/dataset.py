@@ -6,6 +6,7 @@ import gradio as gr
 
 from kp.drawing.stages import CHAINS
 from kp.ui.context import AppContext
+from kp.ui.download_notice import DownloadNotice
 from kp.ui.feedback import show_errors
 from kp.ui.frame_handlers import FrameHandlers
 from kp.ui.frame_html import FACTS_CSS, TABLE_CSS
@@ -87,6 +88,7 @@ def build(app: AppContext) -> None:
     """The tab's content."""
     handlers = FrameHandlers(app.data)
     notice = gr.HTML(elem_id="dataset-notice", visible=False)
+    DownloadNotice(app)
     with gr.Column(elem_id="dataset-body") as body:
         gr.Markdown(LEAD, elem_classes="kp-lead")
         filters = _filters()
@@ -100,8 +102,8 @@ def build(app: AppContext) -> None:
             gr.Markdown(LESSON)
     _wire_browser(handlers, browser, detail, stages)
     _wire_detail(handlers, browser, detail, stages)
-    started = app.page.load(show_errors(handlers.start), [browser.split, browser.part],
-                            [notice, body, browser.person, *browser.shown, browser.chosen], **QUIET)
+    started = gr.on(app.fills, show_errors(handlers.start), [browser.split, browser.part],
+                    [notice, body, browser.person, *browser.shown, browser.chosen], **QUIET)
     _then_detail(started, handlers, browser, detail, stages)
 
 

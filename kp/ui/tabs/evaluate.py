@@ -144,8 +144,8 @@ def _wire(app: AppContext, handlers: EvaluateHandlers, controls: Controls, resul
     faces = {"fn": show_errors(handlers.worst), "inputs": [*controls.conditions, worst.whose],
              "outputs": worst.shown, **QUIET, "show_progress": "minimal", "show_progress_on": worst.note}
     example = {"fn": show_errors(handlers.siblings), "inputs": leak.number, "outputs": leak.example, **QUIET}
-    app.page.load(show_errors(handlers.start), [app.run_ids, controls.names],
-                  [controls.names, controls.run, controls.status, controls.job], **QUIET).success(
+    gr.on(app.fills, show_errors(handlers.start), [app.run_ids, controls.names],
+          [controls.names, controls.run, controls.status, controls.job], **QUIET).success(
         **shown).success(**faces).success(**example)
     app.run_ids.change(show_errors(handlers.offer), [app.run_ids, controls.names], controls.names, **QUIET)
     gr.on([component.input for component in controls.conditions], trigger_mode="always_last", **shown).success(**faces)

@@ -86,6 +86,13 @@ class Handlers:
             return []
         return face_items(self.viewer.people, faces_shown(self.viewer.first_frames, page), frame)
 
+    def offer_faces(self, page: int, frame: int | None) -> tuple[list[GridItem], gr.Button, gr.Number]:
+        """The same, and the controls that need data; it may have come after the app's start."""
+        frames = 0 if self.viewer.data.problem else len(self.viewer.people)
+        return (self.faces(page, frame), gr.Button(visible=frames > 0),
+                gr.Number(visible=frames > 0, label=f"Frame of the test people, 0 to {frames - 1}",
+                          maximum=max(0, frames - 1)))
+
     def picked_face(self, index: int, page: int) -> tuple[int, None, None]:
         """frame, and no photo."""
         return faces_shown(self.viewer.first_frames, page)[index], None, None
@@ -131,7 +138,7 @@ def build(app: AppContext) -> None:
     parts.upload.limit(app.settings.max_megapixels)
     choices = [app.picker, kind, layer, channel, page, applied, shared, parts.frame, photo, chosen]
     controls, pictures = [layer, channel, page, applied, shared], [summary, grid, detail, parts.crop, chosen]
-    gr.on([app.page.load, app.picker.change, kind.input, layer.input], show_errors(handlers.draw_all), choices,
+    gr.on([*app.fills, app.picker.change, kind.input, layer.input], show_errors(handlers.draw_all), choices,
           controls + pictures, **LATEST)
     gr.on([channel.input, applied.input, shared.input], show_errors(handlers.draw), choices, pictures, **LATEST)
     page.input(show_errors(handlers.draw_strongest), choices, pictures, **LATEST)
@@ -168,7 +175,7 @@ def connect_input(app: AppContext, handlers: Handlers, parts: InputParts, photo:
         return None, None, handlers.faces(page, frame)
 
     shown = ([faces_page, parts.frame], parts.faces)
-    app.page.load(show_errors(handlers.faces), *shown, **QUIET)
+    gr.on(app.fills, show_errors(handlers.offer_faces), shown[0], [parts.faces, parts.others, parts.frame], **QUIET)
     parts.others.click(lambda page: page + 1, faces_page, faces_page, **QUIET).then(
         show_errors(handlers.faces), *shown, **QUIET)
     then_draw(parts.faces.select(show_errors(on_face), faces_page, [parts.frame, parts.upload, photo], **LATEST))

@@ -145,8 +145,9 @@ def _wire(app: AppContext, handlers: PredictHandlers, controls: Controls, result
     result.face.input(show_errors(handlers.inspect), looked, result.inspected, trigger_mode="always_last", **QUIET)
     result.marks.input(show_errors(handlers.draw), looked, [result.picture, result.png], trigger_mode="always_last",
                        **QUIET)
-    app.page.load(show_errors(handlers.start), [app.picker, result.marks],
-                  [controls.photo, controls.offer, controls.examples, *result.shown], **QUIET)
+    shown = [controls.photo, controls.offer, controls.examples, *result.shown]
+    app.page.load(show_errors(handlers.start), [app.picker, result.marks], shown, **QUIET)
+    app.arrived.change(show_errors(handlers.arrive), [result.analysis, app.picker, result.marks], shown, **QUIET)
 
 
 def _publish(app: AppContext, handlers: PredictHandlers) -> None:

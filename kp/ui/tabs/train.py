@@ -60,7 +60,7 @@ def build(app: AppContext) -> None:
 
     follow(form.start.click(show_errors(answers.begin), [*listeners, *form.controls], listeners, **WATCH))
     follow(show.input(answers.turn, [page, show], page, **WATCH))
-    follow(app.page.load(answers.on_load, app.run_ids, [notice, page, status, charts, caption], **WATCH))
+    follow(gr.on(app.fills, answers.on_load, app.run_ids, [notice, page, status, charts, caption], **WATCH))
     look_back = {"fn": answers.look_back, "inputs": [page, epoch, other], "outputs": [charts, faces], **WATCH}
     epoch.input(**look_back, trigger_mode="always_last")
     other.input(**look_back)
