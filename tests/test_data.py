@@ -10,7 +10,7 @@ import pytest
 from builders import TEST_PEOPLE, TRAINING_PEOPLE, drawn_face, make_dataset
 
 from kp.data import FacialKeypointsDataset, find_data
-from kp.data.dataset import FrameInfo
+from kp.data.dataset import FrameInfo, read_labels
 from kp.errors import DataError, ImageError
 
 CSV = "training_frames_keypoints.csv"
@@ -164,6 +164,12 @@ def test_what_is_no_csv_is_an_error(own_root: Path, content: bytes) -> None:
     (own_root / CSV).write_bytes(content)
     with pytest.raises(DataError, match=CSV):
         FacialKeypointsDataset(own_root)
+
+
+def test_a_csv_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").mkdir()  # as good as a file that one may not read, which root always may
+    with pytest.raises(DataError, match="labels.csv cannot be opened .Is a directory.. Check its permissions."):
+        read_labels(tmp_path / "labels.csv")
 
 
 def test_a_csv_without_rows_gives_no_frames(own_root: Path) -> None:

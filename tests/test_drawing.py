@@ -76,6 +76,19 @@ def test_drawing_leaves_the_picture_alone(face: tuple[np.ndarray, np.ndarray]) -
     assert (image == GREY).all()
 
 
+def test_a_point_that_is_missing_is_left_out_and_the_others_stay(face: tuple[np.ndarray, np.ndarray]) -> None:
+    image, points = face
+    whole = draw_face(image, points)
+    points[3] = np.nan
+    for drawn in (draw_face(image, points, contours=True, numbers=True), draw_errors(image, points, points + (0, 40))):
+        assert pixel(drawn, points[8]) != (GREY,) * 3
+    drawn, changed = draw_face(image, points), np.zeros(image.shape[:2], bool)
+    gone = drawn_face(3, height=900, width=900)[1][3].round().astype(int)
+    changed[gone[1] - 25 : gone[1] + 25, gone[0] - 25 : gone[0] + 25] = True
+    assert (drawn == whole)[~changed].all() and pixel(drawn, gone) == (GREY,) * 3
+    assert mark_radius(image, np.full((68, 2), np.nan)) > 0
+
+
 def test_points_outside_the_picture_are_no_error(face: tuple[np.ndarray, np.ndarray]) -> None:
     image, points = face
     points[0], points[1] = (-23, 200), (300, 950)

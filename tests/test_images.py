@@ -90,6 +90,12 @@ def test_a_huge_picture_is_refused_before_it_is_decoded() -> None:
         read_image(file)
 
 
+def test_a_smaller_limit_can_be_set() -> None:
+    with pytest.raises(ImageError, match="has 2000 x 1001 pixels; the limit is 2 megapixels"):
+        read_image(packed(Image.new("L", (2000, 1001)), "PNG"), max_pixels=2_000_000)
+    assert read_image(packed(Image.new("L", (2000, 1000)), "PNG"), max_pixels=2_000_000).shape == (1000, 2000, 3)
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM", "QOI", "TGA"])
 def test_a_broken_file_is_an_image_error_and_nothing_else(kind: str) -> None:
@@ -128,8 +134,9 @@ def test_a_frame_drops_its_alpha(tmp_path: Path) -> None:
     path = tmp_path / "frame.jpg"
     Image.fromarray(np.dstack([FACE, np.full(FACE.shape[:2], 255, np.uint8)])).save(path, "PNG")
     assert (read_frame(path) == FACE).all()
-    with pytest.raises(ImageError, match="away.jpg"):
+    with pytest.raises(ImageError, match=f"^{tmp_path.name}/away.jpg cannot be read") as caught:
         read_frame(tmp_path / "away.jpg")
+    assert str(tmp_path) not in str(caught.value)  # the app shows it to visitors
 
 
 @pytest.mark.parametrize("bad", [
