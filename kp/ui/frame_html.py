@@ -12,7 +12,7 @@ from kp.ui.frames import eye_distance, frame_title
 
 NOTICE = """<div class="kp-notice"><p><b>{problem}</b></p>
 <p>The dataset is one archive of {megabytes} MB, checked before it is used. To get it without this page, run
-<code>python -m kp download</code>, or unpack <a href="{url}" target="_blank" rel="noopener">train-test-data.zip</a> so
+<code>python -m kp download</code>, or unpack <a href="{url}" target="_blank" rel="noopener" style="padding: 0">train-test-data.zip</a> so
 that <code>data/training_frames_keypoints.csv</code> exists, and load this page again.</p></div>"""
 
 FACTS_CSS = """
