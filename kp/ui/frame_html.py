@@ -12,8 +12,9 @@ from kp.ui.frames import eye_distance, frame_title
 
 NOTICE = """<div class="kp-notice"><p><b>{problem}</b></p>
 <p>The dataset is one archive of {megabytes} MB, checked before it is used. To get it without this page, run
-<code>python -m kp download</code>, or unpack <a href="{url}" target="_blank" rel="noopener" style="padding: 0">train-test-data.zip</a> so
-that <code>data/training_frames_keypoints.csv</code> exists, and load this page again.</p></div>"""
+<code>python -m kp download</code>, or unpack
+<a href="{url}" target="_blank" rel="noopener" style="padding: 0">train-test-data.zip</a> so that
+<code>data/training_frames_keypoints.csv</code> exists, and load this page again.</p></div>"""
 
 FACTS_CSS = """
 .facts {font-size: .875rem; line-height: 1.5; color: var(--body-text-color); overflow-wrap: anywhere}
