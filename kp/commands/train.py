@@ -4,6 +4,7 @@ The defaults are one short run on face crops; start from a preset, or say what d
   python -m kp train --preset reference --out mine.safetensors
 Several processes share the work of each step, here two:
   torchrun --nproc-per-node 2 -m kp train --preset reference --out mine.safetensors
+(after Ctrl-C, torchrun adds a message and an exit code of its own).
 Ctrl-C stops after the step and saves the network so far (exit code 130); a loss that is no number ends
 the run with the last good weights saved (exit code 1). The network is saved about once a minute on the way.
 """

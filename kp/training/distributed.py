@@ -59,7 +59,7 @@ class Team:
                 distributed.all_reduce(tensor)
             except RuntimeError as error:
                 raise KpError("Another process of this run has ended, so this one ends too; what was saved last is "
-                              f"kept. Look for the other's message ({str(error).splitlines()[0]}).") from None
+                              "kept. The other's message says why.") from error
 
     def any(self, flag: bool) -> bool:
         """Whether it is true anywhere: what one wants to do, all do, so that none waits for another."""
