@@ -64,7 +64,7 @@ class TrainConfig:
     margin: float = setting(1.35, "side of the face crop, in sides of the tight face box")
     augmentation: str = setting("geometry", "random changes of each image")
     epochs: int = setting(3, "how often each image is seen")
-    seconds: float = setting(0.0, "longest time to train, the schedule fitted to it; 0 for no limit")
+    seconds: float = setting(0.0, "longest time to train and test, the schedule fitted to it; 0 for no limit")
     batch_size: int = setting(10, "images a step")
     loss: str = setting("mse", "what a step reduces")
     optimizer: str = setting("rmsprop", "how a step is made")

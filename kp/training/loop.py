@@ -96,7 +96,7 @@ class _Run:
         self.good = copy.deepcopy(self.network.state_dict())
         self.step, self.seen, self.nme = 0, 0, None
         self.history: list[dict[str, float]] = []
-        self.training_seconds = self.begun = 0.0
+        self.training_seconds = self.validation_seconds = self.clock = self.begun = 0.0
 
     def _average(self, averages: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
         if not averages[0].is_floating_point():
@@ -137,7 +137,9 @@ class _Run:
                 yield self._step_done(epoch, loss)
                 if self._out_of_time():
                     break
+            begun = self.seconds
             validation_loss, self.nme, faces = self._validate()
+            self.validation_seconds = self.team.sum(self.seconds - begun)[0] / self.team.size
             if not math.isfinite(validation_loss):
                 yield self._diverged(validation_loss)
                 return
@@ -151,11 +153,15 @@ class _Run:
 
     def _progress(self) -> float:
         """How far the run is, 0..1, by steps or by the clock, whichever is further."""
-        by_clock = self.training_seconds / self.config.seconds if self.config.seconds else 0.0
+        by_clock = self._spent() / self.config.seconds if self.config.seconds else 0.0
         return max(self.step / self.steps, by_clock)
 
+    def _spent(self) -> float:
+        """Seconds of the limit that are gone, with those that the last validation will take."""
+        return self.clock + self.validation_seconds
+
     def _out_of_time(self) -> bool:
-        return bool(self.config.seconds) and self.training_seconds >= self.config.seconds
+        return bool(self.config.seconds) and self._spent() >= self.config.seconds
 
     def _train_step(self, inputs: Tensor, targets: Tensor) -> float:
         """One step; its loss. Where that is no number, the weights are left alone."""
@@ -176,8 +182,9 @@ class _Run:
                 self.averaged.update_parameters(self.model)
         self.step += 1
         self.seen += images
+        self.training_seconds += time.perf_counter() - begun
         # The same clock for all: the learning rate and the end may hang on it.
-        self.training_seconds += self.team.sum(time.perf_counter() - begun)[0] / self.team.size
+        self.clock = self.team.sum(self.seconds)[0] / self.team.size
         return total / images
 
     def _stages(self, model: nn.Module, inputs: Tensor) -> dict[str, Tensor]:

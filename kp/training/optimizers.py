@@ -17,11 +17,11 @@ def make_optimizer(config: TrainConfig, model: nn.Module) -> torch.optim.Optimiz
         case "rmsprop":
             return torch.optim.RMSprop(model.parameters(), lr=rate, weight_decay=decay)
         case "adam":
-            return torch.optim.Adam(model.parameters(), lr=rate, weight_decay=decay)
+            return torch.optim.Adam(model.parameters(), lr=rate, weight_decay=decay, fused=True)
         case "adamw":
-            return torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=decay)
+            return torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=decay, fused=True)
         case _:
-            return torch.optim.SGD(model.parameters(), lr=rate, momentum=0.9, weight_decay=decay)
+            return torch.optim.SGD(model.parameters(), lr=rate, momentum=0.9, weight_decay=decay, fused=True)
 
 
 def rate_factor(schedule: str, progress: float) -> float:
