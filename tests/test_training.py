@@ -443,3 +443,19 @@ def test_heatmaps_keep_their_units_at_every_size(size: int) -> None:
     """Their mean lies in -1..1 across the crop, also at the reference's 224 px."""
     preprocessing = TrainConfig(architecture="heatmap_net", size=size).preprocessing
     assert preprocessing.encode(np.array([[-0.5, size - 0.5]])) == pytest.approx(np.array([[-1, 1]]))
+
+
+def test_a_run_goes_on_from_a_network(dataset: FacialKeypointsDataset) -> None:
+    first = run(replace(QUICK, epochs=1), dataset)[-1].checkpoint
+    frozen = replace(QUICK, epochs=1, learning_rate=1e-8, augmentation="none", averaging=0.0)
+    again = [*train(frozen, dataset, start=first)][-1].checkpoint
+    assert [entry["epoch"] for entry in again.history] == [1, 2]
+    assert again.history[1]["seconds"] > again.history[0]["seconds"]
+    assert all(torch.allclose(again.weights[name], tensor, atol=1e-4) for name, tensor in first.weights.items()
+               if name.endswith("weight"))
+
+
+def test_a_run_does_not_go_on_from_a_network_that_saw_its_test_people(dataset: FacialKeypointsDataset) -> None:
+    official = run(replace(QUICK, epochs=1, split="official"), dataset)[-1].checkpoint
+    with pytest.raises(ConfigError, match="split"):
+        list(train(QUICK, dataset, start=official))

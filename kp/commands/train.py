@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from kp.checkpoint import Checkpoint, save_checkpoint
+from kp.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from kp.commands.common import add_data, add_json, check_writable, open_dataset, print_json
 from kp.errors import CheckpointError, ConfigError
 from kp.training import PRESETS, Decoding, EpochDone, RunEnded, RunStarted, StepDone, TrainConfig, TrainEvent, train
@@ -39,6 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, metavar="FILE", help="the checkpoint to write, NAME.safetensors")
     parser.add_argument("--preset", default=None, metavar="NAME",
                         help=f"settings to start from: {', '.join(PRESETS)}; other options change them")
+    parser.add_argument("--start", default=None, metavar="MODEL",
+                        help="a network to go on from, by name or file, in place of a new one")
     parser.add_argument("--title", default="", help="one line that tells people what this network is")
     parser.add_argument("--half", action="store_true",
                         help="save as float16, in files below 10 MB, as the shipped ones are")
@@ -73,13 +75,14 @@ def run(options: argparse.Namespace) -> int:
         raise ConfigError(f"--out {out} must name a file that ends in .safetensors.")
     if options.threads < 0:
         raise ConfigError(f"--threads is {options.threads}; name at least 1, or 0 for as many as there are idle cores.")
+    start = load_checkpoint(options.start) if options.start else None
     dataset = open_dataset(options.data)
     check_writable(out)
     keep_memory()
     with join_team() as team:
         torch.set_num_threads(options.threads or free_threads(team))
         with stop_on_ctrl_c() as stop:
-            events = train(config, dataset, stop=stop, device=options.device, team=team)
+            events = train(config, dataset, stop=stop, device=options.device, team=team, start=start)
             return follow(events, options, team)
 
 

@@ -32,13 +32,16 @@ TOO_EARLY = "Stopped before the first step; nothing is learnt yet, so nothing is
 
 
 def train(config: TrainConfig, dataset: FacialKeypointsDataset, *, stop: Callable[[], bool] = lambda: False,
-          device: str = "auto", team: Team = ALONE) -> Iterator[TrainEvent]:
-    """Train a new network, telling each step. The last event is always RunEnded, with the network.
+          device: str = "auto", team: Team = ALONE, start: Checkpoint | None = None) -> Iterator[TrainEvent]:
+    """Train a network, telling each step. The last event is always RunEnded, with the network.
 
+    It is a new one, or goes on from `start`, which must be of the same architecture and split.
     `stop` is asked at every step, and while images are decoded. A loss that is no number ends the run with the last
     good weights. device: one of DEVICES. team: the processes that train it together, each in a call of its own.
     """
     place = find_device(device, team.local_rank)
+    if start:
+        check_start(start, config)
     learning = dataset.part(config.split, "train" if config.validate_on == "test" else "fit")
     testing = dataset.part(config.split, config.validate_on)
     if config.subset:
@@ -54,7 +57,16 @@ def train(config: TrainConfig, dataset: FacialKeypointsDataset, *, stop: Callabl
     if team.any(stop()):
         yield RunEnded("stopped", TOO_EARLY, 0.0, None, None)
         return
-    yield from _Run(config, learning, testing, dataset.root.name, place, team).events(stop)
+    yield from _Run(config, learning, testing, dataset.root.name, place, team, start).events(stop)
+
+
+def check_start(start: Checkpoint, config: TrainConfig) -> None:
+    """Raises ConfigError unless a run with these settings can go on from there and be tested on people unseen."""
+    of_start = (start.architecture, start.arguments, start.preprocessing, start.data.get("split"))
+    of_config = (config.architecture, config.model_arguments, config.preprocessing, config.split)
+    if of_start != of_config:
+        raise ConfigError(f"The network to start from has architecture, arguments, crop and split {of_start}; this run "
+                          f"has {of_config}. They must be the same.")
 
 
 def _decode(*parts: FacialKeypointsDataset, grey: bool) -> Iterator[TrainEvent]:
@@ -72,11 +84,14 @@ class _Run:
     """The state of one run: network, optimiser, averaged weights, last good weights, clock."""
 
     def __init__(self, config: TrainConfig, learning: FacialKeypointsDataset, testing: FacialKeypointsDataset,
-                 data_name: str, device: torch.device, team: Team) -> None:
+                 data_name: str, device: torch.device, team: Team, start: Checkpoint | None) -> None:
         torch.manual_seed(config.seed)
         self.config, self.learning, self.testing, self.data_name = config, learning, testing, data_name
         self.device, self.team = device, team
         model = create_model(config.architecture, **config.model_arguments)
+        if start:
+            model.load_state_dict(start.weights)
+        self.earlier = start.history if start else []
         self.model = model.to(device, memory_format=torch.channels_last)
         team.start_alike(self.model)
         if team.rank:
@@ -264,5 +279,15 @@ class _Run:
         return Checkpoint(
             architecture=self.config.architecture, arguments=self.config.model_arguments, weights=weights,
             preprocessing=self.config.preprocessing, config=self.config.to_dict(), data=learnt,
-            history=list(self.history), versions=current_versions(), title=self.config.architecture,
+            history=joined_history(self.earlier, self.history), versions=current_versions(),
+            title=self.config.architecture,
         )
+
+
+def joined_history(earlier: list[dict[str, float]], later: list[dict[str, float]]) -> list[dict[str, float]]:
+    """The curve of a run that goes on from another one: epochs and seconds count on."""
+    if not earlier:
+        return list(later)
+    epochs, seconds = earlier[-1]["epoch"], earlier[-1]["seconds"]
+    return [*earlier, *({**entry, "epoch": entry["epoch"] + epochs, "seconds": entry["seconds"] + seconds}
+                        for entry in later)]
