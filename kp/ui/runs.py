@@ -24,8 +24,6 @@ from kp.training import TrainConfig
 SMOOTHING = 0.9     # of the training loss, which jumps from batch to batch
 MOST_LOSSES = 2000  # of a run in memory; those of a long one are thinned out
 NICENESS = 5  # of the training process, so that pages stay quick
-# glibc gives large buffers back to the system after every step otherwise, a sixth of the time (measured).
-ENVIRONMENT = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "4000000000", "MALLOC_TOP_PAD_": "67108864"}
 ACTIVE = ("starting", "decoding", "training", "stopping")
 
 
@@ -166,7 +164,7 @@ class RunManager:
                    f"--out={run.checkpoint}", *settings]
         home = Path(kp.__file__).resolve().parent.parent
         process = subprocess.Popen(command, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                   env=os.environ | ENVIRONMENT, start_new_session=True)
+                                   start_new_session=True)
         os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
         return process
 
