@@ -16,7 +16,7 @@ WING_WIDTH = 10 / 50
 WING_CURVATURE = 2 / 50
 
 TARGET_WIDTH = 1.0   # standard deviation of a heatmap's target, cells
-CROSS_ENTROPY = 0.05  # weight of the heatmaps' own loss beside the points' distance
+CROSS_ENTROPY = 0.2   # weight of the heatmaps' own loss beside the points' distance
 SPREAD = 0.02        # weight of the predicted spread's loss; it reaches no other weights
 
 Stages = dict[str, Tensor]
