@@ -1,10 +1,12 @@
 """Fixtures: a drawn dataset, the real one where it is, the app on a free port, and a browser."""
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,6 +51,12 @@ def real_root() -> Path:
 @pytest.fixture(scope="session")
 def real_dataset(real_root: Path) -> FacialKeypointsDataset:
     return FacialKeypointsDataset(real_root)
+
+
+def run_async(work: Coroutine) -> object:
+    """What `work` gives, in a thread of its own: the browser's driver keeps a loop running in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
 
 
 FRESH = """

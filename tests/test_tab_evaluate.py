@@ -1,6 +1,5 @@
 """The Evaluate tab: its answers as plain functions, jobs and their results, and the whole of it in a browser."""
 
-import asyncio
 import os
 import threading
 import time
@@ -11,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 from builders import tiny_checkpoint
-from conftest import launch_app
+from conftest import launch_app, run_async
 
 from kp.checkpoint import list_checkpoints, save_checkpoint
 from kp.data import FacialKeypointsDataset
@@ -198,10 +197,10 @@ def test_watching_ends_with_the_job(handlers: EvaluateHandlers, slow: threading.
 
     async def watch(job: int | None) -> list:
         return [text async for text in handlers.watch(job)]
-    seen = asyncio.run(watch(number))
+    seen = run_async(watch(number))
     assert "first (1 of 2 models) · 3 of 12 images" in seen[1]
     assert "s left" in seen[1] and "<b>Stopped.</b> 0 of 2" in seen[-1]
-    assert len(asyncio.run(watch(None))) == 1
+    assert len(run_async(watch(None))) == 1
 
 
 def test_a_closing_program_ends_its_job(handlers: EvaluateHandlers, slow: threading.Event) -> None:

@@ -11,6 +11,7 @@ import gradio as gr
 import numpy as np
 import pytest
 from builders import app_context, drawn_face
+from conftest import run_async
 
 from kp.data import FacialKeypointsDataset
 from kp.errors import ConfigError, DataError
@@ -149,7 +150,7 @@ def watched(answers: TrainHandlers, page: Page, owned: dict, until: Callable[[tu
             if until:
                 until(news)
         return shown
-    return asyncio.run(asyncio.wait_for(look(), 60))
+    return run_async(asyncio.wait_for(look(), 60))
 
 
 def test_a_run_is_its_starter_s_and_is_watched_to_its_end(answers: TrainHandlers, play) -> None:
@@ -279,7 +280,7 @@ def open_train(context, url: str):
 
 
 def toast(page):
-    return page.get_by_test_id("toast-body").last
+    return page.get_by_test_id("toast-body")
 
 
 @pytest.mark.browser

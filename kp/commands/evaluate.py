@@ -65,7 +65,8 @@ def _record(path: Path, key: str, report: EvaluationReport) -> None:
     """Write a report into the checkpoint's metrics; its weights stay as they are, in precision and in files."""
     checkpoint = load_checkpoint(path)
     figures = {name: value for name, value in report.record().items() if name not in ("model", "split", "setting")}
-    half = all(torch.equal(tensor, tensor.half().to(tensor.dtype)) for tensor in checkpoint.weights.values())
+    half = all(torch.equal(tensor, tensor.half().float()) for tensor in checkpoint.weights.values()
+                   if tensor.is_floating_point())
     sharded = bool(read_description(path)["shards"])
     save_checkpoint(replace(checkpoint, metrics=checkpoint.metrics | {key: figures}), path,
                     dtype=torch.float16 if half else None, max_bytes=SHARD_BYTES if sharded else None)
