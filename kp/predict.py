@@ -1,7 +1,7 @@
 """From any picture to keypoints: detect -> crop -> network -> map back.
 
     from kp import Predictor
-    faces = Predictor(model="five_conv", detector="yunet").predict(image)
+    faces = Predictor(model="heatmap_net", detector="yunet").predict(image)
 """
 
 from collections.abc import Sequence
@@ -68,7 +68,7 @@ class Predictor:
     threshold: the detector's, in its own unit. margin: the crop's side in box sides, instead of the network's own.
     """
 
-    def __init__(self, model: str | Checkpoint = "five_conv", detector: str | Detector = "yunet", *,
+    def __init__(self, model: str | Checkpoint = "heatmap_net", detector: str | Detector = "yunet", *,
                  threshold: float | None = None, margin: float | None = None) -> None:
         self.checkpoint = model if isinstance(model, Checkpoint) else load_checkpoint(model)
         self.network = self.checkpoint.create_model().folded().to(memory_format=torch.channels_last)

@@ -12,11 +12,13 @@ from tqdm import tqdm
 
 from kp.data import FacialKeypointsDataset, find_data
 from kp.data.dataset import PLACES
+from kp.data.synthetic import SAMPLE, open_data
 from kp.errors import ConfigError, DataError
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", metavar="DIR", help="the dataset's folder (default: KP_DATA, else data/)")
+    parser.add_argument("--data", metavar="DIR", help="the dataset's folder, or 'sample' for portraits of people who "
+                                                      "do not exist (default: KP_DATA, else data/)")
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -24,11 +26,11 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 
 def open_dataset(folder: str | None) -> FacialKeypointsDataset:
-    """The dataset of --data, KP_DATA or data/. Raises DataError where there is none."""
-    root = find_data(folder)
-    if root is None:
-        raise DataError(f"There is no dataset. Name its folder with {PLACES}.")
-    return FacialKeypointsDataset(root)
+    """The dataset of --data, KP_DATA or data/, or the sample faces. Raises DataError where there is none."""
+    if folder != SAMPLE and find_data(folder) is None:
+        raise DataError(f"There is no dataset. Name its folder with {PLACES}, get it with `python -m kp download`, "
+                        f"or take `--data {SAMPLE}` for portraits of people who do not exist.")
+    return open_data(folder)
 
 
 def check_writable(out: Path) -> None:

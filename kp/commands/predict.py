@@ -43,8 +43,8 @@ class PhotoResult:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("photos", nargs="+", metavar="PHOTO", help="a picture file (JPEG, PNG, WebP, AVIF, GIF, ...)")
-    parser.add_argument("--model", default="five_conv",
-                        help="a shipped checkpoint's name, or a .safetensors file (default: five_conv)")
+    parser.add_argument("--model", default="heatmap_net",
+                        help="a shipped checkpoint's name, or a .safetensors file (default: heatmap_net)")
     parser.add_argument("--detector", default="yunet", choices=DETECTORS, help="what finds the faces (default: yunet)")
     parser.add_argument("--threshold", type=float, help=f"the detector's, in its own unit (default: {THRESHOLDS})")
     parser.add_argument("--margin", type=float, help="side of the crop, in sides of the face box "

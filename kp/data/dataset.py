@@ -102,11 +102,15 @@ class ImageStore:
         self.paths = list(paths)
         self._images: dict[tuple[int, bool], np.ndarray] = {}
 
+    def read(self, index: int) -> np.ndarray:
+        """uint8 (H, W, 3) RGB, not kept."""
+        return read_frame(self.paths[index])
+
     def image(self, index: int, *, grey: bool = False) -> np.ndarray:
         """uint8 (H, W, 3) RGB, or (H, W); read-only."""
         image = self._images.get((index, grey))
         if image is None:
-            image = to_grey(read_frame(self.paths[index])) if grey else read_frame(self.paths[index])
+            image = to_grey(self.read(index)) if grey else self.read(index)
             image.setflags(write=False)
             self._images[index, grey] = image
         return image
