@@ -1,0 +1,104 @@
+"""Principal components of pictures and their mirror images.
+
+Where a picture and its mirror image are equally likely, each component is the same on both sides (even) or opposite
+(odd): half of it tells the whole.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+EXTRA, ROUNDS = 20, 2  # of the randomised search for components (Halko, Martinsson and Tropp, 2011)
+
+
+@dataclass(frozen=True)
+class Components:
+    """Even and odd components, int8 left halves, each with its scale, and their mean.
+
+    A coefficient of 1 is one standard deviation.
+    """
+
+    mean: np.ndarray = field(repr=False)   # float32 (size,)
+    even: np.ndarray = field(repr=False)   # int8 (n, size)
+    odd: np.ndarray = field(repr=False)    # int8 (m, size)
+    scale: np.ndarray = field(repr=False)  # float32 (n + m,)
+
+    def __len__(self) -> int:
+        return len(self.scale)
+
+    @cached_property
+    def _matrices(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.even.astype(np.float32), self.odd.astype(np.float32)
+
+    def halves(self, coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The even and the odd part of the sum, flat left halves, float32; of one row of coefficients or of many."""
+        scaled = (coefficients * self.scale).astype(np.float32)
+        even, odd = self._matrices
+        return self.mean + scaled[..., : len(even)] @ even, scaled[..., len(even) :] @ odd
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """Components, and for the pictures they are learnt from the coefficients (n, count).
+
+    parity: 1 for an even one, -1 for an odd one. spread: the share of each in what pictures differ by, squared.
+    """
+
+    components: Components
+    coefficients: np.ndarray
+    parity: np.ndarray
+    spread: np.ndarray
+
+
+def learn(halves: Callable[[int], np.ndarray], counts: tuple[int, int], weight: np.ndarray | float = 1.0) -> Learnt:
+    """Components of pictures; `halves(sign)` gives their folded parts. weight: how much each pixel matters."""
+    rows, coefficients, spreads, mean = [], [], [], None
+    for sign, count in zip((1, -1), counts, strict=True):
+        part = halves(sign)
+        if mean is None:
+            mean = part.mean(axis=0)
+            part -= mean
+        part *= weight
+        found, values, spread = principal(part, count)
+        rows.append(found * spread[:, None] / weight)
+        coefficients.append(values)
+        spreads.append(spread)
+    scales = [np.abs(part).max(axis=1) / 127 for part in rows]
+    even, odd = (np.round(part / scale[:, None]).astype(np.int8) for part, scale in zip(rows, scales, strict=True))
+    spread = np.concatenate(spreads)
+    return Learnt(Components(mean, even, odd, np.concatenate(scales).astype(np.float32)),
+                  np.concatenate(coefficients, axis=1), np.repeat([1, -1], counts), spread / np.linalg.norm(spread))
+
+
+def fold(pictures: np.ndarray, sign: int) -> np.ndarray:
+    """Even (sign 1) or odd (-1) parts of pictures (n, h, w, ...): flat left halves, float32 (n, size)."""
+    half = pictures.shape[2] // 2
+    left = pictures[:, :, :half].astype(np.float32)
+    right = pictures[:, :, : half - 1 : -1].astype(np.float32)
+    return ((left + sign * right) / 2).reshape(len(pictures), -1)
+
+
+def unfold(even: np.ndarray, odd: np.ndarray) -> np.ndarray:
+    """Left halves (..., h, w) of an even and an odd picture to the whole of their sum (..., h, 2w)."""
+    return np.concatenate([even + odd, (even - odd)[..., ::-1]], axis=-1)
+
+
+def principal(rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of centred float32 rows (n, size): components (count, size), coefficients (n, count), and their spreads.
+
+    Components are orthonormal, the largest first; coefficients are divided by their spread.
+    """
+    rng = np.random.default_rng(0)
+    start = rng.standard_normal((rows.shape[1], min(count + EXTRA, *rows.shape)), np.float32)
+    basis = np.linalg.qr(rows @ start)[0]
+    for _ in range(ROUNDS):
+        basis = np.linalg.qr(rows @ np.linalg.qr(rows.T @ basis)[0])[0]
+    small = basis.T @ rows                                                    # (count + EXTRA, size)
+    values, vectors = np.linalg.eigh((small @ small.T).astype(np.float64))
+    order = np.argsort(-values)[:count]
+    components = (vectors[:, order].T @ small) / np.sqrt(values[order])[:, None]
+    coefficients = rows @ components.T.astype(np.float32)
+    spread = np.sqrt((coefficients**2).mean(axis=0, dtype=np.float64))
+    return components.astype(np.float32), coefficients / spread, spread

@@ -1,0 +1,169 @@
+"""Painting a portrait from the appearance model: bent to its shape, cut out, before a background, with grain."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from kp.data.appearance import (
+    REACH,
+    SIDE,
+    AppearanceModel,
+    Portrait,
+    border_points,
+    limited,
+    plane_places,
+    to_picture,
+)
+from kp.data.backgrounds import background
+from kp.data.props import Glasses, Microphone
+from kp.data.thin_plate import GRID, ThinPlate, spread_out
+
+SHARPER, SHARPER_SIGMA = 0.6, 1.2   # what an unsharp mask adds to the picture, and its width in picture pixels
+EDGE = 0.018                         # face heights over which the person's edge is soft
+WISPS = 0.008                        # face heights by which hair leaves its edge
+HAIRLINE = 0.015                     # by which it is drawn back, where it is uncertain that there is any
+HAIR_EDGE, COLLAR_EDGE = 0.07, 0.03  # face heights over which they are soft
+GLASSES, MICROPHONES = 0.15, 0.1     # of videos
+BLURRED = 200                        # height of the frame that a blur is told for
+LEAST_SLOPE = 0.35                   # of an edge that may be made steeper
+
+
+@dataclass(frozen=True)
+class View:
+    """Where the face stands in the image, in pixels. size: height of the mean shape; centre: xy of its middle."""
+
+    height: int
+    width: int
+    centre: tuple[float, float]
+    size: float
+
+    def place(self, shape: np.ndarray) -> np.ndarray:
+        """Points of a shape, in face heights about its middle, as pixels float32."""
+        return (shape * self.size + self.centre).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the frames of a video have in common. seed: of background and fine detail.
+
+    light: how much brighter the face is to the right and to the top, as logarithms a face height. gain: of each
+    colour. detail: how much of what the components leave out. blur: pixels. grain: grey levels.
+    """
+
+    seed: int
+    light: tuple[float, float]
+    gamma: float
+    gain: np.ndarray
+    detail: float
+    blur: float
+    grain: float
+    glasses: Glasses | None
+    microphone: Microphone | None
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> "Look":
+        """blur: of a frame of 200 pixels."""
+        return cls(
+            seed=int(rng.integers(2**31)), light=(float(rng.normal(0, 0.28)), float(rng.normal(0, 0.2))),
+            gamma=float(np.exp(rng.normal(0, 0.2))),
+            gain=np.exp(rng.normal(0, 0.12) + rng.normal(0, 0.03, 3)).astype(np.float32),
+            detail=float(rng.uniform(0.3, 0.8)), blur=float(min(rng.gamma(1.2, 0.45), 2.0)),
+            grain=float(min(rng.gamma(2.0, 0.8), 5.0)),
+            glasses=Glasses.draw(rng) if rng.random() < GLASSES else None,
+            microphone=Microphone.draw(rng) if rng.random() < MICROPHONES else None,
+        )
+
+
+def paint(model: AppearanceModel, coefficients: np.ndarray, view: View, *, look: Look,
+          rng: np.random.Generator) -> np.ndarray:
+    """A portrait uint8 (height, width, 3), RGB; its keypoints are `view.place(model.shape(...))`. rng: of the grain."""
+    shape = model.shape(coefficients)
+    same = np.random.default_rng(look.seed)
+    luma, small = flatten(model, model.portrait(coefficients), look, same)
+    person, cover = bend(luma, small, to_mean(model, shape), view)
+    image = background((view.height, view.width), same)
+    image += cover[..., None] * (person - image)
+    points = view.place(shape)
+    if look.glasses:
+        image = look.glasses.put_on(image, points, view.size)
+    if look.microphone:
+        image = look.microphone.hold(image, points[8], view.size)
+    return finish(image, look, view, rng)
+
+
+def flatten(model: AppearanceModel, portrait: Portrait, look: Look,
+            rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """The layers on each other: luma (SIDE, SIDE), and at half the size red, blue and the outline (.., .., 3).
+
+    What the components leave out is put back as noise of the right size: grain on skin, strands in hair.
+    """
+    amount = look.detail
+    noise = rng.standard_normal((2, SIDE, SIDE), np.float32)
+    grain = cv2.GaussianBlur(noise[0], (0, 0), 0.7) * 2.4           # the factor keeps its standard deviation at 1
+    strands = cv2.GaussianBlur(noise[1], (0, 0), 0.7, sigmaY=2.0) * 4.0
+    wisps = cv2.resize(strands, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    outline, hairline, collar = (steep(edge) for edge in portrait.edges)
+    hairline = hairline - HAIRLINE + WISPS * wisps
+    outline = outline + WISPS * wisps * np.clip(hairline * 20 + 1, 0, 1)
+    luma, chroma = portrait.skin.luma, portrait.skin.chroma
+    luma = luma + SHARPER * (luma - cv2.GaussianBlur(luma, (0, 0), SHARPER_SIGMA)) + amount * model.detail[0] * grain
+    for layer, edge, softness, fine in (
+        (portrait.clothes, collar, COLLAR_EDGE, 0.5 * model.detail[2] * grain),
+        (portrait.hair, hairline, HAIR_EDGE, model.detail[1] * strands),
+    ):
+        cover = np.clip(edge / softness + 0.5, 0, 1)
+        chroma = chroma + cover[..., None] * (layer.chroma - chroma)
+        wide = cv2.resize(np.clip(edge, -0.2, 0.2), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+        luma = luma + np.clip(wide / softness + 0.5, 0, 1) * (layer.luma + amount * fine - luma)
+    place = plane_places(SIDE)
+    luma = luma * np.exp(look.light[0] * place - look.light[1] * place[:, None]).astype(np.float32)
+    return luma.astype(np.float32), np.dstack([chroma, limited(outline)]).astype(np.float32)
+
+
+def steep(edge: np.ndarray) -> np.ndarray:
+    """Distances to an edge, where sums of such distances have made them too small."""
+    smooth = cv2.GaussianBlur(edge, (0, 0), 1.0)
+    down, across = np.gradient(smooth, 2 * REACH / len(edge))
+    return edge / np.clip(np.hypot(across, down), LEAST_SLOPE, 1.0)
+
+
+def bend(luma: np.ndarray, small: np.ndarray, plate: ThinPlate, view: View) -> tuple[np.ndarray, np.ndarray]:
+    """The person float32 (height, width, 3) RGB 0..255, and how much of each pixel he covers (height, width)."""
+    across, down = np.linspace(0, view.width - 1, GRID), np.linspace(0, view.height - 1, GRID)
+    knots = (np.stack(np.meshgrid(across, down), axis=-1) - view.centre) / view.size
+    plane = plate(knots)
+    above = np.maximum(-REACH - plane[..., 1:], 0)                             # nobody is beyond the picture's top
+    place = spread_out(np.dstack([to_picture(plane), above]), (view.height, view.width))
+    place, above = np.ascontiguousarray(place[..., :2]), place[..., 2]         # -1..1, xy; face heights
+    small = _look_up(small, place)                                             # Cr, Cb, outline
+    colours = np.dstack([_look_up(luma, place), small[..., :2]]) - np.array([0, 128, 128], np.float32)
+    softness = max(EDGE, 1.2 / view.size)
+    return colours @ YCRCB_TO_RGB, np.clip((small[..., 2] - above) / softness + 0.5, 0, 1)
+
+
+def to_mean(model: AppearanceModel, shape: np.ndarray) -> ThinPlate:
+    """From the plane of a face to the plane of the mean shape."""
+    border = border_points()
+    return ThinPlate(np.concatenate([shape, border]), np.concatenate([model.mean_shape, border]))
+
+
+YCRCB_TO_RGB = np.array([[1, 1, 1], [1.403, -0.714, 0], [0, -0.344, 1.773]], np.float32)  # ITU-R BT.601
+
+
+def _look_up(values: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Values (n, n[, c]) at places -1..1 (h, w, 2)."""
+    side = len(values)
+    at = (place + 1) * (side / 2) - 0.5
+    return cv2.remap(values, at, None, cv2.INTER_CUBIC if side == SIDE else cv2.INTER_LINEAR,
+                     borderMode=cv2.BORDER_REPLICATE)
+
+
+def finish(image: np.ndarray, look: Look, view: View, rng: np.random.Generator) -> np.ndarray:
+    """Exposure, focus and film grain: uint8 from float32 (h, w, 3)."""
+    image = 255 * np.clip(image * look.gain / 255, 0, 1) ** look.gamma
+    blur = look.blur * view.height / BLURRED
+    if blur > 0.3:
+        image = cv2.GaussianBlur(image, (0, 0), blur)
+    grain = cv2.GaussianBlur(rng.standard_normal(image.shape[:2], np.float32), (0, 0), 0.6)
+    return np.clip(image + (look.grain * 2) * grain[..., None], 0, 255).astype(np.uint8)

@@ -1,0 +1,47 @@
+"""Bending a plane so that given points land on given places (Bookstein, "Principal Warps: Thin-Plate Splines and
+the Decomposition of Deformations", 1989)."""
+
+import cv2
+import numpy as np
+
+GRID = 41  # knots a side at which a bend is computed; between them it is interpolated
+
+
+class ThinPlate:
+    """The smoothest map that takes `source` (n, 2) to `target` (n, 2).
+
+    stiffness: 0 goes through every point exactly; more lets points lie off their places so that the plane folds less.
+    """
+
+    def __init__(self, source: np.ndarray, target: np.ndarray, *, stiffness: float = 0.0) -> None:
+        self.source = np.asarray(source, np.float64)
+        count = len(self.source)
+        system = np.zeros((count + 3, count + 3))
+        system[:count, :count] = _bending(self.source, self.source) + stiffness * np.eye(count)
+        system[:count, count] = system[count, :count] = 1
+        system[:count, count + 1 :] = self.source
+        system[count + 1 :, :count] = self.source.T
+        right = np.zeros((count + 3, 2))
+        right[:count] = target
+        self.weights = np.linalg.solve(system, right)
+
+    def __call__(self, points: np.ndarray) -> np.ndarray:
+        """Where points (..., 2) go, float64."""
+        flat = np.asarray(points, np.float64).reshape(-1, 2)
+        count = len(self.source)
+        level = self.weights[count] + flat @ self.weights[count + 1 :]
+        return (level + _bending(flat, self.source) @ self.weights[:count]).reshape(points.shape)
+
+
+def _bending(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """r^2 log r of all pairs, (m, n)."""
+    squared = ((points[:, None] - centres) ** 2).sum(-1)
+    return 0.5 * squared * np.log(np.maximum(squared, 1e-12))
+
+
+def spread_out(knots: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A map given at knots (m, n, 2), the outermost on the centres of corner pixels, for every pixel; float32."""
+    height, width = size
+    rows, columns = knots.shape[:2]
+    y, x = np.mgrid[0 : rows - 1 : height * 1j, 0 : columns - 1 : width * 1j].astype(np.float32)
+    return cv2.remap(knots.astype(np.float32), x, y, cv2.INTER_LINEAR)
