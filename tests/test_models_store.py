@@ -11,6 +11,7 @@ from builders import app_context, tiny_checkpoint
 
 import kp.ui.models
 from kp.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
+from kp.data import find_data
 from kp.errors import CheckpointError, DataError, KpError
 from kp.ui.context import DataSource
 from kp.ui.models import KEPT, ModelStore
@@ -162,6 +163,7 @@ def test_missing_data_is_a_problem_until_it_is_there(data_root: Path, tmp_path: 
                                                      monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KP_DATA", raising=False)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("kp.ui.context.find_data", find_data)  # the fixture of an app without data looks elsewhere
     source = DataSource(None)
     with pytest.raises(DataError, match="No dataset was found. It is looked for in --data DIR"):
         source.open()
