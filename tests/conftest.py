@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine, Iterator
@@ -19,6 +20,9 @@ from kp.data import FacialKeypointsDataset, find_data
 
 if TYPE_CHECKING:
     from kp.ui.settings import Settings
+
+# Started in the background by a shell, tests and all that they start would be deaf to Ctrl-C, which some of them press.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parent.parent
 REAL_DATA = os.environ.get("KP_DATA")
