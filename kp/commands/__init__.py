@@ -2,7 +2,7 @@
 
 from types import ModuleType
 
-from kp.commands import bench, calibrate, download, evaluate, info, predict, train
+from kp.commands import appearance, bench, calibrate, download, evaluate, info, predict, train
 
 COMMANDS: dict[str, ModuleType] = {
     "download": download,
@@ -11,5 +11,6 @@ COMMANDS: dict[str, ModuleType] = {
     "evaluate": evaluate,
     "predict": predict,
     "calibrate": calibrate,
+    "appearance": appearance,
     "bench": bench,
 }

@@ -18,9 +18,10 @@ from kp.landmarks import MIRROR
 # Components kept, even and odd.
 COUNTS = {"shape": (18, 14), "skin": (130, 90), "hair": (24, 14), "clothes": (12, 6), "edges": (34, 22)}
 # What counts in telling kinds of people apart.
-SIMILAR = {"shape": 0.0, "skin": 0.3, "hair": 0.8, "clothes": 0.6, "edges": 1.3}
+SIMILAR = {"shape": 0.0, "skin": 1.0, "hair": 0.8, "clothes": 0.2, "edges": 0.8}
 # How far they stray from their kind, as a share of how far they really do: hair that strays far is no hair any more.
-VARIETY = {"shape": 1.0, "skin": 1.0, "hair": 0.7, "clothes": 0.9, "edges": 0.6}
+VARIETY = {"shape": 1.0, "skin": 0.65, "hair": 0.5, "clothes": 0.8, "edges": 0.55}
+MOST_MOVED = 0.65     # face heights from where the median face has a point; only corrupt labels are farther
 CANVAS = 160          # pixels; what the person is cut out of
 FACE_SIDE = 100       # pixels of a face that a picture is read from, if it has as many
 STIFFNESS = 1e-4      # of the bending, so that noise in the points does not fold the picture
@@ -36,7 +37,10 @@ FEW = 60              # pixels; a layer of fewer is taken from all of the person
 
 def fit_appearance(faces: FacialKeypointsDataset,
                    progress: Callable[[int, int], None] | None = None) -> AppearanceModel:
-    """The model of these frames; `progress(done, total)` counts the frames read."""
+    """The model of these frames; `progress(done, total)` counts the frames read. Corrupt labels are left out."""
+    shapes = normalised(faces.keypoints)[2]
+    farthest = np.linalg.norm(shapes - np.median(shapes, axis=0), axis=2).max(axis=1)
+    faces = faces.subset(np.flatnonzero(farthest < MOST_MOVED))
     centres, sizes, shapes = normalised(faces.keypoints)
     mean = (shapes + mirrored(shapes)).mean(axis=0) / 2
     pictures = Pictures(len(faces), mean)

@@ -9,8 +9,8 @@ import numpy as np
 
 SIDE = 120  # pixels of the longer side that a background is painted with; it is blurred anyway
 STUDIO, PANELS, LEAVES = range(3)
-SHARES = (0.3, 0.35, 0.35)
-BLURS = {PANELS: 1.0, LEAVES: 3.0}  # the least, in pixels of the painted size
+SHARES = (0.25, 0.4, 0.35)
+BLURS = {PANELS: 0.5, LEAVES: 1.5}  # the least, in pixels of the painted size
 WARM_BLUE_ANY = (0.45, 0.37, 0.18)  # of hues: wood and skin, sky and stage, all others
 
 
@@ -25,7 +25,7 @@ def background(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
         picture = _glow(small, palette, rng)
     else:
         picture = _panels(small, palette, rng) if kind == PANELS else _leaves(small, palette, rng)
-        blur = float(np.exp(rng.uniform(np.log(BLURS[kind]), np.log(8.0))))
+        blur = float(np.exp(rng.uniform(np.log(BLURS[kind]), np.log(6.0))))
         picture = cv2.GaussianBlur(picture, (0, 0), blur, borderType=cv2.BORDER_REFLECT)
     picture *= _slope(small, rng)[..., None]
     return cv2.resize(picture, (width, height), interpolation=cv2.INTER_CUBIC)
@@ -37,7 +37,7 @@ def _palette(rng: np.random.Generator) -> np.ndarray:
     hues = common[rng.choice(2, 6, p=(0.75, 0.25))] + rng.normal(0, 6, 6)
     vivid = rng.beta(1.3, 4.0) if rng.random() < 0.85 else rng.uniform(0.5, 0.8)
     saturation = np.clip(vivid * rng.uniform(0.5, 1.3, 6), 0, 0.9) * 255
-    value = np.clip(rng.beta(1.6, 1.8) + rng.normal(0, 0.14, 6), 0.05, 0.95) * 255
+    value = np.clip(rng.beta(1.6, 1.8) + rng.normal(0, 0.22, 6), 0.05, 0.95) * 255
     colours = np.stack([hues % 180, saturation, value], axis=1).astype(np.uint8)[None]
     return cv2.cvtColor(colours, cv2.COLOR_HSV2RGB)[0].astype(np.float32)
 

@@ -9,6 +9,7 @@ from kp.data.appearance import (
     REACH,
     SIDE,
     AppearanceModel,
+    Layer,
     Portrait,
     border_points,
     limited,
@@ -16,16 +17,21 @@ from kp.data.appearance import (
     to_picture,
 )
 from kp.data.backgrounds import background
+from kp.data.clothes import Clothes
 from kp.data.props import Glasses, Microphone
 from kp.data.thin_plate import GRID, ThinPlate, spread_out
 
-SHARPER, SHARPER_SIGMA = 0.6, 1.2   # what an unsharp mask adds to the picture, and its width in picture pixels
+SHARPER, SHARPER_SIGMA = 0.8, 1.2   # what an unsharp mask adds to the picture, and its width in picture pixels
 EDGE = 0.018                         # face heights over which the person's edge is soft
 WISPS = 0.008                        # face heights by which hair leaves its edge
 HAIRLINE = 0.015                     # by which it is drawn back, where it is uncertain that there is any
 HAIR_EDGE, COLLAR_EDGE = 0.07, 0.03  # face heights over which they are soft
+DRESSED = 0.8                        # of videos: the others wear what the model makes
 GLASSES, MICROPHONES = 0.15, 0.1     # of videos
 BLURRED = 200                        # height of the frame that a blur is told for
+SHOULDERS = (0.38, 0.64)             # farther out and lower than this, in face heights, is cloth
+LONG_HAIR = 0.76                     # lower than this it ends
+CROWN = (-0.72, 0.4)                 # higher than this there is hair (on the bald, of the colour of skin): how surely
 LEAST_SLOPE = 0.35                   # of an edge that may be made steeper
 
 
@@ -48,7 +54,8 @@ class Look:
     """What the frames of a video have in common. seed: of background and fine detail.
 
     light: how much brighter the face is to the right and to the top, as logarithms a face height. gain: of each
-    colour. detail: how much of what the components leave out. blur: pixels. grain: grey levels.
+    colour. detail: how much of what the components leave out. blur: pixels of a frame BLURRED high. grain: grey levels.
+    wall: its grey level where there is nothing else behind.
     """
 
     seed: int
@@ -58,21 +65,29 @@ class Look:
     detail: float
     blur: float
     grain: float
+    wall: float | None
+    clothes: Clothes | None
     glasses: Glasses | None
     microphone: Microphone | None
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> "Look":
-        """blur: of a frame of 200 pixels."""
         return cls(
             seed=int(rng.integers(2**31)), light=(float(rng.normal(0, 0.28)), float(rng.normal(0, 0.2))),
-            gamma=float(np.exp(rng.normal(0, 0.2))),
-            gain=np.exp(rng.normal(0, 0.12) + rng.normal(0, 0.03, 3)).astype(np.float32),
-            detail=float(rng.uniform(0.3, 0.8)), blur=float(min(rng.gamma(1.2, 0.45), 2.0)),
-            grain=float(min(rng.gamma(2.0, 0.8), 5.0)),
+            gamma=float(np.exp(rng.normal(0, 0.15))),
+            gain=np.exp(rng.normal(0, 0.1) + rng.normal(0, 0.03, 3)).astype(np.float32),
+            detail=float(rng.uniform(0.5, 1.1)), blur=float(min(rng.gamma(1.1, 0.4), 1.8)),
+            grain=float(min(rng.gamma(2.0, 0.6), 4.0)), wall=None,
+            clothes=Clothes.draw(rng) if rng.random() < DRESSED else None,
             glasses=Glasses.draw(rng) if rng.random() < GLASSES else None,
             microphone=Microphone.draw(rng) if rng.random() < MICROPHONES else None,
         )
+
+    @classmethod
+    def plain(cls) -> "Look":
+        """Nothing added: no grain, no glasses, even light, a grey wall."""
+        return cls(seed=0, light=(0.0, 0.0), gamma=1.0, gain=np.ones(3, np.float32), detail=0.0, blur=0.0, grain=0.0,
+                   wall=150.0, clothes=None, glasses=None, microphone=None)
 
 
 def paint(model: AppearanceModel, coefficients: np.ndarray, view: View, *, look: Look,
@@ -82,7 +97,8 @@ def paint(model: AppearanceModel, coefficients: np.ndarray, view: View, *, look:
     same = np.random.default_rng(look.seed)
     luma, small = flatten(model, model.portrait(coefficients), look, same)
     person, cover = bend(luma, small, to_mean(model, shape), view)
-    image = background((view.height, view.width), same)
+    image = (background((view.height, view.width), same) if look.wall is None
+             else np.full((view.height, view.width, 3), look.wall, np.float32))
     image += cover[..., None] * (person - image)
     points = view.place(shape)
     if look.glasses:
@@ -98,7 +114,7 @@ def flatten(model: AppearanceModel, portrait: Portrait, look: Look,
 
     What the components leave out is put back as noise of the right size: grain on skin, strands in hair.
     """
-    amount = look.detail
+    amount, place = look.detail, plane_places(SIDE)
     noise = rng.standard_normal((2, SIDE, SIDE), np.float32)
     grain = cv2.GaussianBlur(noise[0], (0, 0), 0.7) * 2.4           # the factor keeps its standard deviation at 1
     strands = cv2.GaussianBlur(noise[1], (0, 0), 0.7, sigmaY=2.0) * 4.0
@@ -106,17 +122,24 @@ def flatten(model: AppearanceModel, portrait: Portrait, look: Look,
     outline, hairline, collar = (steep(edge) for edge in portrait.edges)
     hairline = hairline - HAIRLINE + WISPS * wisps
     outline = outline + WISPS * wisps * np.clip(hairline * 20 + 1, 0, 1)
+    clothes, low = portrait.clothes, plane_places(len(collar))
+    shoulders = np.minimum(low[:, None] - SHOULDERS[1], np.abs(low) - SHOULDERS[0])
+    collar = np.maximum(collar, np.minimum(shoulders, 0.2))
+    hairline = hairline - np.maximum(low[:, None] - LONG_HAIR, 0) + CROWN[1] * np.clip(CROWN[0] - low[:, None], 0, 0.2)
+    if look.clothes:
+        picture = look.clothes.picture(place)
+        small = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        clothes = Layer(picture[..., 0], small[..., 1:])
     luma, chroma = portrait.skin.luma, portrait.skin.chroma
     luma = luma + SHARPER * (luma - cv2.GaussianBlur(luma, (0, 0), SHARPER_SIGMA)) + amount * model.detail[0] * grain
     for layer, edge, softness, fine in (
-        (portrait.clothes, collar, COLLAR_EDGE, 0.5 * model.detail[2] * grain),
+        (clothes, collar, COLLAR_EDGE, 0.5 * model.detail[2] * grain),
         (portrait.hair, hairline, HAIR_EDGE, model.detail[1] * strands),
     ):
         cover = np.clip(edge / softness + 0.5, 0, 1)
         chroma = chroma + cover[..., None] * (layer.chroma - chroma)
         wide = cv2.resize(np.clip(edge, -0.2, 0.2), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
         luma = luma + np.clip(wide / softness + 0.5, 0, 1) * (layer.luma + amount * fine - luma)
-    place = plane_places(SIDE)
     luma = luma * np.exp(look.light[0] * place - look.light[1] * place[:, None]).astype(np.float32)
     return luma.astype(np.float32), np.dstack([chroma, limited(outline)]).astype(np.float32)
 

@@ -9,6 +9,9 @@ YAWS = (0.0, 1.5)  # where spreads are measured, in standard deviations of the t
 YAW_WIDTH = 0.5         # of the window in which a spread is measured, in the same unit
 FARTHEST = 2.2          # the same unit; there are few faces beyond
 KIND_PEOPLE = 4         # a kind of hair, clothes and light is the mean of one video each of so many people
+# A mean of several lies nearer to the middle than each of them; what differs between left and right is rather pose
+# and light than the kind of person.
+KIND_CONTRAST = (1.2, 0.5)
 KINDS_KEPT = 0.8        # the rest are of people who are not alike
 LIMIT = 2.3             # no random number that a coefficient is made from is larger, in standard deviations
 
@@ -42,7 +45,13 @@ class Spreads:
         draws = (np.clip(draws, -LIMIT, LIMIT) * flip).astype(np.float32)
         spread = sum(share * sum(row @ root[at, :, :first] for row, root in zip(draws, self.roots, strict=True))
                      for at, share in ((low, low + 1 - place), (low + 1, place - low)))
-        values = powers(np.float64(turn)) @ self.trend[:, :first] + self._kind(kind)[:first] + spread * flip[:first]
+        values = self.mean(turn)[:first] + self._kind(kind)[:first] + spread * flip[:first]
+        values[0] = turn
+        return values
+
+    def mean(self, turn: float) -> np.ndarray:
+        """Coefficients of the mean face turned so far."""
+        values = powers(np.float64(turn).clip(-FARTHEST, FARTHEST)) @ self.trend
         values[0] = turn
         return values
 
@@ -72,6 +81,7 @@ def measure(coefficients: np.ndarray, parity: np.ndarray, *, people: np.ndarray,
     owner[videos] = people
     groups = find_kinds(means[: len(owner)] * similar, owner)
     kinds = np.stack([means[group].mean(axis=0) for group in groups])
+    kinds *= np.where(parity > 0, *KIND_CONTRAST)
     kinds[:, 0] = 0
     every = np.concatenate([kinds, kinds * parity])
     left -= every[_nearest(means * similar, every * similar)][levels[1]]

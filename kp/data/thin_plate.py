@@ -1,7 +1,6 @@
 """Bending a plane so that given points land on given places (Bookstein, "Principal Warps: Thin-Plate Splines and
 the Decomposition of Deformations", 1989)."""
 
-import cv2
 import numpy as np
 
 GRID = 41  # knots a side at which a bend is computed; between them it is interpolated
@@ -40,8 +39,16 @@ def _bending(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
 
 
 def spread_out(knots: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A map given at knots (m, n, 2), the outermost on the centres of corner pixels, for every pixel; float32."""
-    height, width = size
-    rows, columns = knots.shape[:2]
-    y, x = np.mgrid[0 : rows - 1 : height * 1j, 0 : columns - 1 : width * 1j].astype(np.float32)
-    return cv2.remap(knots.astype(np.float32), x, y, cv2.INTER_LINEAR)
+    """A map given at knots (m, n, c), the outermost on the centres of corner pixels, for every pixel; float32.
+
+    Not by OpenCV: its `remap` knows places to a 32nd only, of the distance between knots.
+    """
+    down, across = (_between(count, pixels) for count, pixels in zip(knots.shape[:2], size, strict=True))
+    channels = [down @ channel @ across.T for channel in np.moveaxis(knots, -1, 0).astype(np.float32)]
+    return np.stack(channels, axis=-1)
+
+
+def _between(count: int, pixels: int) -> np.ndarray:
+    """The weights of linear interpolation, float32 (pixels, count)."""
+    place = np.linspace(0, count - 1, pixels)
+    return np.maximum(1 - np.abs(place[:, None] - np.arange(count)), 0).astype(np.float32)

@@ -1,0 +1,37 @@
+"""Learn how faces look from the training people, for portraits of people who do not exist.
+
+Takes about ten minutes. Only means and spreads over people are written, no picture and no number of any one person.
+"""
+
+import argparse
+from pathlib import Path
+
+from kp.commands.common import add_data, check_writable, open_dataset, progress_bar
+from kp.data.appearance import save_appearance
+from kp.data.synthetic import SAMPLE
+from kp.errors import ConfigError
+
+FEWEST = 400  # frames; fewer do not tell so many components
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_data(parser)
+    parser.add_argument("--out", required=True, metavar="FILE", help="where to write the model, such as "
+                                                                     "checkpoints/faces.appearance")
+
+
+def run(options: argparse.Namespace) -> int:
+    from kp.data.appearance_fit import fit_appearance  # here: the other commands need nothing of it
+    if options.data == SAMPLE:
+        raise ConfigError("The sample faces come from the model that this command learns. Name the real dataset.")
+    out = Path(options.out)
+    check_writable(out)
+    faces = open_dataset(options.data).part("people", "train")
+    if len(faces) < FEWEST:
+        raise ConfigError(f"There are {len(faces)} frames of training people; at least {FEWEST} are needed.")
+    with progress_bar("reading faces") as progress:
+        model = fit_appearance(faces, progress)
+    save_appearance(model, out)
+    people = len({frame.person for frame in faces.frames})
+    print(f"{out}: {out.stat().st_size / 1e6:.1f} MB, learnt from {len(faces)} frames of {people} people")
+    return 0
