@@ -11,6 +11,7 @@ from kp.cards import ModelCard
 from kp.checkpoint import Checkpoint
 from kp.data import FacialKeypointsDataset
 from kp.data.splits import SPLITS
+from kp.data.synthetic import SAMPLE
 from kp.errors import DataError, choose
 from kp.geometry import Box, CropMap
 from kp.metrics import auc, eye_distance, failure_rate, point_errors, rank_correlation, region_means
@@ -118,6 +119,8 @@ def frames_learnt(trained: Checkpoint | ModelCard, dataset: FacialKeypointsDatas
     config, split = trained.config, trained.data.get("split")
     if split not in SPLITS:
         return None
+    if dataset.invented != (trained.data.get("name") == SAMPLE):
+        return 0
     learning = dataset.learning(split, **{name: config[name] for name in ("validate_on", "subset", "seed")
                                           if name in config})
     return len(np.intersect1d(learning.rows, faces.rows)) if len(learning) == trained.data.get("images") else None

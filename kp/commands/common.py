@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from kp.data import FacialKeypointsDataset, find_data
 from kp.data.dataset import PLACES
-from kp.data.synthetic import SAMPLE, open_data
+from kp.data.synthetic import SAMPLE, names_sample, open_data
 from kp.errors import ConfigError, DataError
 
 
@@ -27,7 +27,7 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 def open_dataset(folder: str | None) -> FacialKeypointsDataset:
     """The dataset of --data, KP_DATA or data/, or the sample faces. Raises DataError where there is none."""
-    if folder != SAMPLE and find_data(folder) is None:
+    if not names_sample(folder) and find_data(folder) is None:
         raise DataError(f"There is no dataset. Name its folder with {PLACES}, get it with `python -m kp download`, "
                         f"or take `--data {SAMPLE}` for portraits of people who do not exist.")
     return open_data(folder)

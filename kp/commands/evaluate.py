@@ -15,6 +15,7 @@ from kp.commands.common import add_data, add_json, open_dataset, print_json, pro
 from kp.commands.train import SHARD_BYTES
 from kp.data.splits import SPLITS
 from kp.detectors import DETECTORS
+from kp.errors import ConfigError
 from kp.evaluation import SETTINGS, EvaluationReport, evaluate, metrics_key
 from kp.predict import Predictor
 
@@ -34,6 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     predictor = Predictor(options.model, options.detector)
     dataset = open_dataset(options.data)
+    if options.record and dataset.invented:
+        raise ConfigError("A card holds figures on real people, not on the sample faces. Leave --record out, or name "
+                          "the real dataset with --data.")
     path = find_checkpoint(options.model)
     with progress_bar("evaluating", hidden=options.json) as progress:
         report = evaluate(predictor, dataset, split=options.split, part=options.part, setting=options.setting,

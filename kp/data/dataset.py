@@ -59,8 +59,11 @@ def find_data(folder: Path | str | None = None) -> Path | None:
     named = folder or os.environ.get("KP_DATA")
     for place in [Path(named)] if named else [Path("data")]:
         for root in (place, place / "data"):
-            if any((root / f"{part}_frames_keypoints.csv").is_file() for part in FOLDERS):
-                return root
+            try:
+                if any((root / f"{part}_frames_keypoints.csv").is_file() for part in FOLDERS):
+                    return root
+            except OSError as error:
+                raise DataError(f"{root} cannot be read ({error.strerror or error}). Check its permissions.") from None
     if named:
         raise DataError(
             f"{Path(named)} holds no training_frames_keypoints.csv. "
@@ -93,6 +96,16 @@ def read_labels(csv: Path) -> tuple[list[str], np.ndarray]:
             "Correct it or remove the line."
         )
     return table.iloc[:, 0].tolist(), numbers.reshape(-1, NUM_KEYPOINTS, 2) - LABEL_ORIGIN
+
+
+def _files_in(folder: Path) -> set[str]:
+    """Names of the files; none where there is no such folder. Raises DataError where it may not be read."""
+    try:
+        return set(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return set()
+    except OSError as error:
+        raise DataError(f"{folder} cannot be read ({error.strerror or error}). Check its permissions.") from None
 
 
 class ImageStore:
@@ -130,7 +143,10 @@ class FacialKeypointsDataset(Dataset):
 
     `part("people", "train")` is a smaller dataset that shares the decoded images.
     `frames` tells each row's name, person, video and frame; `keypoints` is float32 (n, 68, 2), in pixels.
+    invented: whether these people do not exist.
     """
+
+    invented = False
 
     def __init__(self, root: Path | str, *, transform: Callable[[Sample], Sample] | None = None) -> None:
         found = find_data(root or ".")
@@ -141,7 +157,7 @@ class FacialKeypointsDataset(Dataset):
         for folder in FOLDERS:
             csv = found / f"{folder}_frames_keypoints.csv"
             names, points = read_labels(csv)
-            present = set(os.listdir(found / folder)) if (found / folder).is_dir() else set()
+            present = _files_in(found / folder)
             for row, name in enumerate(names):
                 if name not in present:
                     raise DataError(

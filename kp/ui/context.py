@@ -1,6 +1,7 @@
 """What every tab gets: limits, data, networks, runs, and the picker that they share."""
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 import gradio as gr
 
 from kp.data import FacialKeypointsDataset, find_data
-from kp.data.dataset import PLACES
+from kp.data.synthetic import SAMPLE, names_sample, sample_faces
 from kp.errors import DataError, KpError
 from kp.ui.downloads import DownloadManager
 from kp.ui.models import ModelStore
@@ -17,26 +18,47 @@ from kp.ui.runs import RunManager
 from kp.ui.settings import Settings
 
 
-class DataSource:
-    """The dataset, opened when it is first asked for, and looked for again as long as there is none.
+RETRY = 3.0  # seconds until a dataset that cannot be read is tried again
 
-    fallback: where a download puts it; looked into last. `problem` says why there is none.
+
+class DataSource:
+    """The real dataset, looked for again as long as there is none; until then the sample faces.
+
+    fallback: where a download puts it; looked into last. fault: why what was named is no dataset. problem: why there
+    are not even sample faces.
     """
 
     def __init__(self, folder: str | None, *, fallback: Path | None = None) -> None:
         self.folder, self.fallback = folder, fallback
+        self.fault: str | None = None
         self._dataset: FacialKeypointsDataset | None = None
+        self._again = 0.0  # when a dataset that could not be read is tried once more
         self._lock = threading.Lock()
 
     def open(self) -> FacialKeypointsDataset:
-        """Raises DataError, with where data is looked for, if there is none."""
+        """The real dataset, or the sample faces. Raises CheckpointError where their model is damaged."""
         with self._lock:
-            if self._dataset is None:
-                root = self._find()
-                if root is None:
-                    raise DataError(f"No dataset was found. It is looked for in {PLACES}.")
-                self._dataset = FacialKeypointsDataset(root)
-            return self._dataset
+            if self._dataset is None and not names_sample(self.folder):
+                self._dataset = self._real()
+            return sample_faces() if self._dataset is None else self._dataset
+
+    def at(self, root: Path) -> FacialKeypointsDataset | None:
+        """The dataset that has this root; None where another one has taken its place."""
+        dataset = sample_faces() if root == Path(SAMPLE) else self.open()
+        return dataset if dataset.root == root else None
+
+    def _real(self) -> FacialKeypointsDataset | None:
+        dataset = None
+        try:
+            if root := self._find():
+                if time.monotonic() < self._again:
+                    return None
+                self._again = time.monotonic() + RETRY
+                dataset = FacialKeypointsDataset(root)
+            self.fault = None
+        except KpError as error:
+            self.fault = str(error)
+        return dataset
 
     def _find(self) -> Path | None:
         root = find_data(self.folder)
@@ -47,7 +69,9 @@ class DataSource:
 
     @property
     def missing(self) -> bool:
-        """Whether there is no dataset at all, rather than one that cannot be read."""
+        """Whether there is no real dataset at all, rather than one that cannot be read, or that nobody wants."""
+        if names_sample(self.folder):
+            return False
         with suppress(DataError):  # the folder that was named holds none
             return self._dataset is None and self._find() is None
         return True
