@@ -12,10 +12,10 @@ from kp import errors
 ROOT = Path(__file__).parent.parent
 # From the ground up: a module imports from its own row and from the rows before it.
 ROWS = [
-    ["landmarks", "geometry", "errors"],
+    ["landmarks", "geometry", "errors", "smoothing"],
     ["data", "models", "detectors", "metrics", "pose"],
     ["checkpoint", "cards", "drawing"],
-    ["predict", "evaluation", "explain", "export"],
+    ["predict", "evaluation", "explain", "export", "formats", "tracking", "video", "onnx_export"],
     ["training"],
     ["commands", "__main__", "ui", "bench"],
     ["demo"],
