@@ -107,7 +107,7 @@ def test_the_loops_are_compared_network_by_network(data_root: Path, monkeypatch:
     rows = list(measure_training(data_root))
     assert here == [plain_rate, our_rate] * len(SMALL)
     assert [row.unit for row in rows] == ["images/s", "images/s", "x"] * len(SMALL)
-    for plain, ours, ratio in (rows[:3], rows[3:]):
+    for plain, ours, ratio in zip(rows[::3], rows[1::3], rows[2::3], strict=True):
         assert ratio.value == pytest.approx(ours.value / plain.value)
 
 

@@ -302,7 +302,7 @@ def test_training_in_a_browser(app_url: str, chromium) -> None:
 
     mine.click("#kp-train-start")
     mine.wait_for_selector("#kp-train-status:has-text('Training')", timeout=120_000)
-    mine.wait_for_selector("#kp-train-charts svg[aria-label*='training 0.']")
+    mine.wait_for_selector("#kp-train-charts svg[aria-label*='training ']")
     mine.wait_for_selector("#kp-train-charts svg[aria-label*='people never seen']")
     assert mine.locator("#kp-train-charts polyline").count() >= 2
     assert mine.locator("#kp-train-faces figure").count() == 9

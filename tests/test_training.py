@@ -169,6 +169,28 @@ def test_augmentation_is_drawn_anew_each_epoch_and_repeats_with_the_seed(augment
     assert not torch.equal(first[0], drawn(replace(config, seed=1), 1)[0])
 
 
+def test_batches_prepared_ahead_are_the_same(dataset) -> None:
+    config = replace(QUICK, augmentation="full")
+    ahead, now = (list(TrainingBatches(dataset.subset(range(9)), config, ahead=choice).epoch(1))
+                  for choice in (True, False))
+    assert len(ahead) == len(now) == 3
+    for first, second in zip(ahead, now, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_the_error_is_measured_several_times_an_epoch(dataset) -> None:
+    """Here after 2 and 3 of 3 steps, a part of an epoch having a number that is not whole."""
+    events = run(replace(QUICK, subset=9, epochs=2, evaluations=2), dataset)
+    told = [(type(event).__name__, event.epoch) for event in events if isinstance(event, EpochDone | StepDone)]
+    first = [("StepDone", 1), ("StepDone", 1), ("EpochDone", 0.67), ("StepDone", 1), ("EpochDone", 1)]
+    assert told == first + [(name, epoch + 1) for name, epoch in first]
+    measured = [event for event in events if isinstance(event, EpochDone)]
+    steps = losses(events)
+    assert [event.train_loss for event in measured] == pytest.approx(
+        [np.mean(steps[0:2]), steps[2], np.mean(steps[3:5]), steps[5]])
+    assert [entry["epoch"] for entry in events[-1].checkpoint.history] == [0.67, 1, 1.67, 2]
+
+
 @pytest.mark.parametrize("config", [QUICK, replace(QUICK, crop="frame"), replace(QUICK, augmentation="full"),
                                     replace(QUICK, crop="frame", augmentation="full")])
 def test_an_epoch_shows_every_face_once_with_its_own_points(config: TrainConfig, dataset) -> None:
@@ -297,8 +319,8 @@ def test_validation_people_are_not_learnt_from(dataset: FacialKeypointsDataset, 
     fed: list[TrainingBatches] = []
 
     class Spy(TrainingBatches):
-        def __init__(self, *arguments: object) -> None:
-            super().__init__(*arguments)
+        def __init__(self, *arguments: object, **more: object) -> None:
+            super().__init__(*arguments, **more)
             fed.append(self)
 
     monkeypatch.setattr("kp.training.loop.TrainingBatches", Spy)
@@ -385,10 +407,10 @@ def test_schedules() -> None:
     cycle = np.array([rate_factor("one-cycle", value) for value in progress])
     assert cycle[0] == pytest.approx(0.1)
     assert cycle.max() == pytest.approx(1)
-    assert progress[cycle.argmax()] == pytest.approx(0.25)
+    assert progress[cycle.argmax()] == pytest.approx(0.05)
     assert 0 < cycle[-1] <= 0.001
-    assert (np.diff(cycle[:26]) > 0).all()
-    assert (np.diff(cycle[26:]) <= 0).all()
+    assert (np.diff(cycle[:6]) > 0).all()
+    assert (np.diff(cycle[6:]) <= 0).all()
 
 
 def test_the_reference_recipe_is_the_published_one() -> None:

@@ -164,7 +164,7 @@ class TerminalReport:
                 self.bar.set_postfix_str(f"loss {event.loss:.4g}, {event.images_per_second:.0f} images/s, "
                                          f"{event.seconds_left:.0f} s left")
             case EpochDone():
-                self._say(f"epoch {event.epoch}/{event.epochs}: loss {event.train_loss:.4g}, "
+                self._say(f"epoch {event.epoch:g}/{event.epochs}: loss {event.train_loss:.4g}, "
                           f"validation {event.validation_loss:.4g}, NME {event.nme:.2f} %, {event.seconds:.0f} s")
             case RunEnded():
                 self._close()

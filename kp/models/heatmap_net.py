@@ -2,7 +2,8 @@
 
 Residual stages (He et al., 2016) go down to 1/16 of the crop, a top-down path (Lin et al., "Feature Pyramid Networks",
 2017) brings what they saw back to 1/4, and the mean of each heatmap is the point (soft-argmax; Sun et al., "Integral
-Human Pose Regression", 2018). A second map for each point says how far off the point may be.
+Human Pose Regression", 2018). A second map for each point, and a look at the whole face, say how far off the point
+may be.
 """
 
 from collections.abc import Iterator
@@ -49,7 +50,9 @@ class HeatmapNet(StagedModel):
         self.merge4 = ResidualBlock(2 * w, 2 * w)
         self.heatmaps = nn.Conv2d(2 * w, NUM_KEYPOINTS, 1)
         self.spreads = nn.Conv2d(2 * w, NUM_KEYPOINTS, 1)
+        self.spread_of_all = nn.Linear(8 * w, NUM_KEYPOINTS, bias=False)
         nn.init.zeros_(self.spreads.weight)
+        nn.init.zeros_(self.spread_of_all.weight)
         nn.init.constant_(self.spreads.bias, LOG_SPREAD)
 
     def stages(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
@@ -72,7 +75,9 @@ class HeatmapNet(StagedModel):
         heatmaps = self.heatmaps(x).float()
         yield "heatmaps", heatmaps
         chances = heatmaps.flatten(2).softmax(2).unflatten(2, heatmaps.shape[2:])
-        yield "spread", (chances.detach() * self.spreads(x.detach()).float()).sum((2, 3)).exp()
+        here = (chances.detach() * self.spreads(x.detach()).float()).sum((2, 3))
+        everywhere = self.spread_of_all(coarse.detach().mean((2, 3))).float()
+        yield "spread", (here + everywhere).exp()
         yield "keypoints", torch.stack([_mean(chances.sum(2)), _mean(chances.sum(3))], dim=2)
 
 

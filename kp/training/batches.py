@@ -15,21 +15,21 @@ from kp.geometry import Box
 from kp.training.config import TrainConfig
 from kp.training.distributed import ALONE, Team
 
-# Jitter of the face crop: wide enough that a detector's box falls inside it.
-SCALE, SHIFT, TURN = (-0.25, 0.3), 0.06, 18.0
+# Jitter of the face crop: FaceCrop's scale, shift and turn. Wide enough that a detector's box falls inside it; wider
+# for runs that have the time to learn from it.
+JITTER = {"geometry": ((-0.15, 0.2), 0.04, 12.0), "full": ((-0.25, 0.3), 0.06, 18.0)}
 
 
 def crop_transform(config: TrainConfig, rng: np.random.Generator) -> Transform:
     """From a whole frame to a crop of the network's size, with the config's augmentation."""
     varied = config.augmentation != "none"
+    scale, shift, turn = JITTER.get(config.augmentation, ((0.0, 0.0), 0.0, 0.0))
     steps: list[Transform] = []
     if config.crop == "frame":
         steps += [Rescale(round(config.crop_size * FRAME_RATIO)), RandomCrop(config.crop_size, rng=rng)]
-        steps += [RandomRotate(TURN, rng=rng)] if varied else []
-    elif varied:
-        steps.append(FaceCrop(config.crop_size, config.margin, scale=SCALE, shift=SHIFT, turn=TURN, rng=rng))
+        steps += [RandomRotate(turn, rng=rng)] if varied else []
     else:
-        steps.append(FaceCrop(config.crop_size, config.margin))
+        steps.append(FaceCrop(config.crop_size, config.margin, scale=scale, shift=shift, turn=turn, rng=rng))
     if varied:
         steps.append(RandomMirror(rng=rng))
     if config.augmentation == "full":
@@ -46,14 +46,17 @@ def to_batch(samples: list[Sample], preprocessing: Preprocessing) -> tuple[Tenso
 
 
 class TrainingBatches:
-    """Batches of one epoch, prepared in a thread while the network works on the one before.
+    """Batches of one epoch; with `ahead`, a thread prepares one while the network works on the one before.
 
-    What is drawn for an image depends on (seed, epoch, its row) alone, not on the order of the threads. Of each batch,
-    a process of a team gets its share.
+    That pays where a core is free for it: threads that must share one hold each other up. What is drawn for an image
+    depends on (seed, epoch, its row) alone, not on the order of the threads. Of each batch, a process of a team gets
+    its share.
     """
 
-    def __init__(self, dataset: FacialKeypointsDataset, config: TrainConfig, team: Team = ALONE) -> None:
+    def __init__(self, dataset: FacialKeypointsDataset, config: TrainConfig, team: Team = ALONE, *,
+                 ahead: bool = False) -> None:
         self.dataset, self.config, self.preprocessing, self.team = dataset, config, config.preprocessing, team
+        self.ahead = ahead
         self.grey = self.preprocessing.channels == 1
 
     def __len__(self) -> int:
@@ -62,6 +65,9 @@ class TrainingBatches:
     def epoch(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:
         order = np.random.default_rng((self.config.seed, number)).permutation(len(self.dataset))
         chunks = np.array_split(order, range(self.config.batch_size, len(order), self.config.batch_size))
+        if not self.ahead:
+            yield from (self._batch(number, chunk) for chunk in chunks)
+            return
         with ThreadPoolExecutor(1) as pool:
             coming = pool.submit(self._batch, number, chunks[0])
             for chunk in [*chunks[1:], None]:

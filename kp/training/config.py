@@ -16,6 +16,7 @@ OPTIMIZERS = {
     "rmsprop": "RMSprop: steps scaled by each weight's recent gradients",
     "adam": "Adam: the same, with momentum",
     "adamw": "AdamW: Adam with weight decay kept apart",
+    "muon": "Muon: momentum with orthogonal steps for convolutions, AdamW for the rest",
     "sgd": "SGD: plain gradient descent with momentum 0.9",
 }
 CROPS = {
@@ -25,11 +26,11 @@ CROPS = {
 AUGMENTATIONS = {
     "none": "each face always looks the same",
     "geometry": "random size, place, turn and mirror image",
-    "full": "geometry, and random light, blur, noise and occlusion",
+    "full": "the same, larger, and random light, blur, noise and occlusion",
 }
 SCHEDULES = {
     "constant": "the same learning rate all along",
-    "one-cycle": "up from a tenth for the first quarter, then down to nothing",
+    "one-cycle": "up from a tenth at first, then down to nothing",
 }
 PARTS = {
     "test": "the test part; settings must not be chosen by it",
@@ -68,7 +69,8 @@ class TrainConfig:
     batch_size: int = setting(10, "images a step")
     loss: str = setting("mse", "what a step reduces")
     optimizer: str = setting("rmsprop", "how a step is made")
-    learning_rate: float = setting(1e-4, "how far each step goes; 0.0001 to 0.003 is sensible")
+    learning_rate: float = setting(1e-4, "how far each step goes; 0.0001 to 0.003 is sensible, ten times that for Muon")
+    evaluations: int = setting(1, "how often in each epoch the error is measured")
     schedule: str = setting("constant", "how the learning rate changes")
     weight_decay: float = setting(0.0, "how fast unused weights shrink")
     averaging: float = setting(0.0, "weight averaging: the share of the old average kept at each step; 0 for none")
@@ -80,8 +82,8 @@ class TrainConfig:
             choose(name.replace("_", " "), getattr(self, name), choices)
         for name, low, high in (
             ("subset", 0, math.inf), ("size", 0, 512), ("width", 0, 128), ("margin", 0.5, 4), ("epochs", 1, 10_000),
-            ("seconds", 0, 86_400), ("batch_size", 1, 1024), ("learning_rate", 1e-8, 10), ("weight_decay", 0, 1),
-            ("averaging", 0, 0.99999), ("seed", 0, 2**31 - 1),
+            ("seconds", 0, 86_400), ("batch_size", 1, 1024), ("evaluations", 1, 100), ("learning_rate", 1e-8, 10),
+            ("weight_decay", 0, 1), ("averaging", 0, 0.99999), ("seed", 0, 2**31 - 1),
         ):
             value, whole = getattr(self, name), isinstance(getattr(type(self), name), int)
             if not isinstance(value, int if whole else int | float) or isinstance(value, bool):
@@ -98,7 +100,7 @@ class TrainConfig:
     @classmethod
     def reference(cls) -> "TrainConfig":
         """The course project's recipe as it was: whole frames, MSE, RMSprop 1e-4, batches of 10, 3 epochs."""
-        return cls(crop="frame", augmentation="none", precision="float32")
+        return cls(crop="frame", augmentation="none")
 
     @property
     def crop_size(self) -> int:
@@ -128,7 +130,7 @@ def help_of(name: str) -> str:
 PRESETS: dict[str, TrainConfig] = {
     "reference": TrainConfig.reference(),
     "minute": TrainConfig(
-        architecture="heatmap_net", size=64, width=16, loss="heatmap", optimizer="adamw", learning_rate=4e-3,
-        schedule="one-cycle", averaging=0.99, batch_size=32, epochs=100, seconds=60.0,
+        architecture="heatmap_net", size=64, width=16, loss="heatmap", optimizer="muon", learning_rate=0.03,
+        evaluations=2, schedule="one-cycle", averaging=0.99, batch_size=32, epochs=100, seconds=60.0,
     ),
 }

@@ -71,12 +71,14 @@ class StepDone(TrainEvent):
 
 @dataclass(frozen=True)
 class EpochDone(TrainEvent):
-    """nme: mean over the validation faces, percent of the eye distance. checkpoint: the network so far.
+    """An epoch is over, or a part of it: `epoch` is a whole number at its end, and a fraction before.
+
+    nme: mean over the validation faces, percent of the eye distance. checkpoint: the network so far.
 
     faces: the watched frames' keypoints as predicted now, float32 (n, 68, 2), pixels of their frames.
     """
 
-    epoch: int
+    epoch: float
     epochs: int
     train_loss: float
     validation_loss: float

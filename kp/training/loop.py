@@ -20,7 +20,7 @@ from kp.training.config import TrainConfig
 from kp.training.distributed import ALONE, Team
 from kp.training.events import Decoding, EpochDone, RunEnded, RunStarted, StepDone, TrainEvent
 from kp.training.losses import LOSSES
-from kp.training.machine import find_device
+from kp.training.machine import find_device, own_cores
 from kp.training.optimizers import make_optimizer, rate_factor
 
 DECODE_BATCH = 100      # images between two events
@@ -99,9 +99,9 @@ class _Run:
         self.averaged = None
         if config.averaging:
             self.averaged = AveragedModel(self.model, multi_avg_fn=self._average, use_buffers=True)
-        self.optimizer = make_optimizer(config, self.model)
         self.loss = LOSSES[config.loss]
-        self.batches = TrainingBatches(learning, config, team)
+        spare_core = team.local_size * torch.get_num_threads() < own_cores()
+        self.batches = TrainingBatches(learning, config, team, ahead=device.type == "cuda" or spare_core)
         self.steps = len(self.batches) * config.epochs
         self.bfloat16 = config.precision == "bfloat16"
         crops = validation_crops(testing, config)
@@ -132,26 +132,26 @@ class _Run:
     def events(self, stop: Callable[[], bool]) -> Iterator[TrainEvent]:
         if self.config.precision == "auto":
             self.bfloat16 = self.team.any(self._bfloat16_is_faster())
+        self.optimizer = make_optimizer(self.config, self.model, torch.bfloat16 if self.bfloat16 else torch.float32)
         yield RunStarted(self.config.to_dict(), count_parameters(self.model), len(self.learning), len(self.testing),
                          self.steps, "bfloat16" if self.bfloat16 else "float32", torch.get_num_threads(),
                          self.device.type, self.team.size, self.testing.rows[self.watched].tolist())
         self.begun = time.perf_counter()
-        for epoch in range(1, self.config.epochs + 1):
-            losses = []
-            for inputs, targets in self.batches.epoch(epoch):
-                if self.team.any(stop()):
-                    self._drop_broken_weights()
-                    yield self._end("stopped", f"Stopped after step {self.step}; the network so far is kept."
-                                    if self.step else TOO_EARLY)
-                    return
-                loss = self._train_step(inputs, targets)
-                if not math.isfinite(loss):
-                    yield self._diverged(loss)
-                    return
-                losses.append(loss)
-                yield self._step_done(epoch, loss)
-                if self._out_of_time():
-                    break
+        losses: list[float] = []
+        for inputs, targets in self._all_batches():
+            if self.team.any(stop()):
+                self._drop_broken_weights()
+                yield self._end("stopped", f"Stopped after step {self.step}; the network so far is kept."
+                                if self.step else TOO_EARLY)
+                return
+            loss = self._train_step(inputs, targets)
+            if not math.isfinite(loss):
+                yield self._diverged(loss)
+                return
+            losses.append(loss)
+            yield self._step_done(loss)
+            if not self._evaluation_is_due():
+                continue
             begun = self.seconds
             validation_loss, self.nme, faces = self._validate()
             self.validation_seconds = self.team.sum(self.seconds - begun)[0] / self.team.size
@@ -159,12 +159,28 @@ class _Run:
                 yield self._diverged(validation_loss)
                 return
             self._keep_good()
-            self.history.append({"epoch": epoch, "seconds": self.seconds, "train_loss": float(np.mean(losses)),
-                                 "validation_loss": validation_loss, "nme": self.nme})
+            self.history.append({"epoch": self._epochs(), "seconds": self.seconds,
+                                 "train_loss": float(np.mean(losses)), "validation_loss": validation_loss,
+                                 "nme": self.nme})
+            losses.clear()
             yield EpochDone(epochs=self.config.epochs, faces=faces, checkpoint=self._checkpoint(), **self.history[-1])
             if self._out_of_time():
                 break
         yield self._end("finished", f"Finished after {self.step} steps.")
+
+    def _all_batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for epoch in range(1, self.config.epochs + 1):
+            yield from self.batches.epoch(epoch)
+
+    def _epochs(self) -> float:
+        """How often each image was seen; whole numbers at the end of an epoch."""
+        whole, more = divmod(self.step, len(self.batches))
+        return round(whole + more / len(self.batches), 2) if more else whole
+
+    def _evaluation_is_due(self) -> bool:
+        """At the end of an epoch, in between as often as the config asks for, and when the time is over."""
+        passed, before = (step * self.config.evaluations // len(self.batches) for step in (self.step, self.step - 1))
+        return passed > before or self._out_of_time()
 
     def _progress(self) -> float:
         """How far the run is, 0..1, by steps or by the clock, whichever is further."""
@@ -253,10 +269,10 @@ class _Run:
                     times[self.bfloat16] = min(taken, times.get(self.bfloat16, math.inf))
         return times[True] * BFLOAT16_GAIN < times[False]
 
-    def _step_done(self, epoch: int, loss: float) -> StepDone:
+    def _step_done(self, loss: float) -> StepDone:
         progress = self._progress()
         return StepDone(
-            step=self.step, steps=self.steps, epoch=epoch, loss=loss,
+            step=self.step, steps=self.steps, epoch=-(-self.step // len(self.batches)), loss=loss,
             learning_rate=self.optimizer.param_groups[0]["lr"],
             images_per_second=self.seen / max(self.training_seconds, 1e-9),
             seconds=self.seconds, seconds_left=self.seconds * (1 - progress) / progress,

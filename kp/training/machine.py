@@ -45,7 +45,7 @@ def idle_cores() -> int:
 
     A thread that waits for a busy core holds up all others: two threads may be ten times slower than one.
     """
-    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
+    allowed = _allowed()
     if STAT.is_file():
         before = STAT.read_text()
         time.sleep(WATCH)
@@ -53,6 +53,15 @@ def idle_cores() -> int:
     else:
         idle = len(allowed) - (os.getloadavg()[0] if hasattr(os, "getloadavg") else 0)
     return max(1, min(round(idle), core_quota(QUOTA)))
+
+
+def own_cores() -> int:
+    """How many cores this process may use."""
+    return min(len(_allowed()), core_quota(QUOTA))
+
+
+def _allowed() -> set[int]:
+    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
 
 
 def idle_between(before: str, after: str, allowed: set[int]) -> float:

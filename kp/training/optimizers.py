@@ -6,12 +6,15 @@ import torch
 from torch import nn
 
 from kp.training.config import TrainConfig
+from kp.training.muon import Muon
 
-WARM_UP = 0.25          # of the run, for the one-cycle schedule
+WARM_UP = 0.05          # of the run, for the one-cycle schedule
 FIRST_RATE = 0.1        # of the learning rate, where one-cycle starts
 
 
-def make_optimizer(config: TrainConfig, model: nn.Module) -> torch.optim.Optimizer:
+def make_optimizer(config: TrainConfig, model: nn.Module,
+                   dtype: torch.dtype = torch.float32) -> torch.optim.Optimizer:
+    """dtype: of numbers that need not be exact, which is Muon's business."""
     rate, decay = config.learning_rate, config.weight_decay
     match config.optimizer:
         case "rmsprop":
@@ -20,6 +23,8 @@ def make_optimizer(config: TrainConfig, model: nn.Module) -> torch.optim.Optimiz
             return torch.optim.Adam(model.parameters(), lr=rate, weight_decay=decay, fused=True)
         case "adamw":
             return torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=decay, fused=True)
+        case "muon":
+            return Muon(model, lr=rate, weight_decay=decay, dtype=dtype)
         case _:
             return torch.optim.SGD(model.parameters(), lr=rate, momentum=0.9, weight_decay=decay, fused=True)
 

@@ -12,7 +12,8 @@ MAIN = (("architecture",), ("crop",), ("epochs", "subset"))  # the rows on top; 
 LABELS = {
     "architecture": "Network", "split": "Split", "validate_on": "Validate on", "subset": "Images to learn from",
     "crop": "What the network sees", "size": "Crop size, pixels", "margin": "Crop margin, in face boxes",
-    "augmentation": "Augmentation", "epochs": "Epochs", "seconds": "Time limit, seconds", "batch_size": "Batch size",
+    "augmentation": "Augmentation", "epochs": "Epochs", "evaluations": "Evaluations an epoch",
+    "seconds": "Time limit, seconds", "batch_size": "Batch size",
     "loss": "Loss", "optimizer": "Optimiser", "learning_rate": "Learning rate", "schedule": "Schedule",
     "weight_decay": "Weight decay", "averaging": "Weight averaging", "precision": "Number format", "seed": "Seed",
     "width": "Width of the network",

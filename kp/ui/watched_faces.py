@@ -24,5 +24,5 @@ def faces_html(run: Run | None, dataset: FacialKeypointsDataset | None, epoch: i
         alt = f"{dataset.frames[row].person.replace('_', ' ')}, error {error:.1f} percent"
         pictures.append(f'<figure><img alt="{escape(alt)}" src="{data_uri(picture, quality=85)}">'
                         f"<figcaption>{error:.1f} %</figcaption></figure>")
-    return (f'<div class="kp-note">The same faces after epoch {event["epoch"]} ({event["seconds"]:.0f} s): labels are '
-            f'rings, predictions are dots, lines are errors.</div><div class="kp-faces">{"".join(pictures)}</div>')
+    return (f'<div class="kp-note">The same faces after epoch {event["epoch"]:g} ({event["seconds"]:.0f} s): labels '
+            f'are rings, predictions are dots, lines are errors.</div><div class="kp-faces">{"".join(pictures)}</div>')
