@@ -127,7 +127,7 @@ class TrainHandlers:
             return gr.skip(), gr.skip(), str(error)
         return (status_html(None), history_html(card.history, card.config.get("loss", "")),
                 f"Until you start: how {name} learnt from {card.data.get('images', '?')} images in "
-                f"{len(card.history)} epochs.")
+                f"{card.history[-1]['epoch'] if card.history else '?'} epochs.")
 
 
 def caption_of(run: Run, *, mine: bool) -> str:
