@@ -29,9 +29,11 @@ HAIR_EDGE, COLLAR_EDGE = 0.07, 0.03  # face heights over which they are soft
 DRESSED = 0.8                        # of videos: the others wear what the model makes
 GLASSES, MICROPHONES = 0.15, 0.1     # of videos
 BLURRED = 200                        # height of the frame that a blur is told for
+ARMS = 1.15                          # face heights to both sides of the middle
 SHOULDERS = (0.38, 0.64)             # farther out and lower than this, in face heights, is cloth
 LONG_HAIR = 0.76                     # lower than this it ends
 CROWN = (-0.72, 0.4)                 # higher than this there is hair (on the bald, of the colour of skin): how surely
+HAIR_LUMA, HAIR_CHROMA = 0.8, 0.55    # shares of a hair's brightness and colour that are kept
 LEAST_SLOPE = 0.35                   # of an edge that may be made steeper
 
 
@@ -93,19 +95,24 @@ class Look:
 def paint(model: AppearanceModel, coefficients: np.ndarray, view: View, *, look: Look,
           rng: np.random.Generator) -> np.ndarray:
     """A portrait uint8 (height, width, 3), RGB; its keypoints are `view.place(model.shape(...))`. rng: of the grain."""
-    shape = model.shape(coefficients)
     same = np.random.default_rng(look.seed)
-    luma, small = flatten(model, model.portrait(coefficients), look, same)
-    person, cover = bend(luma, small, to_mean(model, shape), view)
+    layers = flatten(model, model.portrait(coefficients), look, same)
     image = (background((view.height, view.width), same) if look.wall is None
              else np.full((view.height, view.width, 3), look.wall, np.float32))
-    image += cover[..., None] * (person - image)
+    return finish(stand(image, model, model.shape(coefficients), layers, view=view, look=look), look, view, rng)
+
+
+def stand(image: np.ndarray, model: AppearanceModel, shape: np.ndarray, layers: tuple[np.ndarray, np.ndarray], *,
+          view: View, look: Look) -> np.ndarray:
+    """A picture float32 (height, width, 3) with a person before all that is in it. layers: of `flatten`."""
+    person, cover = bend(*layers, to_mean(model, shape), view)
+    image = image + cover[..., None] * (person - image)
     points = view.place(shape)
     if look.glasses:
         image = look.glasses.put_on(image, points, view.size)
     if look.microphone:
         image = look.microphone.hold(image, points[8], view.size)
-    return finish(image, look, view, rng)
+    return image
 
 
 def flatten(model: AppearanceModel, portrait: Portrait, look: Look,
@@ -134,7 +141,7 @@ def flatten(model: AppearanceModel, portrait: Portrait, look: Look,
     luma = luma + SHARPER * (luma - cv2.GaussianBlur(luma, (0, 0), SHARPER_SIGMA)) + amount * model.detail[0] * grain
     for layer, edge, softness, fine in (
         (clothes, collar, COLLAR_EDGE, 0.5 * model.detail[2] * grain),
-        (portrait.hair, hairline, HAIR_EDGE, model.detail[1] * strands),
+        (dyed(portrait.hair), hairline, HAIR_EDGE, model.detail[1] * strands),
     ):
         cover = np.clip(edge / softness + 0.5, 0, 1)
         chroma = chroma + cover[..., None] * (layer.chroma - chroma)
@@ -142,6 +149,11 @@ def flatten(model: AppearanceModel, portrait: Portrait, look: Look,
         luma = luma + np.clip(wide / softness + 0.5, 0, 1) * (layer.luma + amount * fine - luma)
     luma = luma * np.exp(look.light[0] * place - look.light[1] * place[:, None]).astype(np.float32)
     return luma.astype(np.float32), np.dstack([chroma, limited(outline)]).astype(np.float32)
+
+
+def dyed(hair: Layer) -> Layer:
+    """Hair a little darker and duller than its mean: means of hair and of bald heads have the colour of skin."""
+    return Layer(HAIR_LUMA * hair.luma, 128 + HAIR_CHROMA * (hair.chroma - 128))
 
 
 def steep(edge: np.ndarray) -> np.ndarray:
@@ -156,13 +168,14 @@ def bend(luma: np.ndarray, small: np.ndarray, plate: ThinPlate, view: View) -> t
     across, down = np.linspace(0, view.width - 1, GRID), np.linspace(0, view.height - 1, GRID)
     knots = (np.stack(np.meshgrid(across, down), axis=-1) - view.centre) / view.size
     plane = plate(knots)
-    above = np.maximum(-REACH - plane[..., 1:], 0)                             # nobody is beyond the picture's top
-    place = spread_out(np.dstack([to_picture(plane), above]), (view.height, view.width))
-    place, above = np.ascontiguousarray(place[..., :2]), place[..., 2]         # -1..1, xy; face heights
+    # Nobody is beyond the picture's top, nor farther to the sides than his arms.
+    beyond = np.maximum(-REACH - plane[..., 1:], 0) + np.maximum(np.abs(plane[..., :1]) - ARMS, 0)
+    place = spread_out(np.dstack([to_picture(plane), beyond]), (view.height, view.width))
+    place, beyond = np.ascontiguousarray(place[..., :2]), place[..., 2]        # -1..1, xy; face heights
     small = _look_up(small, place)                                             # Cr, Cb, outline
     colours = np.dstack([_look_up(luma, place), small[..., :2]]) - np.array([0, 128, 128], np.float32)
     softness = max(EDGE, 1.2 / view.size)
-    return colours @ YCRCB_TO_RGB, np.clip((small[..., 2] - above) / softness + 0.5, 0, 1)
+    return colours @ YCRCB_TO_RGB, np.clip((small[..., 2] - 2 * beyond) / softness + 0.5, 0, 1)
 
 
 def to_mean(model: AppearanceModel, shape: np.ndarray) -> ThinPlate:

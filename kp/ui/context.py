@@ -17,7 +17,6 @@ from kp.ui.models import ModelStore
 from kp.ui.runs import RunManager
 from kp.ui.settings import Settings
 
-
 RETRY = 3.0  # seconds until a dataset that cannot be read is tried again
 
 

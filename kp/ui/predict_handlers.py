@@ -9,22 +9,17 @@ import numpy as np
 from gradio.processing_utils import save_bytes_to_cache
 from gradio.utils import get_upload_folder
 
-from kp.data import FacialKeypointsDataset
 from kp.detectors import DETECTORS
-from kp.drawing.overlay import data_uri
 from kp.errors import CheckpointError, ImageError, KpError
 from kp.export import faces_csv, faces_json, json_bytes, overlay, png_bytes
-from kp.geometry import Box, CropMap
 from kp.ui import pipeline
 from kp.ui.context import DataSource
+from kp.ui.examples import Examples
 from kp.ui.frame_html import coordinates_html
-from kp.ui.grid import GridItem, grid_item
 from kp.ui.models import RUN, ModelStore
 from kp.ui.pipeline import Analysis
 
 WHOLE = "whole-image"
-EXAMPLES = 6
-THUMBNAIL = 200  # pixels
 INVITATION = "Upload a photo of a face, take one with the webcam, or paste one: its 68 points appear here."
 NO_MODEL = "There is no network to predict with yet. Train one in the Train tab."
 STEPS = {"yunet": 0.05, "haar": 1, WHOLE: 0.05}  # of the threshold's slider
@@ -34,18 +29,15 @@ class PredictHandlers:
     """No visitor's state is kept here: an Analysis goes out to the page's own gr.State and comes back."""
 
     def __init__(self, data: DataSource, models: ModelStore) -> None:
-        self.data = data
         self.models = models
-        self._rows: list[int] | None = None  # of the examples, the same for everybody
+        self.examples = Examples(data)
 
     def start(self, model: str | None, marks: Sequence[str]) -> list[Any]:
-        """The first example as the photo, the grid of examples, and the prediction; an invitation without data."""
-        rows = self.example_rows()
-        if not rows:
-            text = f"{escape(INVITATION)}<br>{escape(self.data.problem or '')} With it there are examples to click."
-            return [gr.skip(), gr.skip(), gr.skip(), *self.empty(text)]
-        dataset = self.data.open()
-        photo = dataset.image(rows[0])
+        """The first example as the photo, the grid of examples, and the prediction; an invitation without any."""
+        examples = self.examples.all()
+        if not examples:
+            return [gr.skip(), gr.skip(), gr.skip(), *self.empty(escape(INVITATION))]
+        photo = examples[0].image
         try:
             return [photo, *self.offer(), *self.run(photo, model, "yunet", None, 0, marks)]
         except KpError as error:
@@ -59,8 +51,7 @@ class PredictHandlers:
 
     def offer(self) -> list[Any]:
         """The grid of examples and what is around it."""
-        dataset = self.data.open()
-        return [gr.Column(visible=True), [self._example_item(dataset, row) for row in self.example_rows()]]
+        return [gr.Column(visible=True), self.examples.items]
 
     def run(self, photo: np.ndarray | None, model: str | None, detector: str, threshold: float | None, margin: float,
             marks: Sequence[str]) -> list[Any]:
@@ -78,8 +69,8 @@ class PredictHandlers:
 
     def example(self, event: gr.EventData) -> np.ndarray:
         """The photo of the example that was clicked."""
-        rows = self.example_rows()
-        return self.data.open().image(rows[int(event.index) % len(rows)])
+        examples = self.examples.all()
+        return examples[int(event.index) % len(examples)].image
 
     def click(self, analysis: Analysis | None, chosen: int | None, marks: Sequence[str],
               event: gr.SelectData) -> list[Any]:
@@ -125,19 +116,6 @@ class PredictHandlers:
         faces = self.models.predictor(model, detector, threshold=threshold, margin=margin or None).predict(image)
         return overlay(image, faces), faces_json(faces)
 
-    def example_rows(self) -> list[int]:
-        """Rows of the dataset: one frame each of a few people whom no shipped network has seen; none without data."""
-        if self.data.problem:
-            return []
-        if self._rows is None:
-            dataset = self.data.open()
-            people: dict[str, int] = {}
-            for row in dataset.part("people", "test").rows.tolist():
-                people.setdefault(dataset.frames[row].person, row)
-            rows = [people[person] for person in sorted(people)]
-            self._rows = rows[:: max(1, len(rows) // EXAMPLES)][:EXAMPLES]
-        return self._rows
-
     def empty(self, text: str) -> list[Any]:
         """Nothing to show, and the sentence that says why (HTML)."""
         nothing = gr.DownloadButton(value=None, interactive=False)
@@ -163,12 +141,6 @@ class PredictHandlers:
         shown[5] = gr.Image(save_bytes_to_cache(png_bytes(analysis.picture), "photo.png", get_upload_folder()),
                             alt_text=pipeline.describe(analysis, ()), visible=True)
         return shown
-
-    def _example_item(self, dataset: FacialKeypointsDataset, row: int) -> GridItem:
-        box = Box.around(dataset.keypoints[row])
-        crop = CropMap.from_box(Box.square(box.centre, box.side * 1.5), THUMBNAIL)
-        name = dataset.frames[row].person.replace("_", " ")
-        return grid_item(data_uri(crop.cut(dataset.image(row)), quality=85), f"Example: {name}", name)
 
 
 def _notice(text: str) -> gr.HTML:

@@ -15,6 +15,8 @@ from kp.ui.stage_cards import CSS as STAGES_CSS
 
 LEAD = """Find the 68 points on any photo. A detector finds each face; the network sees nothing but a small crop
 of it. Click a face to follow its way."""
+EXAMPLES = """Or click an example: scenes of people who do not exist, drawn by a statistical model; before them, where
+the dataset is here, frames of people whom no shipped network has seen."""
 MARKS = ["points", "contours", "numbers", "boxes"]
 PICTURE_HEIGHT = "min(440px, 90vw)"  # no empty bands above and below on a phone
 LEGEND_CSS = ".legend {margin: 9px 0 0}"  # level with the boxes to tick beside it
@@ -98,7 +100,7 @@ def _controls(max_megapixels: int) -> Controls:
                            info="side of the crop in sides of the face box, 1 to 2 is sensible; 0: the network's own")
     find = gr.Button("Find keypoints", variant="primary", elem_id="predict-find")
     with gr.Column(visible=False) as offer:
-        gr.Markdown("Or take a frame of somebody whom no shipped network has seen:", elem_classes="kp-note")
+        gr.Markdown(EXAMPLES, elem_classes="kp-note")
         examples = image_grid(elem_id="predict-examples", label="Examples: people never seen in training", cell=84)
     return Controls(photo, detector, threshold, margin, find, offer, examples)
 
