@@ -1,65 +1,30 @@
-"""Faces as files: a picture, a table, JSON. The command line and the app write the same.
+"""Faces as files beside each other: pictures, tables, JSON. The command line and the app write the same.
 
-A new format is one function and one line in EXPORTS.
+A new format is one function and one line in FORMATS.
 """
 
-import csv
-import io
 import json
 import os
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 
 from kp.drawing.overlay import draw_box, draw_face, fit_display, scale_box, scale_points
 from kp.errors import KpError
-from kp.landmarks import POINT_NAMES, REGION_OF_POINT
+from kp.formats.aligned import aligned_json, aligned_map
+from kp.formats.pts import face_pts
+from kp.formats.record import check_finite, faces_json, json_bytes
+from kp.formats.tables import COLUMNS, face_rows, faces_csv, openface_csv
 from kp.predict import FacePrediction
 
-COLUMNS = ("face", "point", "name", "region", "x", "y")
-DECIMALS = 3  # of a pixel, in tables
-
-
-def check_finite(faces: Sequence[FacePrediction]) -> None:
-    """Raises KpError where a network's answer is no number."""
-    if not all(np.isfinite(face.keypoints).all() for face in faces):
-        raise KpError("The network's answer holds values that are no numbers, so its training went astray. "
-                      "Choose another model, or train again with a lower learning rate.")
-
-
-def faces_json(faces: Sequence[FacePrediction]) -> list[dict[str, Any]]:
-    """Plain values for JSON, in image pixels: box [left, top, right, bottom], score or None, keypoints 68 x [x, y]."""
-    check_finite(faces)
-    return [
-        {
-            "box": [float(side) for side in (face.box.left, face.box.top, face.box.right, face.box.bottom)],
-            "score": None if face.score is None else float(face.score),
-            "keypoints": [[float(x), float(y)] for x, y in face.keypoints],
-        }
-        for face in faces
-    ]
-
-
-def face_rows(faces: Sequence[FacePrediction]) -> list[list[str | int | float]]:
-    """A row for each point in the order of COLUMNS; faces count from 1, points from 0."""
-    check_finite(faces)
-    return [
-        [number, point, POINT_NAMES[point], REGION_OF_POINT[point], *(round(float(value), DECIMALS) for value in xy)]
-        for number, face in enumerate(faces, start=1) for point, xy in enumerate(face.keypoints)
-    ]
-
-
-def faces_csv(faces: Sequence[FacePrediction]) -> str:
-    """A tidy table with a heading: face, point, name, region, x, y."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(face_rows(faces))
-    return text.getvalue()
+__all__ = [
+    "COLUMNS", "FORMATS", "Format", "check_finite", "draw_faces", "face_rows", "faces_csv", "faces_json", "file_names",
+    "json_bytes", "overlay", "png_bytes", "unique_stems", "write_file", "write_outputs",
+]
 
 
 def overlay(image: np.ndarray, faces: Sequence[FacePrediction], *, points: bool = True, contours: bool = False,
@@ -97,28 +62,84 @@ def png_bytes(image: np.ndarray) -> bytes:
     return encoded.tobytes()
 
 
-def json_bytes(faces: Sequence[FacePrediction]) -> bytes:
-    return (json.dumps(faces_json(faces), allow_nan=False) + "\n").encode()
+@dataclass(frozen=True)
+class Format:
+    """A kind of file. content: makes it from the picture and its faces.
+
+    ending: of the file's name. each: one file for each face, made from that face alone.
+    """
+
+    ending: str
+    title: str
+    content: Callable[[np.ndarray, Sequence[FacePrediction]], bytes]
+    each: bool = False
 
 
-# Each takes the picture and its faces, and gives the file's content; the key is the file's ending.
-EXPORTS: dict[str, Callable[[np.ndarray, Sequence[FacePrediction]], bytes]] = {
-    "png": lambda image, faces: png_bytes(overlay(image, faces)),
-    "csv": lambda _, faces: faces_csv(faces).encode(),
-    "json": lambda _, faces: json_bytes(faces),
+FORMATS: dict[str, Format] = {
+    "png": Format("png", "the photo with the points on it", lambda image, faces: png_bytes(overlay(image, faces))),
+    "csv": Format("csv", "a table with a row for each point, and its name", lambda _, faces: faces_csv(faces).encode()),
+    "openface": Format("openface.csv", "a table with a row for each face, columns as OpenFace's",
+                       lambda _, faces: openface_csv(faces).encode()),
+    "pts": Format("pts", "iBUG .pts, a file for each face; pixels count from 1",
+                  lambda _, faces: face_pts(faces[0]).encode(), each=True),
+    "json": Format("json", "everything: boxes, scores, points, spread, pose", lambda _, faces: json_bytes(faces)),
 }
+USUAL = ("png", "csv", "json")
 
 
-def write_outputs(folder: Path | str, stem: str, image: np.ndarray, faces: Sequence[FacePrediction]) -> list[Path]:
+def file_names(stem: str, faces: int, *, formats: Sequence[str] = USUAL, align: int | None = None) -> list[str]:
+    """What `write_outputs` writes for so many faces: STEM.pts, STEM.face-2.pts, ...; the JSON comes last."""
+    names = []
+    if align:
+        names += [*each_face(stem, faces, "aligned.png"), f"{stem}.aligned.json"]
+    for name, kind in FORMATS.items():
+        if name in formats:
+            names += each_face(stem, faces, kind.ending) if kind.each else [f"{stem}.{kind.ending}"]
+    return names
+
+
+def each_face(stem: str, faces: int, ending: str) -> list[str]:
+    """A file's name for each face; that of the first, who is the best one, is the photo's own."""
+    return [f"{stem}.{ending}" if number == 1 else f"{stem}.face-{number}.{ending}" for number in range(1, faces + 1)]
+
+
+def write_outputs(folder: Path | str, stem: str, image: np.ndarray, faces: Sequence[FacePrediction], *,
+                  formats: Sequence[str] = USUAL, align: int | None = None) -> list[Path]:
     """Write STEM.png, STEM.csv and STEM.json into `folder`, each whole or not at all, and give their paths.
 
-    Files of these names are replaced; `unique_stems` keeps photos of one name apart. Raises KpError where the
-    disk does not take them.
+    formats: names of FORMATS. align: also crops with the eyes level, of so many pixels, and their matrices. Files of
+    these names are replaced, and those of faces that are no longer found go; `unique_stems` keeps photos of one name
+    apart. Raises KpError where the disk does not take them.
     """
-    contents = {Path(folder) / f"{stem}.{ending}": export(image, faces) for ending, export in EXPORTS.items()}
-    for path, content in contents.items():
+    contents = aligned_files(stem, image, faces, align) if align else []
+    for name, kind in FORMATS.items():
+        if name in formats:
+            contents += [kind.content(image, [face]) for face in faces] if kind.each else [kind.content(image, faces)]
+    paths = [Path(folder) / name for name in file_names(stem, len(faces), formats=formats, align=align)]
+    for path, content in zip(paths, contents, strict=True):
         write_file(path, content)
-    return list(contents)
+    each = [FORMATS[name].ending for name in formats if FORMATS[name].each]
+    remove_more_faces(Path(folder) / stem, len(faces), [*each, *(["aligned.png"] if align else [])])
+    return paths
+
+
+def aligned_files(stem: str, image: np.ndarray, faces: Sequence[FacePrediction], size: int) -> list[bytes]:
+    """The crops of all faces, PNG, and the JSON that goes with them."""
+    check_finite(faces)
+    names = [Path(name).name for name in each_face(stem, len(faces), "aligned.png")]
+    crops = [png_bytes(aligned_map(face.keypoints, size).cut(image)) for face in faces]
+    return [*crops, (json.dumps(aligned_json(faces, size, names), allow_nan=False) + "\n").encode()]
+
+
+def remove_more_faces(photo: Path, faces: int, endings: Sequence[str]) -> None:
+    """Files of faces beyond so many, from a time when more were found. photo: the path without an ending."""
+    for ending in endings:
+        if not faces:
+            photo.with_name(f"{photo.name}.{ending}").unlink(missing_ok=True)
+        number = max(faces, 1) + 1
+        while (old := photo.with_name(f"{photo.name}.face-{number}.{ending}")).exists():
+            old.unlink()
+            number += 1
 
 
 def write_file(path: Path, content: bytes) -> None:
@@ -138,14 +159,18 @@ def write_file(path: Path, content: bytes) -> None:
                       "Free some space or name another folder.") from None
 
 
-def unique_stems(photos: Sequence[Path | str]) -> list[str]:
-    """A stem for each photo's outputs. A name that is taken by another photo gets -2, -3, ... behind it."""
+def unique_stems(photos: Sequence[Path | str], folders: Sequence[Path | str | None] | None = None) -> list[str]:
+    """A stem for each photo's outputs. A name that is taken by another photo gets -2, -3, ... behind it.
+
+    folders: for each photo the folder that it was found in, whose inner folders the stem keeps, or None.
+    """
     owners: dict[str, Path] = {}  # stem, in small letters as some disks do not tell them apart
     stems = []
-    for photo in map(Path, photos):
-        owner, stem, number = photo.resolve(), photo.stem, 1
+    for photo, folder in zip(map(Path, photos), folders or [None] * len(photos), strict=True):
+        own = photo.stem if folder is None else photo.relative_to(folder).with_name(photo.stem).as_posix()
+        owner, stem, number = photo.resolve(), own, 1
         while owners.setdefault(stem.casefold(), owner) != owner:
             number += 1
-            stem = f"{photo.stem}-{number}"
+            stem = f"{own}-{number}"
         stems.append(stem)
     return stems

@@ -1,9 +1,10 @@
 """Which way a head is turned, from its keypoints and a generic head.
 
 Six points of a face are matched with six of a rigid head (OpenCV's `solvePnP`). The head's proportions are round
-figures of an average adult; the camera is taken to be far away, as for a face in a television frame.
+figures of an average adult (HEAD); the camera is taken to be far away, as for a face in a television frame.
 """
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -12,12 +13,18 @@ import numpy as np
 POINTS = [30, 8, 36, 45, 48, 54]  # nose tip, chin, outer eye corners, mouth corners
 # Millimetres; x to the right of the image, y down, z away from the camera.
 HEAD = np.array([[0, 0, 0], [0, 66, 13], [-45, -34, 27], [45, -34, 27], [-30, 30, 25], [30, 30, 25]], np.float64)
-DISTANCE = 10.0  # of the camera, in face heights
+LEFT_EYE, RIGHT_EYE = 2, 3  # of POINTS
+HEIGHT = 100.0   # millimetres, of these points
+DISTANCE = 13.0  # of the camera, in heights of these points; 1.3 m
 
 
 @dataclass(frozen=True)
 class HeadPose:
-    """Degrees. yaw: to the right of the image positive; pitch: down positive; roll: clockwise positive."""
+    """Degrees; NaN where the points show no face.
+
+    yaw and pitch are where the nose points: to the right of the image positive, down positive. roll: how far the head
+    is turned in the image's plane, clockwise positive.
+    """
 
     yaw: float
     pitch: float
@@ -27,16 +34,27 @@ class HeadPose:
 def head_pose(keypoints: np.ndarray) -> HeadPose:
     """The pose of a face with keypoints (68, 2)."""
     points = keypoints[POINTS].astype(np.float64)
-    centre = points.mean(axis=0)
-    focal = DISTANCE * max(float(np.ptp(keypoints[:, 1])), 1.0)
-    camera = np.array([[focal, 0, centre[0]], [0, focal, centre[1]], [0, 0, 1]])
-    start = np.array([0.0, 0.0, DISTANCE * 130.0])  # a head of 130 mm, upright, far enough to be as large as it is seen
+    size = float(np.ptp(points, axis=0).max())
+    if not size > 0:
+        return HeadPose(math.nan, math.nan, math.nan)
+    left, right = points[LEFT_EYE], points[RIGHT_EYE]
+    tilt = math.atan2(right[1] - left[1], right[0] - left[0])
+    points = (points - points.mean(axis=0)) @ turn_in_plane(tilt)[:2, :2]  # upright: from there the solution is found
+    focal = DISTANCE * size
+    camera = np.diag([focal, focal, 1.0])
+    start = np.array([0.0, 0.0, DISTANCE * HEIGHT])  # as far away as makes the head as large as it is seen
     _, turn, _ = cv2.solvePnP(HEAD, points, camera, None, np.zeros(3), start, True, cv2.SOLVEPNP_ITERATIVE)
-    matrix, _ = cv2.Rodrigues(turn)
+    matrix = turn_in_plane(tilt) @ cv2.Rodrigues(turn)[0]
     ahead = matrix @ np.array([0.0, 0.0, -1.0])  # where the nose points
     side = matrix @ np.array([1.0, 0.0, 0.0])
     return HeadPose(
-        yaw=float(np.degrees(np.arctan2(ahead[0], -ahead[2]))),
-        pitch=float(np.degrees(np.arctan2(ahead[1], np.hypot(ahead[0], ahead[2])))),
-        roll=float(np.degrees(np.arctan2(side[1], side[0]))),
+        yaw=math.degrees(math.atan2(ahead[0], -ahead[2])),
+        pitch=math.degrees(math.atan2(ahead[1], math.hypot(ahead[0], ahead[2]))),
+        roll=math.degrees(math.atan2(side[1], side[0])),
     )
+
+
+def turn_in_plane(angle: float) -> np.ndarray:
+    """The 3x3 matrix that turns by an angle (radians), clockwise in the image."""
+    cos, sin = math.cos(angle), math.sin(angle)
+    return np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])

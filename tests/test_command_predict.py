@@ -63,12 +63,16 @@ def test_margin_reaches_the_network(capsys, model: str, photo: str) -> None:
 
 def test_a_bad_photo_does_not_stop_the_others(capsys, model: str, photo: str, tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("no picture")
-    bad = [str(tmp_path / "text.png"), str(tmp_path / "missing.jpg"), str(tmp_path)]
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "film.mp4").write_text("no film")
+    bad = [str(tmp_path / name) for name in ("text.png", "missing.jpg", "empty", "film.mp4")]
     code, records, _ = predict(capsys, *bad, photo, "--model", model, *WHOLE)
     assert code == 1
-    assert [len(record["faces"]) for record in records] == [0, 0, 0, 1]
-    for record in records[:3]:
-        assert record["error"].endswith(".") and record["width"] is None and record["height"] is None
+    assert [len(record["faces"]) for record in records] == [0, 0, 0, 0, 1]
+    for record in records[:4]:
+        assert record["width"] is None and record["height"] is None
+    assert all(record["error"].endswith(".") for record in records[:3])
+    assert "no picture files" in records[2]["error"] and "python -m kp video" in records[3]["error"]
 
 
 def test_no_face_is_no_failure(capsys, model: str, tmp_path: Path) -> None:

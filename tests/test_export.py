@@ -11,7 +11,8 @@ from builders import drawn_face
 
 from kp import read_image
 from kp.errors import KpError
-from kp.export import COLUMNS, EXPORTS, faces_csv, faces_json, overlay, unique_stems, write_outputs
+from kp.export import COLUMNS, FORMATS, USUAL, faces_csv, faces_json, file_names, overlay, unique_stems, write_outputs
+from kp.formats.coco import CocoPhoto, coco_json
 from kp.geometry import Box
 from kp.landmarks import POINT_NAMES, REGION_OF_POINT
 from kp.predict import FacePrediction
@@ -29,7 +30,7 @@ def scene() -> tuple[np.ndarray, list[FacePrediction]]:
 def test_json_there_and_back(scene) -> None:
     _, faces = scene
     back = json.loads(json.dumps(faces_json(faces), allow_nan=False))
-    assert [set(face) for face in back] == [{"box", "score", "keypoints"}] * 2
+    assert [list(face) for face in back] == [["box", "score", "keypoints", "confidence", "spread", "pose"]] * 2
     for face, entry in zip(faces, back, strict=True):
         assert np.array_equal(np.float32(entry["keypoints"]), face.keypoints)
         assert Box(*entry["box"]) == face.box
@@ -54,9 +55,11 @@ def test_csv_names_every_point(scene) -> None:
 def test_numbers_that_are_none_are_refused(scene) -> None:
     image, (face, _) = scene
     broken = FacePrediction(face.box, None, np.full((68, 2), np.nan, np.float32))
-    for export in EXPORTS.values():
+    for kind in FORMATS.values():
         with pytest.raises(KpError, match="no numbers"):
-            export(image, [face, broken])
+            kind.content(image, [broken] if kind.each else [face, broken])
+    with pytest.raises(KpError, match="no numbers"):
+        coco_json([CocoPhoto("a.jpg", 9, 9, [broken])])
 
 
 def test_overlay_marks_the_faces_and_leaves_the_picture_alone(scene) -> None:
@@ -97,6 +100,39 @@ def test_outputs_are_written_whole_and_replaced(scene, tmp_path: Path) -> None:
     assert np.array_equal(read_image(folder / "a.b.png"), overlay(image, []))
 
 
+@pytest.mark.parametrize("formats", [USUAL, tuple(FORMATS), ("pts",), ()])
+@pytest.mark.parametrize("align", [None, 64])
+@pytest.mark.parametrize("faces", [0, 1, 2])
+def test_the_files_are_those_that_were_named(scene, tmp_path: Path, formats: tuple, align: int | None,
+                                             faces: int) -> None:
+    image, found = scene
+    paths = write_outputs(tmp_path, "in/a.b", image, found[:faces], formats=formats, align=align)
+    names = file_names("in/a.b", faces, formats=formats, align=align)
+    assert [str(path.relative_to(tmp_path)) for path in paths] == names and len(set(names)) == len(names)
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} == set(paths)
+
+
+def test_each_format_s_file_is_named_by_what_it_is(scene, tmp_path: Path) -> None:
+    write_outputs(tmp_path, "a", *scene, formats=tuple(FORMATS), align=64)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "a.aligned.json", "a.aligned.png", "a.csv", "a.face-2.aligned.png", "a.face-2.pts", "a.json", "a.openface.csv",
+        "a.png", "a.pts"]
+
+
+def test_files_of_faces_that_are_gone_go(scene, tmp_path: Path) -> None:
+    image, faces = scene
+    options = {"formats": ("pts", "json"), "align": 64}
+    (tmp_path / "a.face-2.notes").write_text("mine")
+    write_outputs(tmp_path, "a", image, [*faces, faces[0]], **options)
+    for count in (1, 0):
+        write_outputs(tmp_path, "a", image, faces[:count], **options)
+        there = {path.name for path in tmp_path.iterdir()} - {"a.face-2.notes"}
+        assert there == set(file_names("a", count, **options))
+    (tmp_path / "a.pts").write_text("labels")
+    write_outputs(tmp_path, "a", image, [], formats=("json",))
+    assert (tmp_path / "a.pts").read_text() == "labels" and (tmp_path / "a.face-2.notes").exists()
+
+
 def test_a_folder_that_is_a_file_is_told(scene, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(KpError, match="cannot be written"):
@@ -107,3 +143,8 @@ def test_photos_of_one_name_get_different_stems() -> None:
     assert unique_stems(["a/x.jpg", "b/x.jpg", "b/X.png", "y.jpg"]) == ["x", "x-2", "X-3", "y"]
     assert unique_stems(["x-2.jpg", "a/x.jpg", "b/x.jpg"]) == ["x-2", "x", "x-3"]
     assert unique_stems(["a/x.jpg", "a/../a/x.jpg"]) == ["x", "x"]
+
+
+def test_stems_keep_the_folders_in_a_folder() -> None:
+    photos = ["p/a/x.jpg", "p/b/x.jpg", "p/b/x.png", "q/a/x.jpg", "x.jpg"]
+    assert unique_stems(photos, ["p", "p", "p", "q", None]) == ["a/x", "b/x", "b/x-2", "a/x-2", "x"]

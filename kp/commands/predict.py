@@ -4,74 +4,101 @@ A photo without a face is no failure; one that cannot be read is, and the others
 """
 
 import argparse
-import csv
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from kp.commands.batch import Job, PhotoResult, Work, do_all
+from kp.commands.boxes import boxes_of_photos, read_boxes, some
 from kp.commands.common import add_json, print_json, progress_bar
-from kp.data import read_image
+from kp.commands.photos import find_photos
 from kp.detectors import DETECTORS
-from kp.errors import ConfigError, DataError, ImageError
-from kp.export import faces_json, unique_stems, write_outputs
-from kp.geometry import Box
-from kp.predict import FacePrediction, Predictor
+from kp.errors import ConfigError
+from kp.export import FORMATS, USUAL, write_file
+from kp.formats.aligned import SIZES
+from kp.formats.coco import CocoPhoto, coco_bytes
+from kp.training.machine import own_cores
 
-SIDES = ("left", "top", "right", "bottom")
+COCO = "coco"                      # a format that is one file for all photos
+COCO_FILE = "keypoints.coco.json"
+MANY = 50                          # photos from which on it pays to start processes
 THRESHOLDS = "; ".join(f"{name} {kind.default_threshold:g} in {kind.threshold_range[0]:g}..{kind.threshold_range[1]:g}"
                        for name, kind in DETECTORS.items() if name != "whole-image")
-
-
-@dataclass(frozen=True)
-class PhotoResult:
-    """What became of one photo. error: one sentence where it failed. files: what was written, and what was replaced."""
-
-    file: str
-    width: int | None = None
-    height: int | None = None
-    error: str | None = None
-    faces: Sequence[FacePrediction] = ()
-    files: Sequence[Path] = ()
-    replaced: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        return {"file": self.file, "width": self.width, "height": self.height, "error": self.error,
-                "faces": faces_json(self.faces)}
+TITLES = {name: kind.title for name, kind in FORMATS.items()} | {COCO: f"COCO keypoints of all photos, in {COCO_FILE}"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("photos", nargs="+", metavar="PHOTO", help="a picture file (JPEG, PNG, WebP, AVIF, GIF, ...)")
+    parser.add_argument("photos", nargs="+", metavar="PHOTO", help="a picture file (JPEG, PNG, WebP, AVIF, GIF, ...), "
+                        "or a folder, whose pictures are taken and those of the folders in it")
+    add_network(parser)
+    parser.add_argument("--boxes", metavar="CSV", help="face boxes in place of a detector: a table with the columns "
+                        "file,left,top,right,bottom, in pixels, tight around the 68 points, a row for each face. A row "
+                        "belongs to the photo of the same path as given here, else of the same file name. A photo "
+                        "without a row has no face, and you are told")
+    add_output(parser)
+    parser.add_argument("--workers", type=int, metavar="N", help="processes, each with one thread (default: one a core "
+                        f"from {MANY} photos on, else none but this one)")
+    add_json(parser)
+
+
+def add_network(parser: argparse.ArgumentParser) -> None:
+    """Which network and which detector."""
     parser.add_argument("--model", default="heatmap_net",
                         help="a shipped checkpoint's name, or a .safetensors file (default: heatmap_net)")
     parser.add_argument("--detector", default="yunet", choices=DETECTORS, help="what finds the faces (default: yunet)")
     parser.add_argument("--threshold", type=float, help=f"the detector's, in its own unit (default: {THRESHOLDS})")
     parser.add_argument("--margin", type=float, help="side of the crop, in sides of the face box "
                                                      "(default: what the network was trained with)")
-    parser.add_argument("--boxes", metavar="CSV", help="face boxes in place of a detector: a table with the columns "
-                        "file,left,top,right,bottom, in pixels, tight around the 68 points, a row for each face. A row "
-                        "belongs to the photo of the same path as given here, else of the same file name. A photo "
-                        "without a row has no face, and you are told")
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """What is written."""
     parser.add_argument("--out", metavar="DIR", help="write NAME.png, NAME.csv and NAME.json for each photo; of two "
-                        "photos with one name the second becomes NAME-2")
-    add_json(parser)
+                        "photos with one name the second becomes NAME-2; folders in a folder are kept")
+    parser.add_argument("--formats", type=format_names, metavar="LIST", help="what to write, with commas between: "
+                        + "; ".join(f"{name}, {title}" for name, title in TITLES.items())
+                        + f" (default: {','.join(USUAL)})")
+    parser.add_argument("--align", type=int, metavar="SIZE", help="write each face as a picture too, eyes level, of "
+                        "SIZE x SIZE pixels, and the matrices from photo to picture")
+    parser.add_argument("--resume", action="store_true", help="leave out photos whose files are in DIR already and "
+                        "newer than the photo; for the same settings as before")
+
+
+def format_names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if wrong := [name for name in names if name not in TITLES]:
+        raise argparse.ArgumentTypeError(f"there is no format {wrong[0]!r}; choose from {', '.join(TITLES)}")
+    return names
+
+
+def check_options(options: argparse.Namespace) -> None:
+    """Raises ConfigError for options that do not go together."""
+    formats = options.formats if options.formats is not None else USUAL
+    for name, given in (("--formats", options.formats), ("--align", options.align), ("--resume", options.resume)):
+        if given and not options.out:
+            raise ConfigError(f"{name} is about the files that are written. Name a folder for them: --out DIR")
+    if options.resume and "json" not in formats:
+        raise ConfigError("--resume reads in the .json files what is done. Add json to --formats.")
+    if options.align is not None and not SIZES[0] <= options.align <= SIZES[1]:
+        raise ConfigError(f"--align is {options.align}; it must be from {SIZES[0]} to {SIZES[1]} pixels.")
+    if options.workers is not None and options.workers < 1:
+        raise ConfigError(f"--workers is {options.workers}; it must be at least 1.")
 
 
 def run(options: argparse.Namespace) -> int:
+    check_options(options)
+    formats = options.formats if options.formats is not None else USUAL
     # With boxes given no face is looked for, so the detector that needs nothing is enough.
-    predictor = Predictor(options.model, "whole-image" if options.boxes else options.detector,
-                          threshold=None if options.boxes else options.threshold, margin=options.margin)
-    boxes = boxes_of_photos(read_boxes(options.boxes), options.photos) if options.boxes else {}
-    if missing := [photo for photo in options.photos if options.boxes and photo not in boxes]:
-        print(f"{options.boxes} has no row for {len(missing)} of {len(options.photos)} photos: {some(missing)}. "
-              "They count as photos without a face.", file=sys.stderr)
-    results = []
-    with progress_bar("predicting", hidden=options.json) as progress:
-        for photo, stem in zip(options.photos, unique_stems(options.photos), strict=True):
-            given = boxes.get(photo, []) if options.boxes else None
-            results.append(predict_photo(predictor, photo, boxes=given, out=options.out, stem=stem))
-            progress(len(results), len(options.photos))
+    work = Work(options.model, "whole-image" if options.boxes else options.detector,
+                None if options.boxes else options.threshold, options.margin, options.out,
+                tuple(name for name in formats if name != COCO), options.align)
+    _ = work.predictor  # settings that cannot be are told before any work
+    jobs = find_jobs(options, pictures="png" in formats)
+    results = predict_all(jobs, work, workers=options.workers, resume=options.resume, hidden=options.json)
+    if options.out and COCO in formats:
+        photos = [CocoPhoto(result.file, result.width, result.height, result.faces) for result in results
+                  if result.error is None]
+        write_file(Path(options.out) / COCO_FILE, coco_bytes(photos))
     if options.json:
         print_json([result.to_json() for result in results])
     else:
@@ -79,108 +106,60 @@ def run(options: argparse.Namespace) -> int:
     return 1 if any(result.error for result in results) else 0
 
 
-def predict_photo(predictor: Predictor, photo: str, *, boxes: Sequence[Box] | None, out: str | None,
-                  stem: str) -> PhotoResult:
-    """One photo's faces, written to the folder `out` if there is one. A photo that fails says why in `error`."""
-    try:
-        image = read_image(photo)
-    except ImageError as error:
-        return PhotoResult(photo, error=str(error))
-    height, width = image.shape[:2]
-    outside = [box for box in boxes or () if Box.of_image(image).overlap(box) == 0]
-    if outside:
-        return PhotoResult(photo, width, height, f"The box {text_of(outside[0])} lies outside the photo "
-                                                 f"({width} x {height} pixels). Correct its row.")
-    faces = predictor.predict(image, boxes)
-    replaced = out is not None and (Path(out) / f"{stem}.json").exists()
-    files = write_outputs(out, stem, image, faces) if out else ()
-    return PhotoResult(photo, width, height, None, faces, files, replaced)
+def find_jobs(options: argparse.Namespace, *, pictures: bool) -> list[Job]:
+    """The photos with their boxes, if there are any given. pictures: whether pictures are written."""
+    photos = find_photos(options.photos, out=options.out, pictures=pictures)
+    if not options.boxes:
+        return [Job(photo) for photo in photos]
+    files = [photo.file for photo in photos]
+    boxes = boxes_of_photos(read_boxes(options.boxes), files)
+    if missing := [file for file in files if file not in boxes]:
+        print(f"{options.boxes} has no row for {len(missing)} of {len(files)} photos: {some(missing)}. "
+              "They count as photos without a face.", file=sys.stderr)
+    return [Job(photo, boxes.get(photo.file, [])) for photo in photos]
 
 
-def read_boxes(path: str) -> dict[str, list[Box]]:
-    """The boxes of a CSV file by what its column `file` says. Raises DataError with the line, ConfigError for a box."""
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, skipinitialspace=True)
-            columns = [name.strip() for name in reader.fieldnames or ()]
-            missing = [name for name in ("file", *SIDES) if name not in columns]
-            if missing:
-                raise DataError(f"{path} lacks the columns {', '.join(missing)}. "
-                                f"Its first line must be: file,{','.join(SIDES)}")
-            reader.fieldnames = columns
-            boxes: dict[str, list[Box]] = {}
-            for row in reader:
-                boxes.setdefault((row["file"] or "").strip(), []).append(box_of(row, f"{path}, line {reader.line_num}"))
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}). Name a CSV file with face boxes.") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} is no CSV table in UTF-8 ({error}). Save it anew.") from None
-    return boxes
-
-
-def box_of(row: dict[str, str | None], place: str) -> Box:
-    """A row's box. place: where the row stands, for the error."""
-    numbers = []
-    for side in SIDES:
-        try:
-            numbers.append(float(row[side] or ""))
-        except ValueError:
-            raise DataError(f"{place}: {side} is {row[side] or 'empty'!r}, not a number. Correct it.") from None
-    try:
-        box = Box(*numbers)
-    except ValueError:
-        raise DataError(f"{place}: the box needs finite numbers, not {numbers}. Correct it.") from None
-    if box.width <= 0 or box.height <= 0:
-        raise ConfigError(f"{place}: a box needs left < right and top < bottom, not {text_of(box)}. Correct it.")
-    if not (row["file"] or "").strip():
-        raise DataError(f"{place}: the column file is empty. Name the photo.")
-    return box
-
-
-def boxes_of_photos(boxes: dict[str, list[Box]], photos: Sequence[str]) -> dict[str, list[Box]]:
-    """Each photo's boxes: those of its path as given, else of its file name. Photos without a row are left out.
-
-    Raises DataError where a file name stands for several photos of the table.
-    """
-    given, by_name = set(photos), {}
-    for file in boxes:
-        if file not in given:  # a row that names one photo exactly is not meant for another
-            by_name.setdefault(Path(file).name, []).append(file)
-    found = {}
-    for photo in photos:
-        candidates = [photo] if photo in boxes else by_name.get(Path(photo).name, [])
-        if len(candidates) > 1:
-            raise DataError(f"The boxes of {photo} may be those of {some(candidates)}. "
-                            "Write the photos' paths in the table as they are given here.")
-        if candidates:
-            found[photo] = boxes[candidates[0]]
-    return found
+def predict_all(jobs: Sequence[Job], work: Work, *, workers: int | None, resume: bool,
+                hidden: bool) -> list[PhotoResult]:
+    """Each photo's result, in order. hidden: draw no progress bar."""
+    results = [work.done_before(job) if resume else None for job in jobs]
+    todo = [number for number, result in enumerate(results) if result is None]
+    if workers is None:
+        workers = own_cores() if len(todo) >= MANY else 1
+    with progress_bar("predicting", hidden=hidden) as progress:
+        for done, (number, result) in enumerate(do_all([jobs[number] for number in todo], work, workers), start=1):
+            results[todo[number]] = result
+            progress(done, len(todo))
+    return results
 
 
 def print_summary(results: Sequence[PhotoResult], *, out: str | None) -> None:
     for result in results:
-        if result.error:
-            print(f"{result.file}: {result.error}")
-            continue
-        print(f"{result.file}: {result.width} x {result.height} pixels, {count(len(result.faces), 'face')}")
-        for number, face in enumerate(result.faces, start=1):
-            score = "" if face.score is None else f", score {face.score:.2f}"
-            box = face.box
-            print(f"  {number}: box ({box.left:.1f}, {box.top:.1f}) to ({box.right:.1f}, {box.bottom:.1f}){score}")
-        if result.files:
-            print(f"  {'replaced' if result.replaced else 'wrote'} {', '.join(map(str, result.files))}")
-    faces, failed = sum(len(result.faces) for result in results), sum(bool(result.error) for result in results)
-    print(f"{count(len(results), 'photo')}, {count(faces, 'face')}" + (f", {failed} failed" if failed else "")
+        if result.error is None:
+            print_result(result)
+    failed = [result for result in results if result.error is not None]
+    if failed and len(results) > 1:
+        print("Failed:")
+    for result in failed:
+        print(f"{result.file}: {result.error}")
+    faces, kept = sum(len(result.faces) for result in results), sum(result.kept for result in results)
+    print(f"{count(len(results), 'photo')}, {count(faces, 'face')}" + (f", {kept} done before" if kept else "")
+          + (f", {len(failed)} failed" if failed else "")
           + ("" if out else ". --out DIR writes pictures and tables, --json prints the points"))
+
+
+def print_result(result: PhotoResult) -> None:
+    if result.kept:
+        print(f"{result.file}: done before, {count(len(result.faces), 'face')}")
+        return
+    print(f"{result.file}: {result.width} x {result.height} pixels, {count(len(result.faces), 'face')}")
+    for number, face in enumerate(result.faces, start=1):
+        score = "" if face.score is None else f", score {face.score:.2f}"
+        box = face.box
+        print(f"  {number}: box ({box.left:.1f}, {box.top:.1f}) to ({box.right:.1f}, {box.bottom:.1f}){score}")
+    if result.files:
+        print(f"  {'replaced' if result.replaced else 'wrote'} {', '.join(map(str, result.files))}")
 
 
 def count(number: int, what: str) -> str:
     return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
-
-
-def text_of(box: Box) -> str:
-    return f"({box.left:g}, {box.top:g}) to ({box.right:g}, {box.bottom:g})"
-
-
-def some(names: Sequence[str], limit: int = 5) -> str:
-    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")

@@ -1,0 +1,190 @@
+"""Many photos, one after the other or in several processes; one that fails does not stop the others."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import cv2
+import torch
+from PIL import Image
+
+from kp.commands.boxes import text_of
+from kp.commands.photos import Photo, is_video
+from kp.data import read_image
+from kp.errors import ConfigError, DataError, ImageError
+from kp.export import file_names, write_outputs
+from kp.formats.record import faces_json, read_faces
+from kp.geometry import Box
+from kp.predict import FacePrediction, Predictor
+
+WAITING = 2           # photos that lie ready for each process
+TURNED = range(5, 9)  # EXIF orientations that swap width and height
+EXIF_ORIENTATION = 274
+
+
+@dataclass(frozen=True)
+class Job:
+    """One photo. boxes: the faces' boxes in place of a detector."""
+
+    photo: Photo
+    boxes: Sequence[Box] | None = None
+
+
+@dataclass(frozen=True)
+class PhotoResult:
+    """What became of one photo. error: one sentence where it failed. files: what was written.
+
+    replaced: whether these files were there before. kept: whether they are from an earlier run, and still good.
+    """
+
+    file: str
+    width: int | None = None
+    height: int | None = None
+    error: str | None = None
+    faces: Sequence[FacePrediction] = ()
+    files: Sequence[Path] = ()
+    replaced: bool = False
+    kept: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        return {"file": self.file, "width": self.width, "height": self.height, "error": self.error,
+                "faces": faces_json(self.faces)}
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be done with each photo; the same in every process. formats, align: as `write_outputs` has them."""
+
+    model: str
+    detector: str
+    threshold: float | None
+    margin: float | None
+    out: str | None
+    formats: Sequence[str]
+    align: int | None
+
+    @cached_property
+    def predictor(self) -> Predictor:
+        return Predictor(self.model, self.detector, threshold=self.threshold, margin=self.margin)
+
+    def do(self, job: Job) -> PhotoResult:
+        """A photo's faces, written to `out` if there is one. A photo that fails says why in `error`."""
+        file = job.photo.file
+        try:
+            image = read_image(self._readable(file))
+            height, width = image.shape[:2]
+            for box in job.boxes or ():
+                if Box.of_image(image).overlap(box) == 0:
+                    return PhotoResult(file, width, height, f"The box {text_of(box)} lies outside the photo "
+                                                            f"({width} x {height} pixels). Correct its row.")
+            faces = self.predictor.predict(image, job.boxes)
+        except (ImageError, ConfigError) as error:
+            return PhotoResult(file, error=str(error))
+        except (MemoryError, cv2.error) as error:
+            return PhotoResult(file, error=f"{file} is too much for this machine ({' '.join(str(error).split())}). "
+                                           "Make it smaller.")
+        if not self.out:
+            return PhotoResult(file, width, height, None, faces)
+        replaced = (Path(self.out) / f"{job.photo.stem}.json").exists()
+        files = write_outputs(self.out, job.photo.stem, image, faces, formats=self.formats, align=self.align)
+        return PhotoResult(file, width, height, None, faces, files, replaced)
+
+    def done_before(self, job: Job) -> PhotoResult | None:
+        """What an earlier run wrote for this photo, if it is all there and not older than the photo."""
+        json = Path(self.out or "") / f"{job.photo.stem}.json"
+        try:
+            faces = read_faces(json.read_bytes())
+            names = file_names(job.photo.stem, len(faces), formats=self.formats, align=self.align)
+            files = [json.with_name(Path(name).name) for name in names]
+            changed = Path(job.photo.file).stat().st_mtime
+            if any(file.stat().st_mtime < changed for file in files):
+                return None
+            width, height = picture_size(job.photo.file)
+        except (OSError, DataError, Image.DecompressionBombError):
+            return None
+        return PhotoResult(job.photo.file, width, height, None, faces, files, kept=True)
+
+    def _readable(self, file: str) -> str:
+        """The path. Raises ImageError for what is known not to be a picture."""
+        if is_video(file) and os.path.isfile(file):
+            raise ImageError(f"{file} is a video. Run: python -m kp video {file} --out DIR")
+        if os.path.isdir(file):
+            raise ImageError(f"The folder {file} has no picture files in it. Name a folder with photos.")
+        return file
+
+
+def picture_size(file: str) -> tuple[int, int]:
+    """Width and height of an upright picture, without decoding it. Raises OSError for what is no picture."""
+    with Image.open(file) as picture:
+        width, height = picture.size
+        return (height, width) if picture.getexif().get(EXIF_ORIENTATION) in TURNED else (width, height)
+
+
+def do_all(jobs: Sequence[Job], work: Work, workers: int) -> Iterator[tuple[int, PhotoResult]]:
+    """Each job's number and result, as they are done; with one worker here, else in processes."""
+    if workers > 1:
+        yield from in_processes(jobs, work, workers)
+    else:
+        yield from ((number, work.do(job)) for number, job in enumerate(jobs))
+
+
+def in_processes(jobs: Sequence[Job], work: Work, workers: int) -> Iterator[tuple[int, PhotoResult]]:
+    """As `do_all`. Where a process dies, its photos are tried again, one at a time, so that only the culprit fails."""
+    todo, suspects = deque(range(len(jobs))), deque()
+    while todo or suspects:
+        alone = bool(suspects)
+        queue, limit = (suspects, 1) if alone else (todo, workers * WAITING)
+        running: dict[Future, int] = {}
+        try:
+            with start_processes(work, 1 if alone else min(workers, len(queue))) as pool:
+                while queue or running:
+                    while queue and len(running) < limit:
+                        running[pool.submit(_do, jobs[queue[0]])] = queue[0]
+                        queue.popleft()
+                    for future in wait(running, return_when=FIRST_COMPLETED).done:
+                        result = future.result()
+                        yield running.pop(future), result
+        except BrokenProcessPool:
+            if alone:
+                for number in running.values():
+                    file = jobs[number].photo.file
+                    yield number, PhotoResult(file, error=f"{file} ended the process that worked on it, perhaps for "
+                                                          "want of memory. Make it smaller, or save it anew.")
+            else:
+                suspects.extend(running.values())
+
+
+def start_processes(work: Work, workers: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start,
+                               initargs=(replace(work),))  # without the network, which each makes itself
+
+
+_work: Work  # of a process that `in_processes` started
+
+
+def _start(work: Work) -> None:
+    """One thread a process; Ctrl-C is for the process that started this one, and this one ends with it."""
+    global _work
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _work = work
+
+
+def _end_with_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)
+
+
+def _do(job: Job) -> PhotoResult:
+    return _work.do(job)

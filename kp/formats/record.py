@@ -1,0 +1,70 @@
+"""Faces as JSON, with nothing lost: what is written can be read back."""
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from kp.errors import DataError, KpError
+from kp.geometry import Box
+from kp.pose import HeadPose, head_pose
+from kp.predict import FacePrediction
+
+
+def check_finite(faces: Sequence[FacePrediction]) -> None:
+    """Raises KpError where a network's answer is no number."""
+    if not all(np.isfinite(face.keypoints).all() for face in faces):
+        raise KpError("The network's answer holds values that are no numbers, so its training went astray. "
+                      "Choose another model, or train again with a lower learning rate.")
+
+
+def faces_json(faces: Sequence[FacePrediction]) -> list[dict[str, Any]]:
+    """Plain values for JSON, in image pixels; what is not known is None.
+
+    box [left, top, right, bottom]; score, the detector's; keypoints 68 x [x, y]; confidence 0..1; spread, how far off
+    each of the 68 points is expected to be; pose {yaw, pitch, roll}, degrees.
+    """
+    check_finite(faces)
+    return [
+        {
+            "box": [float(side) for side in (face.box.left, face.box.top, face.box.right, face.box.bottom)],
+            "score": number_or_none(face.score),
+            "keypoints": [[float(x), float(y)] for x, y in face.keypoints],
+            "confidence": number_or_none(face.confidence),
+            "spread": face.spread.tolist() if np.isfinite(face.spread).all() else None,
+            "pose": pose_json(head_pose(face.keypoints)),
+        }
+        for face in faces
+    ]
+
+
+def pose_json(pose: HeadPose) -> dict[str, float | None]:
+    return {name: number_or_none(degrees) for name, degrees in vars(pose).items()}
+
+
+def number_or_none(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def json_bytes(faces: Sequence[FacePrediction]) -> bytes:
+    return (json.dumps(faces_json(faces), allow_nan=False) + "\n").encode()
+
+
+def read_faces(text: str | bytes) -> list[FacePrediction]:
+    """The faces that `json_bytes` wrote. Raises DataError for anything else."""
+    try:
+        entries = json.loads(text)
+        if not isinstance(entries, list):
+            raise TypeError("not a list")
+        faces = [
+            FacePrediction(Box(*entry["box"]), entry["score"], np.array(entry["keypoints"], np.float32),
+                           *([np.array(entry["spread"], np.float32)] if entry.get("spread") else []))
+            for entry in entries
+        ]
+    except (ValueError, TypeError, KeyError) as error:
+        raise DataError(f"This is no JSON with faces ({type(error).__name__}: {error}). Predict again.") from None
+    if any(face.keypoints.shape != (68, 2) or face.spread.shape != (68,) for face in faces):
+        raise DataError("This JSON has faces with other than 68 points. Predict again.")
+    return faces
