@@ -2,7 +2,7 @@
 
 from types import ModuleType
 
-from kp.commands import appearance, bench, calibrate, download, evaluate, info, predict, train
+from kp.commands import appearance, bench, calibrate, download, evaluate, export, info, predict, train, video
 
 COMMANDS: dict[str, ModuleType] = {
     "download": download,
@@ -10,6 +10,8 @@ COMMANDS: dict[str, ModuleType] = {
     "train": train,
     "evaluate": evaluate,
     "predict": predict,
+    "video": video,
+    "export": export,
     "calibrate": calibrate,
     "appearance": appearance,
     "bench": bench,

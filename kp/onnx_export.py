@@ -1,0 +1,115 @@
+"""A network as ONNX, for programs without PyTorch, and beside it what to feed it and how to read its answer.
+
+PyTorch's exporter by tracing is used: it needs the package `onnx` and nothing more, and these networks have no
+branches that tracing would lose.
+"""
+
+import io
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from kp.checkpoint import Checkpoint
+from kp.data import Preprocessing
+from kp.errors import KpError
+from kp.export import write_file
+from kp.landmarks import POINT_NAMES
+
+OPSET = 17
+INPUT, KEYPOINTS, SPREAD = "crops", "keypoints", "spread"
+FACES = "faces"  # the axis whose length is free
+
+
+class CropPixels(nn.Module):
+    """A network whose answers are pixels of the crop: keypoints (n, 68, 2), and spread (n, 68) where it has one."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        super().__init__()
+        self.network = checkpoint.create_model().folded()
+        self.preprocessing = checkpoint.preprocessing
+
+    @property
+    def outputs(self) -> list[str]:
+        return [KEYPOINTS, SPREAD] if self.network.has_heatmaps else [KEYPOINTS]
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
+        stages, scale = dict(self.network.stages(crops)), self.preprocessing.scale
+        keypoints = stages["keypoints"] * scale + self.preprocessing.mean
+        return (keypoints, stages["spread"] * (2 * scale)) if self.network.has_heatmaps else (keypoints,)
+
+
+def export_onnx(checkpoint: Checkpoint, path: Path | str) -> list[Path]:
+    """Write the network to `path` and its description beside it (.json), and give both.
+
+    Raises KpError where the package onnx is missing, or the disk does not take them.
+    """
+    path = Path(path)
+    model = CropPixels(checkpoint).eval()
+    content = traced(model)
+    described = json.dumps(description(checkpoint, path.name, model.outputs), indent=1) + "\n"
+    for file, data in ((path, content), (path.with_suffix(".json"), described.encode())):
+        write_file(file, data)
+    return [path, path.with_suffix(".json")]
+
+
+def traced(model: CropPixels) -> bytes:
+    """The ONNX file of a network."""
+    try:
+        import onnx  # noqa: F401  (PyTorch's exporter asks for it; only this needs it)
+    except ImportError:
+        raise KpError("Exporting needs the package onnx. Run: pip install onnx") from None
+    size, channels = model.preprocessing.size, model.preprocessing.channels
+    file = io.BytesIO()
+    with warnings.catch_warnings(), torch.inference_mode():
+        warnings.simplefilter("ignore")  # of PyTorch, about its other exporter, which needs more packages
+        torch.onnx.export(model, (torch.zeros(2, channels, size, size),), file, dynamo=False, opset_version=OPSET,
+                          input_names=[INPUT], output_names=model.outputs,
+                          dynamic_axes={name: {0: FACES} for name in (INPUT, *model.outputs)})
+    return file.getvalue()
+
+
+def description(checkpoint: Checkpoint, file: str, outputs: list[str]) -> dict[str, Any]:
+    """What somebody needs to use the file, as plain values."""
+    preprocessing = checkpoint.preprocessing
+    spread = {SPREAD: {"shape": [FACES, len(POINT_NAMES)], "unit": "pixels of the crop",
+                       "meaning": "how far off each point is expected to be; divide by zoom for pixels of the image"}}
+    return {
+        "file": file, "title": checkpoint.title, "architecture": checkpoint.architecture, "opset": OPSET,
+        "input": input_of(preprocessing),
+        "crop": crop_of(preprocessing),
+        "outputs": {
+            KEYPOINTS: {"shape": [FACES, len(POINT_NAMES), 2], "unit": "pixels of the crop, x and y; the centre of its "
+                        "top left pixel is (0, 0)", "points": POINT_NAMES},
+            **(spread if SPREAD in outputs else {}),
+        },
+        "back_to_image": "image_x = (crop_x - (size - 1) / 2) / zoom + box_x, and y alike; zoom = size / crop_side",
+        "metrics": checkpoint.metrics.get("people, true-box", {}).get("nme_mean"),
+    }
+
+
+def input_of(preprocessing: Preprocessing) -> dict[str, Any]:
+    """The input tensor."""
+    grey = preprocessing.channels == 1
+    return {
+        "name": INPUT, "type": "float32", "shape": [FACES, preprocessing.channels, *[preprocessing.size] * 2],
+        "layout": "NCHW", "range": [0, 1],
+        "channels": "grey: (0.299 R + 0.587 G + 0.114 B), rounded to 0..255, / 255" if grey else "R, G, B, each / 255",
+    }
+
+
+def crop_of(preprocessing: Preprocessing) -> dict[str, Any]:
+    """How the crop is made from a face box."""
+    return {
+        "size": preprocessing.size, "margin": preprocessing.margin,
+        "box": "left, top, right, bottom, tight around the 68 points, in pixels whose centres are whole numbers",
+        "box_x, box_y": "the box's centre: (left + right) / 2, (top + bottom) / 2",
+        "crop_side": "margin * max(right - left, bottom - top), in pixels of the image; the crop is a square about "
+                     "the box's centre",
+        "resampling": "bilinear; averaged over areas first where it shrinks by more than 2; outside the image its edge "
+                      "is repeated",
+        "to_crop": "crop_x = (image_x - box_x) * zoom + (size - 1) / 2, and y alike; zoom = size / crop_side",
+    }
