@@ -87,7 +87,7 @@ def test_examples_use_names_that_there_are() -> None:
     used = 0
     for block in code_blocks():
         for node in ast.walk(ast.parse(block)):
-            if isinstance(node, ast.ImportFrom):
+            if isinstance(node, ast.ImportFrom) and node.module != "gradio_client":  # whose example is run elsewhere
                 assert node.module == "kp"
                 used += len(node.names)
                 assert all(hasattr(kp, alias.name) and alias.name in kp.__all__ for alias in node.names)
