@@ -20,11 +20,11 @@ class OneEuro:
     second, in sizes); higher lags less in fast moves. d_cutoff: Hz, of the speed itself.
 
     The defaults suit points of a face, with the face's side as their size: at 25 frames a second a third of the
-    trembling is left, and a head that moves by 0.6 of its side a second is lagged behind by 1 % of it (simulated).
+    trembling is left, and a head that moves by 0.6 of its side a second is lagged behind by 0.8 % of it (simulated).
     """
 
     min_cutoff: float = 1.0
-    beta: float = 20.0
+    beta: float = 40.0
     d_cutoff: float = 2.0
 
     def __post_init__(self) -> None:
