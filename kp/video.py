@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from kp.drawing.overlay import draw_box
 from kp.errors import ImageError, KpError
 from kp.export import draw_faces
 from kp.formats.tables import WIDE_COLUMNS, wide_row
@@ -146,8 +147,11 @@ def output_paths(source: Path | str, folder: Path | str) -> tuple[Path, Path]:
 
 
 def draw_tracked(done: FrameDone) -> np.ndarray:
-    """The frame with its faces; no larger than it is."""
-    return draw_faces(done.frame.image, [tracked.face for tracked in done.faces], 1.0, boxes=False)
+    """The frame with its faces, no larger than it is; numbered boxes where there are several."""
+    image = draw_faces(done.frame.image, [tracked.face for tracked in done.faces], 1.0, boxes=False)
+    for tracked in done.faces if len(done.faces) > 1 else ():
+        image = draw_box(image, tracked.face.box, label=str(tracked.number))
+    return image
 
 
 @contextmanager

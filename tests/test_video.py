@@ -14,9 +14,10 @@ from kp import Box, Predictor, save_checkpoint
 from kp.__main__ import main
 from kp.detectors.base import BoxMap, Detection, Detector
 from kp.errors import ImageError
+from kp.export import draw_faces
 from kp.formats.tables import WIDE_COLUMNS
-from kp.tracking import FaceTracker
-from kp.video import COLUMNS, VideoReader, annotate_video
+from kp.tracking import FaceTracker, TrackedFace
+from kp.video import COLUMNS, FrameDone, VideoReader, annotate_video, draw_tracked
 
 FRAMES, RATE, SIZE = 12, 20, (160, 150)  # width, height
 SPEED = 2  # pixels a frame
@@ -91,6 +92,17 @@ def test_a_row_for_each_frame_and_face(clip: Path, model: str, tmp_path: Path) -
         assert float(row["timestamp"]) == pytest.approx(frame.seconds, abs=1e-3)
         assert float(row["x_30"]) == pytest.approx(float(tracked.face.keypoints[30, 0]), abs=1e-3)
         assert float(row["y_8"]) == pytest.approx(float(tracked.face.keypoints[8, 1]), abs=1e-3)
+
+
+def test_several_faces_show_their_numbers(clip: Path, model: str) -> None:
+    frame = next(iter(VideoReader(clip)))
+    faces = Predictor(model, Moving()).predict(frame.image)
+    one, both = (FaceTracker(None).update(faces[:count], 0.0) for count in (1, 2))
+    with_points = draw_faces(frame.image, faces, 1.0, boxes=False)
+    assert np.array_equal(draw_tracked(FrameDone(frame, one)), draw_faces(frame.image, faces[:1], 1.0))
+    drawn, swapped = (draw_tracked(FrameDone(frame, [TrackedFace(number, face.face) for number, face in
+                                                     zip(numbers, both, strict=True)])) for numbers in ((1, 2), (2, 1)))
+    assert not np.array_equal(drawn, with_points) and not np.array_equal(drawn, swapped)
 
 
 def test_the_video_shows_the_points(run, clip: Path, tmp_path: Path) -> None:
