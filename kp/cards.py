@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from kp.checkpoint import list_checkpoints, read_description
+from kp.data.synthetic import SAMPLE
 from kp.errors import CheckpointError, ConfigError
 from kp.models import count_parameters, create_model
 
@@ -28,6 +29,17 @@ class ModelCard:
     def nme(self) -> float | None:
         """Mean NME in percent on people never seen, true box; None where nobody measured it."""
         return self.metrics.get("people, true-box", {}).get("nme_mean")
+
+    @property
+    def from_sample(self) -> bool:
+        """Whether it learnt from the sample faces."""
+        return self.data.get("name") == SAMPLE
+
+    @property
+    def learnt(self) -> str:
+        """What it learnt from, in words."""
+        kind, end = ("sample faces", " who do not exist") if self.from_sample else ("images", "")
+        return f"{self.data.get('images', '?')} {kind} of {self.data.get('people', '?')} people{end}"
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -1,6 +1,7 @@
 """The appearance model: what it keeps, what it must not keep, and that it can be learnt again."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -25,10 +26,11 @@ from kp.data.appearance import (
 )
 from kp.data.appearance_fit import mirrored, normalised, straighten
 from kp.data.components import Components, fold, learn, principal, unfold
-from kp.data.face_space import FARTHEST, MODES, PICTURE_MODES, SHAPE_MODES, FaceSpace
+from kp.data.face_space import FARTHEST, MODES, PICTURE_MODES, SHAPE_MODES, FaceSpace, Mode
 from kp.data.layers import CLOTHES, HAIR, SKIN, Layers
 from kp.data.silhouette import fill_in, signed_distance
 from kp.data.spreads import KIND_PEOPLE, find_kinds, group_means, measure
+from kp.data.synthetic import MOST_TURNED
 from kp.data.thin_plate import ThinPlate, spread_out
 from kp.errors import CheckpointError, ConfigError
 from kp.landmarks import MIRROR
@@ -245,7 +247,7 @@ def test_the_mean_face_is_the_same_on_both_sides(space: FaceSpace) -> None:
 @pytest.mark.parametrize("mode", range(MODES))
 def test_shape_sliders_move_points_and_picture_sliders_do_not(space: FaceSpace, mode: int) -> None:
     numbers = [0.0] * MODES
-    numbers[mode] = 2.0
+    numbers[mode] = 1.8
     mean_image, mean_points = space.render()
     assert np.abs(space.render(numbers)[1] - mean_points).max() > 1.5
     image, points = space.render((), numbers)
@@ -254,13 +256,56 @@ def test_shape_sliders_move_points_and_picture_sliders_do_not(space: FaceSpace, 
 
 
 def test_the_names_say_what_the_modes_do(space: FaceSpace) -> None:
-    """Each name's two ends, measured on the keypoints or the picture."""
-    def ends(mode: int) -> list[np.ndarray]:
-        numbers = np.zeros((2, MODES))
-        numbers[:, mode] = -2, 2
-        return [space.render(list(row))[1] for row in numbers]
-
+    """Each name's two ends, measured on the keypoints: a number that is larger at the upper end."""
     assert len(SHAPE_MODES) == len(PICTURE_MODES) == MODES
+    eyes, size = (slice(36, 42), slice(42, 48)), lambda points: np.ptp(points, axis=0)
+    measures = {
+        "Turning": lambda p: p[30, 0] - p[[0, 16], 0].mean(),               # the nose's tip between the ears
+        "Tilting": lambda p: (p[eyes[1]] - p[eyes[0]]).mean(axis=0)[1],     # the right eye below the left one
+        "Nodding": lambda p: p[[0, 16], 1].mean() - p[30, 1],               # the nose's tip above the ears
+        "Width": lambda p: size(p)[0] / size(p)[1],
+        "Mouth": lambda p: p[66, 1] - p[62, 1],
+    }
+    for mode, (row, least, most) in enumerate(ends(SHAPE_MODES)):
+        low, high = (measures[SHAPE_MODES[mode].name](space.render(row * end)[1]) for end in (least, most))
+        middle = measures[SHAPE_MODES[mode].name](space.render()[1])
+        assert low < middle < high, SHAPE_MODES[mode].name
+
+
+def ends(modes: Sequence[Mode]) -> list[tuple[np.ndarray, float, float]]:
+    """A slider alone, and how far it goes to both sides."""
+    return [(row, mode.least, mode.most) for row, mode in zip(np.eye(MODES), modes, strict=True)]
+
+
+def test_the_names_say_what_the_picture_modes_do(space: FaceSpace) -> None:
+    """The same, measured on the picture about the keypoints of the mean face."""
+    _, points = space.render()
+    places = {"left cheek": points[[1, 2, 3, 31, 48]], "right cheek": points[[15, 14, 13, 35, 54]],
+              "forehead": points[17:27] - (0, 30), "skin": points[27:36], "chin": points[6:11] - (0, 12),
+              "temples": points[[0, 16]] - ((-6, 0), (6, 0))}
+
+    def grey(image: np.ndarray, *names: str) -> list[float]:
+        found = []
+        for name in names:
+            (left, top), (right, bottom) = places[name].min(axis=0).astype(int), places[name].max(axis=0).astype(int)
+            found.append(float(image[top : bottom + 1, left : right + 1].mean()))
+        return found
+
+    def difference(image: np.ndarray, first: str, second: str) -> float:
+        a, b = grey(image, first, second)
+        return a - b
+
+    measures = {
+        "Brightness of the skin": lambda i: grey(i, "skin")[0],
+        "Light from the side": lambda i: difference(i, "right cheek", "left cheek"),
+        "Hair and beard": lambda i: difference(i, "chin", "temples"),
+        "Forehead": lambda i: difference(i, "forehead", "chin"),
+        "Colour of the light": lambda i: float(i[150:300, 100:250, 0].mean() - i[150:300, 100:250, 2].mean()),
+    }
+    for mode, (row, least, most) in enumerate(ends(PICTURE_MODES)):
+        low, high = (measures[PICTURE_MODES[mode].name](space.render((), row * end)[0].astype(np.float32))
+                     for end in (least, most))
+        assert low < high, PICTURE_MODES[mode].name
 
 
 def test_rendering_is_quick(space: FaceSpace) -> None:
@@ -270,17 +315,19 @@ def test_rendering_is_quick(space: FaceSpace) -> None:
     assert time.perf_counter() - begun < 1.0  # 0.04 s on an idle core
 
 
-@pytest.mark.parametrize("numbers", [[0] * 6, [FARTHEST + 0.1], [float("nan")], [float("inf")]])
+@pytest.mark.parametrize("numbers", [[0] * 6, [MOST_TURNED + 0.1], [0, FARTHEST + 0.1], [float("nan")], [float("inf")]])
 def test_sliders_beyond_their_ends(space: FaceSpace, numbers: list[float]) -> None:
     with pytest.raises(ConfigError, match="at most 5 numbers"):
         space.render(numbers)
 
 
 def test_somebody_new_is_another_one_each_time(space: FaceSpace) -> None:
-    (first, points), (second, _) = space.somebody_new(1), space.somebody_new(2)
+    (first, points), (second, _) = space.render(person=1), space.render(person=2)
     assert points.shape == (68, 2)
-    assert first.shape != second.shape or (first != second).any()
-    assert (space.somebody_new(1)[0] == first).all()
+    assert (first != second).any() and (first != space.render()[0]).any()
+    assert (space.render(person=1)[0] == first).all()
+    opened = space.render([0, 0, 0, 0, 2.5], person=1)[1]
+    assert opened[66, 1] - opened[62, 1] > points[66, 1] - points[62, 1] + 5  # the sliders move him
 
 
 def test_lids_and_lips_never_cross(model: AppearanceModel) -> None:

@@ -16,11 +16,9 @@ def run(options: argparse.Namespace) -> int:
         print_json([card.to_json() for card in cards])
         return 0
     for card in cards:
-        learnt = card.data
         print(f"{card.name}: {card.title}")
         print(f"  {card.architecture}, {card.parameters:,} parameters, {card.megabytes:.1f} MB")
-        print(f"  learnt from {learnt.get('images', '?')} images of {learnt.get('people', '?')} people, "
-              f"split {learnt.get('split', '?')}")
+        print(f"  learnt from {card.learnt}, split {card.data.get('split', '?')}")
         for setting, figures in card.metrics.items():
             if figures["nme_mean"] is None:
                 print(f"  {setting}: none of {figures['images']} faces found")

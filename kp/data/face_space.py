@@ -1,22 +1,49 @@
 """The space of faces: the mean face, what its first modes do, and how somebody looks who is a few steps from it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
 
 from kp.data.appearance import AppearanceModel, load_appearance
 from kp.data.portraits import Look, View, paint
-from kp.data.synthetic import Face, invent_person
+from kp.data.synthetic import MOST_TURNED, Face, invent_person
 from kp.errors import ConfigError
 
 FARTHEST = 3.0   # standard deviations that a slider may go
 MODES = 5
-VIEW = View(height=256, width=224, centre=(111.5, 140.0), size=104.0)
-# What the first modes do when their number grows; said from looking at them.
-SHAPE_MODES = ("turns", "nods", "opens", "tilts", "widens")
-PICTURE_MODES = ("light", "side light", "skin", "hair", "glasses")
+VIEW = View(height=400, width=350, centre=(174.5, 222.0), size=164.0)
+
+
+@dataclass(frozen=True)
+class Mode:
+    """What a slider does, said from looking at it: in all, at its lower and at its upper end; and these two ends.
+
+    Directions are those of the picture, as its viewer sees them.
+    """
+
+    name: str
+    low: str
+    high: str
+    least: float = -FARTHEST
+    most: float = FARTHEST
+
+
+SHAPE_MODES = (
+    Mode("Turning", "to the left", "to the right", -MOST_TURNED, MOST_TURNED),  # beyond, the picture folds over
+    Mode("Tilting", "to the left", "to the right"),
+    Mode("Nodding", "down", "up"),
+    Mode("Width", "a long face", "a broad face"),
+    Mode("Mouth", "closed", "open", -2.0),                                      # lips cannot be closer than closed
+)
+PICTURE_MODES = (
+    Mode("Brightness of the skin", "dark", "light"),
+    Mode("Light from the side", "from the left", "from the right"),
+    Mode("Hair and beard", "stubble", "hair round the face"),
+    Mode("Forehead", "under hair", "bare, lit from above"),
+    Mode("Colour of the light", "blue", "orange"),
+)
 
 
 @dataclass(frozen=True)
@@ -41,27 +68,38 @@ class FaceSpace:
         moved = self.modes[1:]
         return np.linalg.solve(covariance[np.ix_(moved, moved)], covariance[moved])
 
-    def coefficients(self, shape: Sequence[float] = (), picture: Sequence[float] = ()) -> np.ndarray:
-        """Those of the face at these sliders, in standard deviations; what is not named is 0, the mean."""
-        for numbers in (shape, picture):
-            if len(numbers) > MODES or not np.all(np.abs(np.asarray(numbers, np.float64)) <= FARTHEST):
-                raise ConfigError(f"A face is at most {MODES} numbers from -{FARTHEST:g} to {FARTHEST:g} from the mean "
-                                  f"one, not {list(numbers)}.")
+    def coefficients(self, shape: Sequence[float] = (), picture: Sequence[float] = (), *,
+                     start: Face | None = None) -> np.ndarray:
+        """Those of the face so many standard deviations from `start`, else from the mean; what is not named is 0."""
         sliders = np.zeros(2 * MODES)
-        sliders[: len(shape)] = shape
-        sliders[MODES : MODES + len(picture)] = picture
-        return self.model.spreads.mean(float(sliders[0])) + sliders[1:] @ self._follow
+        for first, numbers, modes in ((0, shape, SHAPE_MODES), (MODES, picture, PICTURE_MODES)):
+            known = zip(numbers, modes, strict=False)
+            if len(numbers) > MODES or not all(mode.least <= number <= mode.most for number, mode in known):
+                ends = ", ".join(f"{mode.least:g} to {mode.most:g}" for mode in modes)
+                raise ConfigError(f"A face is at most {MODES} numbers from the mean one (from {ends}), "
+                                  f"not {list(numbers)}.")
+            sliders[first : first + len(numbers)] = numbers
+        moved, spreads = sliders[1:] @ self._follow, self.model.spreads
+        if start is None:
+            return spreads.mean(float(sliders[0])) + moved
+        turn = float(np.clip(start.turn + sliders[0], -MOST_TURNED, MOST_TURNED))
+        return spreads.coefficients(turn, start.kind, start.draws) + moved
 
-    def render(self, shape: Sequence[float] = (), picture: Sequence[float] = ()) -> tuple[np.ndarray, np.ndarray]:
-        """The face there: uint8 (256, 224, 3) RGB and its keypoints float32 (68, 2)."""
-        coefficients = self.coefficients(shape, picture)
-        image = paint(self.model, coefficients, VIEW, look=Look.plain(), rng=np.random.default_rng(0))
+    def render(self, shape: Sequence[float] = (), picture: Sequence[float] = (), *,
+               person: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """The face there: uint8 (400, 350, 3) RGB and its keypoints float32 (68, 2).
+
+        person: the number of somebody invented whom the sliders move; None for the mean face.
+        """
+        face = None if person is None else self.somebody(person)
+        coefficients = self.coefficients(shape, picture, start=face)
+        look = replace(face.look, blur=0.0) if face else Look.plain()  # it is looked at closely
+        image = paint(self.model, coefficients, VIEW, look=look, rng=np.random.default_rng(0))
         return image, VIEW.place(self.model.shape(coefficients))
 
-    def somebody_new(self, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """A portrait of an invented person, uint8 (H, W, 3) RGB, and its keypoints float32 (68, 2)."""
-        face: Face = invent_person(self.model, 0, seed=seed, videos=1, frames=1)[0]
-        return face.image(self.model), face.keypoints(self.model)
+    def somebody(self, number: int) -> Face:
+        """An invented person; the same number gives the same one."""
+        return invent_person(self.model, number, seed=1, videos=1, frames=1)[0]
 
 
 @lru_cache(maxsize=1)

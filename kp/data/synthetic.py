@@ -111,7 +111,8 @@ class FaceStore(ImageStore):
 class SyntheticFaces(FacialKeypointsDataset):
     """Frames of invented people, in all else a dataset as the real one.
 
-    people: how many; each has VIDEOS videos of FRAMES frames. The same seed gives the same faces.
+    people: how many; each has VIDEOS videos of FRAMES frames: the first frames of all, then their next ones. The same
+    seed gives the same faces.
     """
 
     invented = True
@@ -119,6 +120,7 @@ class SyntheticFaces(FacialKeypointsDataset):
     def __init__(self, people: int = PEOPLE, *, seed: int = 0, model: AppearanceModel | None = None) -> None:
         model = model or load_appearance()
         faces = [face for number in range(people) for face in invent_person(model, number, seed=seed)]
+        faces.sort(key=lambda face: (*face.seed[2:], face.seed[1]))  # everybody's first frame comes first
         names = [f"Sample_Person_{face.seed[1]:03}_{face.seed[2]}{face.seed[3]}.jpg" for face in faces]
         folders = ["test" if face.seed[3] == TEST_FRAME else "training" for face in faces]
         self.root, self.transform, self.unlabelled = Path(SAMPLE), None, 0

@@ -1,6 +1,7 @@
 """The page: a head with the model picker, and the tabs."""
 
 import os
+import threading
 from html import escape
 
 import gradio as gr
@@ -8,6 +9,7 @@ import gradio as gr
 from kp.cards import ModelCard
 from kp.ui.context import AppContext, DataSource
 from kp.ui.downloads import DownloadManager
+from kp.ui.frames import draw_first_page
 from kp.ui.models import ModelStore
 from kp.ui.runs import RunManager
 from kp.ui.settings import Settings
@@ -21,13 +23,12 @@ HEAD = """# Keypoint Lab
 
 def card_html(card: ModelCard) -> str:
     """The model's card: what it is, how large, what it learnt from, how good it is on people never seen."""
-    learnt = card.data
     quality = f"<b>{card.nme:.1f} %</b> mean error (NME) on people never seen" if card.nme else \
         "not measured on people never seen"
     parts = [
         escape(card.title), quality, f"{escape(card.architecture)}, {card.parameters / 1e6:.2f} M parameters",
         f"{card.megabytes:.1f} MB",
-        f"learnt from {learnt.get('images', '?')} images of {learnt.get('people', '?')} people",
+        f"learnt from {escape(card.learnt)}",
     ]
     return f'<div class="kp-card">{" · ".join(parts)}</div>'
 
@@ -39,6 +40,7 @@ def build_app(settings: Settings) -> gr.Blocks:
     downloads = DownloadManager(settings.download_folder, settings.sources)
     if settings.fetch_data and data.missing:
         downloads.start()
+    draw_ahead(data)
     models = ModelStore(runs.folder)
     names = models.names()
     with gr.Blocks(title="Keypoint Lab", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
@@ -65,6 +67,12 @@ def build_app(settings: Settings) -> gr.Blocks:
         gr.on([page.load, picker.change], show_card, picker, card, show_progress="hidden", api_visibility="private")
     page.queue(api_open=False, max_size=settings.max_queue)
     return page
+
+
+def draw_ahead(data: DataSource) -> None:
+    """Draw the first page of the sample faces in the background, so that the first visitor has it at once."""
+    if not data.problem and (dataset := data.open()).invented:
+        threading.Thread(target=draw_first_page, args=(dataset,), daemon=True, name="first-page").start()
 
 
 def launch_options(settings: Settings) -> dict:

@@ -10,6 +10,8 @@ from kp.ui.context import AppContext
 from kp.ui.downloads import status_html
 
 POLL = 0.3  # seconds between two looks at a download
+OTHERWISE = """or run <code>python -m kp download</code>, or unpack <a href="{url}" target="_blank" rel="noopener"
+style="padding: 0">train-test-data.zip</a> so that <code>data/training_frames_keypoints.csv</code> exists"""
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 
 
@@ -20,11 +22,13 @@ class DownloadNotice:
         self.app = app
         source = app.downloads.sources[0]
         with gr.Column(visible=False) as self.box:
-            with gr.Row():
-                self.button = gr.Button(f"Download the dataset ({source.megabytes} MB, from {source.name})", scale=0,
-                                        variant="primary", min_width=500, elem_id="dataset-download")
-                self.cancel = gr.Button("Cancel", visible=False, scale=0, min_width=140,
+            with gr.Row(equal_height=True):
+                self.button = gr.Button(f"Download the dataset ({source.megabytes} MB, from {source.name})", scale=2,
+                                        size="md", variant="primary", min_width=320, elem_id="dataset-download")
+                self.cancel = gr.Button("Cancel", visible=False, scale=0, min_width=140, size="md",
                                         elem_id="dataset-download-cancel")
+                with gr.Column(scale=3, min_width=300):
+                    gr.HTML(OTHERWISE.format(url=source.url), elem_classes="kp-note")
             self.status = gr.HTML(elem_id="dataset-download-status")
         shown = {"inputs": app.arrived, "outputs": [self.box, self.button, self.cancel, self.status, app.arrived],
                  "concurrency_limit": None, **QUIET}

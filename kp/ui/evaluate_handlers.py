@@ -22,6 +22,8 @@ from kp.ui.worst_faces import Answer
 POLL = 0.3  # seconds between two looks at a job
 SIBLINGS = 37  # test frames from one example of a leak to the next: another person each time
 READY = "Run measures the chosen models anew, on the dataset that is here."
+READY_ON_SAMPLE = "Run measures the chosen models on the sample faces."
+ALIGNER = " A few labels are wrong themselves; they came from an automatic aligner."
 NO_DETAIL = {
     "": "Press Run to see the faces with the largest errors.",
     "other": "The stored figures are of another set of images. Press Run to see the worst faces of this one.",
@@ -39,7 +41,7 @@ class EvaluateHandlers:
     def start(self, owned: dict, chosen: Sequence[str]) -> list[Any]:
         """The choice of models, Run as the data allows it, the line of state, the job that goes on."""
         problem, job = self.app.data.problem, self.measurements.active
-        idle = f"Run is off. {problem}" if problem else READY
+        idle = f"Run is off. {problem}" if problem else READY_ON_SAMPLE if self.app.data.open().invented else READY
         return [self.offer(owned, chosen), gr.Button(interactive=not (problem or job)), html.status_html(job, idle),
                 job.number if job else None]
 
@@ -69,15 +71,15 @@ class EvaluateHandlers:
         if result is None or dataset is None or not result.errors:
             return self._no_worst("" if dataset else "data")
         faces = dataset.part(split, "test")
-        if len(faces) != len(result.errors):
+        if len(faces) != len(result.errors) or faces.invented != result.invented:
             return self._no_worst("other")
         answers = worst_faces.answers_for(self.app.models.predictor(whose, detector), faces,
                                           worst_faces.worst_indices(result.errors), setting)
         if not answers:
             return self._no_worst("")
         missed = result.record["missed"]
-        note = f"The {len(answers)} largest errors of {result.label}: circles are labels, dots its answers. " \
-               "A few labels are wrong themselves; they came from an automatic aligner."
+        note = f"The {len(answers)} largest errors of {result.label}: circles are labels, dots its answers." \
+               + ALIGNER * (not faces.invented)
         if missed:
             note += f" The detector missed {missed} other face{'s' * (missed > 1)}; there is nothing to draw on them."
         return [answers, worst_faces.face_items(answers), note, gr.Row(visible=True), *self._detail(answers[0])]
@@ -138,8 +140,7 @@ class EvaluateHandlers:
         card, learnt, images = self.app.models.card(name), None, 0
         if official := results["official"]:
             learnt, images = official.learnt, official.record["images"]
-        elif not self.app.data.problem:
-            dataset = self.app.data.open()
+        elif not self.app.data.problem and (dataset := self.app.data.open()).invented == card.from_sample:
             faces = dataset.part("official", "test")
             learnt, images = frames_learnt(card, dataset, faces), len(faces)
         sentence = html.learnt_sentence(label_of(name), card.data.get("split", ""), learnt, images)

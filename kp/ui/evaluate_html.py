@@ -25,6 +25,8 @@ LEAK = """As published, the same 347 people are in both parts, and every test im
 copying the labels of the nearest one scores 13.8 % without any learning. By person, nobody in the test part was ever
 seen, so only that figure says what a new face can expect."""
 PEOPLE = {"people": "people never seen in training", "official": "the published test part, which leaks"}
+INVENTED = {"people": "people who do not exist and were never seen in training",
+            "official": "people who do not exist, in videos that were seen in training"}
 BOXES = {"true-box": "crops from the labels' own box", "detected-box": "end to end, boxes from the detector"}
 CSS = """
 .figures {overflow-x: auto; color: var(--body-text-color)}
@@ -59,7 +61,7 @@ def table_html(results: Mapping[str, Result | None], split: str, setting: str, *
     rows = "".join(_row(name, result, number, can_run) for number, (name, result) in enumerate(results.items()))
     head = "".join(f'<th scope="col"><abbr title="{escape(told)}" style="text-decoration:none">{name}</abbr></th>'
                    for name, (told, _, _) in COLUMNS.items())
-    said = f"<b>{_counted(results)} of {PEOPLE[split]}</b>; {BOXES[setting]}."
+    said = f"<b>{_counted(results, split)}</b>; {BOXES[setting]}."
     if not results:
         return '<p class="said">No model is chosen. Choose one or several.</p>'
     return (f'<p class="said">{said}</p>{_flattering(results)}'
@@ -68,9 +70,14 @@ def table_html(results: Mapping[str, Result | None], split: str, setting: str, *
             f'<p class="small">{LEGEND}</p>')
 
 
-def _counted(results: Mapping[str, Result | None]) -> str:
-    counts = sorted({result.record["images"] for result in results.values() if result})
-    return f"{' or '.join(map(str, counts))} images" if counts else "Images"
+def _counted(results: Mapping[str, Result | None], split: str) -> str:
+    """How many images of whom, real and invented."""
+    told = []
+    for invented, what in ((False, f"images of {PEOPLE[split]}"), (True, f"sample faces of {INVENTED[split]}")):
+        counts = sorted({result.record["images"] for result in results.values()
+                         if result and result.invented == invented})
+        told += [f"{' or '.join(map(str, counts))} {what}"] if counts else []
+    return "; ".join(told) or f"Images of {PEOPLE[split]}"
 
 
 def _row(name: str, result: Result | None, number: int, can_run: bool) -> str:
@@ -168,7 +175,8 @@ def leak_html(label: str, results: Mapping[str, Result | None], learnt: str) -> 
             continue
         values = "".join(f"<td>{_written(result.record.get(key), form)}</td>" for _, key, form in keys)
         count = "not known" if result.learnt is None else f"{result.learnt} of {result.record['images']}"
-        rows.append(f'<tr><th scope="row">{title}</th>{values}<td>{count}</td></tr>')
+        small = "<small>on sample faces</small>" if result.invented else ""
+        rows.append(f'<tr><th scope="row">{title}{small}</th>{values}<td>{count}</td></tr>')
     head = "".join(f'<th scope="col">{name}</th>' for name, _, _ in keys)
     return (f'<div class="figures" tabindex="0" role="region" aria-label="Figures on both splits"><table><thead><tr>'
             f'<th scope="col">{escape(label)}</th>{head}<th scope="col">learnt from</th></tr></thead>'

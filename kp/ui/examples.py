@@ -18,12 +18,12 @@ from kp.ui.grid import GridItem, grid_item
 
 FRAMES = 6       # of the real dataset
 THUMBNAIL = 200  # pixels
-AROUND = 1.5     # side of a thumbnail, in sides of the box about all faces
+AROUND = 0.5     # what a thumbnail shows around the box of all faces, in heights of a face
 
 
 @dataclass(frozen=True)
 class Example:
-    """A photo to click on. keypoints: of all its faces, (n, 2)."""
+    """A photo to click on. keypoints: of all its faces, (faces, 68, 2)."""
 
     image: np.ndarray = field(repr=False)
     keypoints: np.ndarray = field(repr=False)
@@ -33,8 +33,9 @@ class Example:
     @cached_property
     def item(self) -> GridItem:
         """Its cell of the grid: a square about the faces."""
-        box = Box.around(self.keypoints)
-        crop = CropMap.from_box(Box.square(box.centre, box.side * AROUND), THUMBNAIL)
+        box = Box.around(self.keypoints.reshape(-1, 2))
+        height = float(np.ptp(self.keypoints[..., 1], axis=1).mean())
+        crop = CropMap.from_box(Box.square(box.centre, box.side + AROUND * height), THUMBNAIL)
         return grid_item(data_uri(crop.cut(self.image), quality=85), self.alt, self.caption)
 
 
@@ -76,13 +77,13 @@ def test_people(dataset: FacialKeypointsDataset) -> list[Example]:
     for row in rows[:: max(1, len(rows) // FRAMES)][:FRAMES]:
         name = dataset.frames[row].person.replace("_", " ")
         with suppress(ImageError):  # a damaged file
-            examples.append(Example(dataset.image(row), dataset.keypoints[row], name, f"Example: {name}"))
+            examples.append(Example(dataset.image(row), dataset.keypoints[[row]], name, f"Example: {name}"))
     return examples
 
 
 def _drawn() -> list[Example]:
     try:
-        return [Example(scene.image, scene.keypoints.reshape(-1, 2), scene.title, f"Drawn example: {scene.title}")
+        return [Example(scene.image, scene.keypoints, scene.title, f"Drawn example: {scene.title}")
                 for scene in scenes()]
     except KpError:  # the model of the faces is damaged: the Dataset tab says so
         return []

@@ -5,16 +5,9 @@ from html import escape
 import numpy as np
 
 from kp.data import FacialKeypointsDataset
-from kp.data.sources import SOURCES
 from kp.drawing.overlay import REGION_COLOURS
 from kp.landmarks import POINT_NAMES, REGION_OF_POINT
 from kp.ui.frames import eye_distance, frame_title
-
-NOTICE = """<div class="kp-notice"><p><b>{problem}</b></p>
-<p>The dataset is one archive of {megabytes} MB, checked before it is used. To get it without this page, run
-<code>python -m kp download</code>, or unpack
-<a href="{url}" target="_blank" rel="noopener" style="padding: 0">train-test-data.zip</a> so that
-<code>data/training_frames_keypoints.csv</code> exists, and load this page again.</p></div>"""
 
 FACTS_CSS = """
 .facts {font-size: .875rem; line-height: 1.5; color: var(--body-text-color); overflow-wrap: anywhere}
@@ -37,16 +30,16 @@ TABLE_CSS = """
 
 
 def notice_html(problem: str) -> str:
-    """Why there is no dataset, and how to get one."""
-    source = SOURCES[0]
-    return NOTICE.format(problem=escape(problem), url=source.url, megabytes=source.megabytes)
+    """Why there are no faces at all."""
+    return f'<div class="kp-notice">{escape(problem)}</div>'
 
 
 def facts_html(dataset: FacialKeypointsDataset, row: int) -> str:
     """Who, where from, how large; and the colours' legend."""
     frame, (height, width) = dataset.frames[row], dataset.image(row).shape[:2]
+    source = f'open_data("sample")[{row}]' if dataset.invented else f"{frame.folder}/{frame.name}"
     facts = [
-        f"<b>{escape(frame_title(frame))}</b>", f"<code>{escape(frame.folder)}/{escape(frame.name)}</code>",
+        f"<b>{escape(frame_title(frame))}</b>", f"<code>{escape(source)}</code>",
         f"{width} × {height} pixels",
         f"{eye_distance(dataset.keypoints[row]):.1f} pixels between the outer eye corners",
     ]

@@ -54,16 +54,24 @@ def existing_page(rows: Sequence[int], page: float | None) -> int:
     return int(min(max(page or 1, 1), page_count(rows)))
 
 
+def draw_first_page(dataset: FacialKeypointsDataset) -> None:
+    """Make the pictures that the first visitor is shown; after that they are there for all."""
+    for row in page_rows(Selection().rows(dataset), 1):
+        dataset.image(row)
+
+
 def summary(dataset: FacialKeypointsDataset, rows: Sequence[int]) -> str:
     """How many images and people these rows are, and how many of the test folder's images have labels."""
     if not rows:
         return "No image is in this part. Choose the other one."
+    people = len(people_in(dataset, rows))
+    counted = f"**{len(rows)} image{'s' * (len(rows) != 1)} of {people} {'person' if people == 1 else 'people'}**"
+    if dataset.invented:
+        return f"{counted} who {'does' if people == 1 else 'do'} not exist."
     labelled = sum(frame.folder == "test" for frame in dataset.frames)
     total = labelled + dataset.unlabelled
-    people = len(people_in(dataset, rows))
     share = f"all {total}" if total == labelled else f"{labelled} of the {total}"
-    return (f"**{len(rows)} image{'s' * (len(rows) != 1)} of {people} {'person' if people == 1 else 'people'}**; "
-            f"{share} images in test/ have labels.")
+    return f"{counted}; {share} images in test/ have labels."
 
 
 def part_of(dataset: FacialKeypointsDataset, split: str, row: int) -> str:

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kp.data import FacialKeypointsDataset
 from kp.errors import ConfigError, KpError
 from kp.evaluation import evaluate, frames_learnt, metrics_key
 from kp.ui.context import DataSource
 from kp.ui.models import RUN, ModelStore
 
 KEPT = 200  # results in memory
-STORED, HERE = "stored with the model", "measured here"
+STORED, HERE, HERE_ON_SAMPLE = "stored with the model", "measured here", "measured here, on sample faces"
 PATIENCE = 5.0  # seconds to wait for a job when the program ends
 
 
@@ -37,7 +38,8 @@ class Conditions:
 class Result:
     """One network's figures. record: as of EvaluationReport.record(), older ones without errors and groups.
 
-    learnt: how many of the images it has learnt from; None where that is not known.
+    source: STORED, HERE or HERE_ON_SAMPLE. learnt: how many of the images it has learnt from; None where that is not
+    known.
     """
 
     name: str
@@ -46,8 +48,13 @@ class Result:
     learnt: int | None
 
     @property
+    def invented(self) -> bool:
+        """Whether the faces are those of people who do not exist."""
+        return self.source == HERE_ON_SAMPLE
+
+    @property
     def label(self) -> str:
-        return label_of(self.name)
+        return label_of(self.name) + " (sample faces)" * self.invented
 
     @property
     def errors(self) -> list[float | None]:
@@ -118,16 +125,16 @@ class Measurements:
 
     def find(self, name: str, conditions: Conditions) -> Result | None:
         """What was measured here, else what is stored with the network. Raises CheckpointError where that is gone."""
-        record = self._results.get(self._key(name, conditions))
+        dataset = None if self.data.problem else self.data.open()
+        record = self._results.get(self._key(name, conditions, dataset))
         if record:
-            return Result(name, record, HERE, record["learnt"])
+            return Result(name, record, HERE_ON_SAMPLE if dataset.invented else HERE, record["learnt"])
         card = self.models.card(name)
         record = card.metrics.get(conditions.key)
         if record is None:
             return None
         learnt = record.get("learnt")
-        if learnt is None and not self.data.problem:
-            dataset = self.data.open()
+        if learnt is None and dataset is not None and not dataset.invented:
             faces = dataset.part(conditions.split, "test")
             learnt = frames_learnt(card, dataset, faces) if len(faces) == record["images"] else None
         return Result(name, record, STORED, learnt)
@@ -184,16 +191,17 @@ class Measurements:
                 raise _StopAsked
 
         conditions = job.conditions
-        key = self._key(job.name, conditions)
-        report = evaluate(self.models.predictor(job.name, conditions.detector), self.data.open(),
+        dataset = self.data.open()
+        key = self._key(job.name, conditions, dataset)
+        report = evaluate(self.models.predictor(job.name, conditions.detector), dataset,
                           split=conditions.split, setting=conditions.setting, name=job.name, progress=progress)
         with self._lock:
             self._results[key] = report.record()
             while len(self._results) > KEPT:
                 self._results.popitem(last=False)
 
-    def _key(self, name: str, conditions: Conditions) -> tuple[Path, int, Path | None, str]:
+    def _key(self, name: str, conditions: Conditions,
+             dataset: FacialKeypointsDataset | None) -> tuple[Path, int, Path | None, str]:
         """A file that is written anew, or another dataset, is measured anew."""
         path = self.models.path(name)
-        root = None if self.data.problem else self.data.open().root
-        return path, path.stat().st_mtime_ns, root, conditions.key
+        return path, path.stat().st_mtime_ns, dataset.root if dataset is not None else None, conditions.key

@@ -1,7 +1,6 @@
 """What a visitor sees of a network: from his choices to summary, grid and enlarged picture. No components here."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -62,15 +61,19 @@ class NetworkViewer:
 
     def __init__(self, models: ModelStore, data: DataSource) -> None:
         self.models, self.data = models, data
+        self._people: tuple[FacialKeypointsDataset, FacialKeypointsDataset] | None = None
         self._geometries: WeakKeyDictionary[StagedModel, dict[str, MapGeometry]] = WeakKeyDictionary()
         self._known_shapes: WeakKeyDictionary[StagedModel, dict[str, tuple[int, ...]]] = WeakKeyDictionary()
 
-    @cached_property
+    @property
     def people(self) -> FacialKeypointsDataset:
-        """The test people. Raises DataError where there is no dataset."""
-        return self.data.open().part("people", "test")
+        """The test people of the dataset that is open now. Raises CheckpointError where there is none."""
+        dataset = self.data.open()
+        if self._people is None or self._people[0] is not dataset:
+            self._people = dataset, dataset.part("people", "test")
+        return self._people[1]
 
-    @cached_property
+    @property
     def first_frames(self) -> list[int]:
         return first_frames(self.people)
 

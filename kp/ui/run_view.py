@@ -1,6 +1,6 @@
 """A training run as the page shows it: a line of state, a bar, two charts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -22,7 +22,8 @@ def status_html(run: Run | None) -> str:
         return '<div class="kp-run" role="status">No run yet. Press Start: the curves appear here as it learns.</div>'
     share = _share(run)
     facts = _facts(run)
-    return (f'<div class="kp-run" role="status"><b>{STATES[run.state]}</b> {escape(" · ".join(facts))}'
+    state = "Drawing the sample faces" if run.state == "decoding" and run.invented else STATES[run.state]
+    return (f'<div class="kp-run" role="status"><b>{state}</b> {escape(" · ".join(facts))}'
             f'<div class="kp-bar"><div style="width:{100 * share:.1f}%"></div></div></div>')
 
 
@@ -66,7 +67,8 @@ def charts_html(run: Run | None, other: Run | None = None, *, epoch: int | None 
         losses |= {f"run {other.number}: {name}": line for name, line in loss_lines(other).items()}
         errors |= {f"run {other.number}": error_line(other.epochs)}
     marker = run.epochs[epoch - 1]["seconds"] if epoch else None
-    return two_charts(losses, errors, run.config.loss, marker=marker)
+    references = {} if run.invented else REFERENCES
+    return two_charts(losses, errors, run.config.loss, marker=marker, references=references)
 
 
 def loss_lines(run: Run) -> dict[str, list[Point]]:
@@ -79,6 +81,8 @@ def error_line(epochs: Sequence[dict[str, Any]]) -> list[Point]:
 
 
 def tested_on(run: Run) -> str:
+    if run.invented:
+        return "sample people never seen" if run.config.split == "people" else "sample test frames"
     return "people never seen" if run.config.split == "people" else "test frames"
 
 
@@ -89,8 +93,9 @@ def history_html(history: Sequence[dict[str, Any]], title: str) -> str:
     return two_charts(losses, {"people never seen": error_line(history)}, title)
 
 
-def two_charts(losses: dict, errors: dict, what: str, *, marker: float | None = None) -> str:
-    """Seconds become minutes where a run takes many of them."""
+def two_charts(losses: dict, errors: dict, what: str, *, marker: float | None = None,
+               references: Mapping[str, float] = REFERENCES) -> str:
+    """Seconds become minutes where a run takes many of them. references: errors on real people, as lines."""
     last = max((x for line in (*losses.values(), *errors.values()) for x, _ in line), default=0.0)
     unit, label = (60.0, "minutes") if last > LONG else (1.0, "seconds")
     losses, errors = ({name: [(x / unit, y) for x, y in line] for name, line in lines.items()}
@@ -98,5 +103,5 @@ def two_charts(losses: dict, errors: dict, what: str, *, marker: float | None = 
     at = None if marker is None else marker / unit
     loss = Chart(title=f"Loss{f' ({what})' if what else ''}", x_label=label, log=True, marker=at).svg(losses)
     error = Chart(title="Mean error, % of the eye distance (NME)", x_label=label, unit=" %", log=True,
-                  references=REFERENCES, marker=at).svg(errors)
+                  references=references, marker=at).svg(errors)
     return f'<div class="kp-charts"><div>{loss}</div><div>{error}</div></div>'

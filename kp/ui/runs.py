@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 
 import kp
+from kp.data.synthetic import SAMPLE
 from kp.errors import ConfigError
 from kp.training import TrainConfig
 
@@ -62,6 +63,11 @@ class Run:
     @property
     def active(self) -> bool:
         return self.state in ACTIVE
+
+    @property
+    def invented(self) -> bool:
+        """Whether it learns from the sample faces."""
+        return self.data == Path(SAMPLE)
 
     def take(self, event: dict[str, Any]) -> None:
         """Note an event. Watchers look on meanwhile: what a state is told with is there before the state."""
@@ -160,7 +166,8 @@ class RunManager:
 
     def _spawn(self, run: Run) -> subprocess.Popen:
         settings = [f"--{name.replace('_', '-')}={value}" for name, value in run.config.to_dict().items()]
-        command = [sys.executable, "-m", "kp", "train", "--json", f"--data={run.data.resolve()}",
+        data = SAMPLE if run.invented else run.data.resolve()
+        command = [sys.executable, "-m", "kp", "train", "--json", f"--data={data}",
                    f"--out={run.checkpoint}", *settings]
         home = Path(kp.__file__).resolve().parent.parent
         process = subprocess.Popen(command, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

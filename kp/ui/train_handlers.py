@@ -93,7 +93,7 @@ class TrainHandlers:
         return charts_html(run, self.app.runs.find(other), epoch=epoch), self._faces(run, epoch)
 
     def _faces(self, run: Run, epoch: int | None = None) -> str:
-        dataset = None if self.app.data.problem else self.app.data.open()
+        dataset = None if self.app.data.problem else self.app.data.at(run.data)
         return faces_html(run, dataset, epoch)
 
     def ask_to_stop(self, page: Page, owned: dict) -> gr.Button:
@@ -136,6 +136,7 @@ def caption_of(run: Run, *, mine: bool) -> str:
     if not run.started:
         return others
     begun, config = run.started, run.config
+    images = "sample faces" if run.invented else "images"
     return (f"{others}Run {run.number}: {config.architecture}, {begun['parameters']:,} parameters; learns from "
-            f"{begun['train_images']} images, tested on {begun['validation_images']} ({config.split} split, "
+            f"{begun['train_images']} {images}, tested on {begun['validation_images']} ({config.split} split, "
             f"{config.validate_on} part); {begun['precision']}, {begun['threads']} threads.")

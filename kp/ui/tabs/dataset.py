@@ -7,11 +7,13 @@ import gradio as gr
 from kp.drawing.stages import CHAINS
 from kp.ui.context import AppContext
 from kp.ui.download_notice import DownloadNotice
+from kp.ui.face_space import build_face_space
 from kp.ui.feedback import show_errors
 from kp.ui.frame_handlers import FrameHandlers
 from kp.ui.frame_html import FACTS_CSS, TABLE_CSS
 from kp.ui.frames import EVERYBODY
 from kp.ui.grid import image_grid
+from kp.ui.sample_line import sample_line
 from kp.ui.stage_cards import CSS as STAGES_CSS
 
 LEAD = """Frames of videos, each with 68 labelled points. Click a face to see its labels, the other frames of its video,
@@ -25,11 +27,12 @@ SELECT_TEXT = "() => setTimeout(() => document.querySelector('#dataset-person in
 SHOW_PICTURE = """() => {if (innerWidth <= 640)
   document.getElementById('dataset-picture').scrollIntoView({behavior: 'smooth', block: 'start'})}"""
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
-LESSON = """A face comes in three or four frames of a video, which look much alike. The split *as published* puts frames
-of one video into both parts: copying the labels of the nearest training frame scores an error of 13.8 % (NME) there
-without any learning, so a network looks better than it is. The split *by person* keeps all frames of a person in one
-part. The labels came from an automatic aligner and were rounded to whole pixels, which alone is worth about 0.9 %.
-A transform moves a picture and its points by the same matrix, so the points stay on the face.
+LESSON = """A face comes in several frames of a video, which look much alike. The split *as published* puts frames
+of one video into both parts: with real people, copying the labels of the nearest training frame scores an error of
+13.8 % (NME) there without any learning, so a network looks better than it is. The split *by person* keeps all frames of
+a person in one part. Labels of real people came from an automatic aligner and were rounded to whole pixels, which alone
+is worth about 0.9 %; those of the sample faces are exact. A transform moves a picture and its points by the same
+matrix, so the points stay on the face.
 
 **Try this:** choose *as published* and *test*, click a face, and compare it with the other frames of its video."""
 
@@ -87,10 +90,11 @@ class Stages:
 def build(app: AppContext) -> None:
     """The tab's content."""
     handlers = FrameHandlers(app.data)
+    gr.Markdown(LEAD, elem_classes="kp-lead")
     notice = gr.HTML(elem_id="dataset-notice", visible=False)
+    sample_line(app, "dataset")
     DownloadNotice(app)
     with gr.Column(elem_id="dataset-body") as body:
-        gr.Markdown(LEAD, elem_classes="kp-lead")
         filters = _filters()
         with gr.Row():
             with gr.Column(scale=9, min_width=320):
@@ -98,6 +102,7 @@ def build(app: AppContext) -> None:
             with gr.Column(scale=11, min_width=320):
                 detail = _detail()
         stages = _stages()
+        build_face_space()
         with gr.Accordion("What is going on here?", open=False):
             gr.Markdown(LESSON)
     _wire_browser(handlers, browser, detail, stages)

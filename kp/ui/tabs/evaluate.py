@@ -11,6 +11,7 @@ from kp.ui.evaluate_html import CSS
 from kp.ui.feedback import show_errors
 from kp.ui.frame_html import FACTS_CSS, legend_html
 from kp.ui.grid import image_grid
+from kp.ui.sample_line import sample_line
 
 LEAD = """How far off is a network, and on which faces? Compare models on people whom they have never seen, and look at
 their worst answers."""
@@ -25,8 +26,8 @@ between the outer eye corners, so that large and small faces count alike (*NME*)
 which share of the faces is good enough, whatever *good enough* means to you, and the groups say where errors come from.
 A turned head brings the eye corners close together, so that the same distance in pixels counts for more there.
 With the *true box* the network is told where the face is; with the *detected box* it has to live with what a detector
-finds, and a missed face counts as a failure. The labels came from an automatic aligner and were rounded to whole
-pixels, which alone is worth about 0.9 %: no network can be seen to be better than that.
+finds, and a missed face counts as a failure. Labels of real people came from an automatic aligner and were rounded to
+whole pixels, which alone is worth about 0.9 %: no network can be seen to be better than that.
 
 **Try this:** choose *detected box* and another detector. Has the network become worse, or the box?"""
 
@@ -84,6 +85,7 @@ def build(app: AppContext) -> None:
     """The tab's content."""
     handlers = EvaluateHandlers(app)
     gr.Markdown(LEAD, elem_classes="kp-lead")
+    sample_line(app, "evaluate")
     with gr.Row():
         with gr.Column(scale=1, min_width=240):
             controls = _controls()

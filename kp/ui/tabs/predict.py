@@ -15,8 +15,8 @@ from kp.ui.stage_cards import CSS as STAGES_CSS
 
 LEAD = """Find the 68 points on any photo. A detector finds each face; the network sees nothing but a small crop
 of it. Click a face to follow its way."""
-EXAMPLES = """Or click an example: scenes of people who do not exist, drawn by a statistical model; before them, where
-the dataset is here, frames of people whom no shipped network has seen."""
+EXAMPLES = """Or click an example. The people in drawn scenes do not exist; those in frames of the dataset, where it is
+here, no shipped network has seen."""
 MARKS = ["points", "contours", "numbers", "boxes"]
 PICTURE_HEIGHT = "min(440px, 90vw)"  # no empty bands above and below on a phone
 LEGEND_CSS = ".legend {margin: 9px 0 0}"  # level with the boxes to tick beside it

@@ -6,6 +6,7 @@ from kp.ui.config_form import ConfigForm
 from kp.ui.context import AppContext
 from kp.ui.feedback import show_errors
 from kp.ui.run_view import charts_html, status_html
+from kp.ui.sample_line import sample_line
 from kp.ui.train_handlers import Page, TrainHandlers
 
 LEAD = """Train a network from nothing and watch its error fall on people that it has never seen."""
@@ -15,8 +16,8 @@ are, and every weight moves a little in the direction that would have made the a
 reduces; the **NME** is what people understand: how far the points are off, in percent of the distance between the
 outer eye corners.
 
-The dashed lines are to measure it by: the mean shape put into the face's box, the labels copied from the nearest frame
-of the same video, and the best figure published for people never seen.
+The dashed lines, of real people, are to measure it by: the mean shape put into the face's box, the labels copied from
+the nearest frame of the same video, and the best figure published for people never seen.
 
 **Try this:** run the reference recipe as it is, then once more with *What the network sees* changed from frame to face,
 and lay one run over the other. Nothing in the network has changed; what did the other thing do?
@@ -27,6 +28,7 @@ WATCH = {"show_progress": "hidden", "api_visibility": "private"}
 def build(app: AppContext) -> None:
     """The tab's content."""
     gr.Markdown(LEAD, elem_classes="kp-lead")
+    sample_line(app, "train")
     notice = gr.HTML(visible=False, elem_id="kp-train-notice")
     page = gr.State(Page())
     with gr.Row():
