@@ -17,6 +17,7 @@ import cv2
 import torch
 from PIL import Image
 
+from kp.checkpoint import find_checkpoint
 from kp.commands.boxes import text_of
 from kp.commands.photos import Photo, is_video
 from kp.data import read_image
@@ -98,8 +99,17 @@ class Work:
         files = write_outputs(self.out, job.photo.stem, image, faces, formats=self.formats, align=self.align)
         return PhotoResult(file, width, height, None, faces, files, replaced)
 
+    def entry(self, job: Job) -> dict[str, Any]:
+        """What the files of a photo depend on, for the Ledger."""
+        settings = {name: getattr(self, name) for name in ("detector", "threshold", "margin")}
+        model = find_checkpoint(self.model)
+        boxes = None if job.boxes is None else [[box.left, box.top, box.right, box.bottom] for box in job.boxes]
+        return {"photo": os.path.realpath(job.photo.file), "model": os.path.realpath(model),
+                "model_changed": model.stat().st_mtime_ns, **settings, "boxes": boxes,
+                **({"align": self.align} if self.align else {})}
+
     def done_before(self, job: Job) -> PhotoResult | None:
-        """What an earlier run wrote for this photo, if it is all there and not older than the photo."""
+        """What is there for this photo from an earlier run, if it is all there and not older than the photo."""
         json = Path(self.out or "") / f"{job.photo.stem}.json"
         try:
             faces = read_faces(json.read_bytes())

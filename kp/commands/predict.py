@@ -11,6 +11,7 @@ from pathlib import Path
 from kp.commands.batch import Job, PhotoResult, Work, do_all
 from kp.commands.boxes import boxes_of_photos, read_boxes, some
 from kp.commands.common import add_json, print_json, progress_bar
+from kp.commands.ledger import Ledger
 from kp.commands.photos import find_photos
 from kp.detectors import DETECTORS
 from kp.errors import ConfigError
@@ -60,8 +61,8 @@ def add_output(parser: argparse.ArgumentParser) -> None:
                         + f" (default: {','.join(USUAL)})")
     parser.add_argument("--align", type=int, metavar="SIZE", help="write each face as a picture too, eyes level, of "
                         "SIZE x SIZE pixels, and the matrices from photo to picture")
-    parser.add_argument("--resume", action="store_true", help="leave out photos whose files are in DIR already and "
-                        "newer than the photo; for the same settings as before")
+    parser.add_argument("--resume", action="store_true", help="leave out photos whose files are in DIR already, newer "
+                        "than the photo and made with the same settings")
 
 
 def format_names(text: str) -> tuple[str, ...]:
@@ -122,13 +123,17 @@ def find_jobs(options: argparse.Namespace, *, pictures: bool) -> list[Job]:
 def predict_all(jobs: Sequence[Job], work: Work, *, workers: int | None, resume: bool,
                 hidden: bool) -> list[PhotoResult]:
     """Each photo's result, in order. hidden: draw no progress bar."""
-    results = [work.done_before(job) if resume else None for job in jobs]
+    ledger = Ledger(work.out) if work.out else None
+    results = [work.done_before(job) if resume and ledger.holds(job.photo.stem, work.entry(job)) else None
+               for job in jobs]
     todo = [number for number, result in enumerate(results) if result is None]
     if workers is None:
         workers = own_cores() if len(todo) >= MANY else 1
     with progress_bar("predicting", hidden=hidden) as progress:
         for done, (number, result) in enumerate(do_all([jobs[number] for number in todo], work, workers), start=1):
-            results[todo[number]] = result
+            job, results[todo[number]] = jobs[todo[number]], result
+            if ledger and result.error is None:
+                ledger.add(job.photo.stem, work.entry(job))
             progress(done, len(todo))
     return results
 
