@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from kp.drawing.overlay import draw_box, draw_face, fit_display, scale_box, scale_points
+from kp.drawing.overlay import ONE_COLOUR, draw_box, draw_face, fit_display, scale_box, scale_points
 from kp.errors import KpError
 from kp.formats.aligned import aligned_json, aligned_map
 from kp.formats.pts import face_pts
@@ -27,22 +27,23 @@ __all__ = [
 ]
 
 
-def overlay(image: np.ndarray, faces: Sequence[FacePrediction], *, points: bool = True, contours: bool = False,
-            numbers: bool = False, boxes: bool | None = None, chosen: int | None = None) -> np.ndarray:
-    """A copy of the picture with every face drawn on it; small pictures come out enlarged.
-
-    boxes: with face numbers where there are several faces; None draws them only then. chosen: the one face (from 0)
-    whose box is thicker, and whose points alone are numbered.
-    """
+def overlay(image: np.ndarray, faces: Sequence[FacePrediction], *, boxes: bool | None = None,
+            chosen: int | None = None, **marks: bool) -> np.ndarray:
+    """A copy of the picture with every face drawn on it; small pictures come out enlarged. As `draw_faces`."""
     canvas, factor = fit_display(image)
-    return draw_faces(canvas, faces, factor, points=points, contours=contours, numbers=numbers, boxes=boxes,
-                      chosen=chosen)
+    return draw_faces(canvas, faces, factor, boxes=boxes, chosen=chosen, **marks)
 
 
 def draw_faces(canvas: np.ndarray, faces: Sequence[FacePrediction], factor: float, *, points: bool = True,
-               contours: bool = False, numbers: bool = False, boxes: bool | None = None,
-               chosen: int | None = None) -> np.ndarray:
-    """As `overlay`, on a picture that is resized by `factor` already."""
+               contours: bool = False, numbers: bool = False, ellipses: bool = False, regions: bool = True,
+               boxes: bool | None = None, chosen: int | None = None) -> np.ndarray:
+    """A copy of a picture that is resized by `factor` already, with every face drawn on it.
+
+    Points that are expected to be far off are hollow. ellipses: where each point may lie, as far as that is known.
+    regions: a colour for each region of the face, else one for all. boxes: with face numbers where there are several
+    faces; None draws them only then. chosen: the one face (from 0) whose box is thicker, and whose points alone are
+    numbered.
+    """
     check_finite(faces)
     several = len(faces) > 1
     canvas = canvas.copy()
@@ -52,7 +53,9 @@ def draw_faces(canvas: np.ndarray, faces: Sequence[FacePrediction], factor: floa
                               chosen=several and index == chosen)
     for index, face in enumerate(faces):
         canvas = draw_face(canvas, scale_points(face.keypoints, factor), points=points, contours=contours,
-                           numbers=numbers and chosen in (None, index))
+                           numbers=numbers and chosen in (None, index), hollow=face.unsure,
+                           covariance=face.covariance * factor**2 if ellipses else None,
+                           colour=None if regions else ONE_COLOUR)
     return canvas
 
 

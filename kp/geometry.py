@@ -99,6 +99,19 @@ def mirroring(width: int) -> np.ndarray:
     return np.array([[-1, 0, width - 1], [0, 1, 0]], np.float64)
 
 
+def quarter_turn(quarters: int, height: int, width: int) -> np.ndarray:
+    """Turning an image of this size as `np.rot90(image, quarters)` does: counter-clockwise, nothing cut off."""
+    right, bottom = width - 1, height - 1
+    return np.array([[[1, 0, 0], [0, 1, 0]], [[0, 1, 0], [-1, 0, right]], [[-1, 0, right], [0, -1, bottom]],
+                     [[0, -1, bottom], [1, 0, 0]]][quarters % 4], np.float64)
+
+
+def move_box(matrix: np.ndarray, box: Box) -> Box:
+    """The upright box about a box that was moved by a 2x3 matrix."""
+    corners = [[x, y] for x in (box.left, box.right) for y in (box.top, box.bottom)]
+    return Box.around(apply(matrix, np.array(corners)))
+
+
 def warp(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """`image` (H, W[, C]) seen through `matrix` (image -> result), as an array of `size` = (height, width).
 

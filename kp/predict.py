@@ -5,60 +5,70 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from time import perf_counter
 
+import cv2
 import numpy as np
 import torch
 
 from kp.checkpoint import Checkpoint, load_checkpoint
 from kp.data.images import check_image
+from kp.data.views import VIEWS, Answers, share_within
 from kp.detectors import create_detector
 from kp.detectors.base import Detector
 from kp.errors import ConfigError
-from kp.geometry import Box, CropMap
+from kp.geometry import Box, CropMap, compose, invert, move_box, quarter_turn, scaling
 from kp.metrics import eye_distance
 
-BATCH = 64  # crops a forward pass
+BATCH = 64            # crops a forward pass
 ANSWERS = ("keypoints", "spread")  # the stages that are answers; a spread is half the expected error
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What a network says of n faces, in image pixels.
-
-    keypoints: float32 (n, 68, 2). spread: float32 (n, 68), how far off it expects each point to be; NaN where the
-    network does not say.
-    """
-
-    keypoints: np.ndarray
-    spread: np.ndarray
+CONFIDENT = 0.5       # a face of less may be none, or stand on its head: other orientations are tried
+FAR_OFF = 0.08        # of the eye distance: what the failure rate counts from, too
+TURNS = (90, 270, 180)  # degrees, sideways first: photos are taken so
+TURN_SIDE = 1280      # pixels of the longer side of what is looked at in other orientations
 
 
 @dataclass(frozen=True)
 class FacePrediction:
     """One face. box: tight about the points, as far as the detector tells. keypoints: float32 (68, 2), image pixels.
 
-    spread: float32 (68,), how far off each point is expected to be, image pixels; NaN where the network does not say.
+    spread: float32 (68,), how far off each point is expected to be, image pixels. covariance: float32 (68, 2, 2), of
+    where it may lie, square pixels. Both are NaN where neither the network nor several views tell. turn: degrees
+    counter-clockwise by which the picture was turned to set the face upright.
     """
 
     box: Box
     score: float | None
     keypoints: np.ndarray
     spread: np.ndarray = field(default_factory=lambda: np.full(68, np.nan, np.float32))
+    covariance: np.ndarray = field(default_factory=lambda: np.full((68, 2, 2), np.nan, np.float32))
+    turn: float = 0.0
 
     @property
     def confidence(self) -> float | None:
-        """The share of points expected within 8 % of the eye distance, 0..1; None where the network does not say."""
-        return None if np.isnan(self.spread).any() else float(share_within(self.spread / eye_distance(self.keypoints)))
+        """The share of points expected within 8 % of the eye distance, 0..1; None where nothing tells."""
+        return None if np.isnan(self.spread).any() else float(share_within(self.relative_spread, FAR_OFF))
+
+    @property
+    def relative_spread(self) -> np.ndarray:
+        """Each point's expected error (68,) as a fraction of the eye distance."""
+        return self.spread / max(float(eye_distance(self.keypoints)), 1e-6)
+
+    @property
+    def unsure(self) -> np.ndarray:
+        """Which points (68,) are expected to be off by more than 8 % of the eye distance; none where nothing tells."""
+        return self.relative_spread > FAR_OFF
 
 
-def share_within(spread: np.ndarray, limit: float = 0.08) -> np.ndarray:
-    """The expected share of points (..., 68) with an error below `limit`, from expected errors in the same unit.
+@dataclass(frozen=True)
+class Prediction:
+    """The faces of a picture, best first, and what it took. turn: degrees by which it was turned to find them."""
 
-    Errors have the density exp(-r / b) in the plane, whose mean is 2 b: the one that the spread was learnt with.
-    """
-    reach = limit / np.maximum(spread / 2, 1e-9)
-    return (1 - (1 + reach) * np.exp(-reach)).mean(axis=-1)
+    faces: list[FacePrediction]
+    turn: int
+    detector_seconds: float
+    network_seconds: float
 
 
 class Predictor:
@@ -66,10 +76,13 @@ class Predictor:
 
     model: a shipped checkpoint's name, a path, or a Checkpoint. detector: a name or a Detector.
     threshold: the detector's, in its own unit. margin: the crop's side in box sides, instead of the network's own.
+    views: from how many slightly different crops each face is asked, 1 to 8; the answer is their mean.
     """
 
     def __init__(self, model: str | Checkpoint = "heatmap_net", detector: str | Detector = "yunet", *,
-                 threshold: float | None = None, margin: float | None = None) -> None:
+                 threshold: float | None = None, margin: float | None = None, views: int = 1) -> None:
+        if views not in range(1, len(VIEWS) + 1):
+            raise ConfigError(f"A face is asked from 1 to {len(VIEWS)} views, not {views!r}.")
         self.checkpoint = model if isinstance(model, Checkpoint) else load_checkpoint(model)
         self.network = self.checkpoint.create_model().folded().to(memory_format=torch.channels_last)
         preprocessing = self.checkpoint.preprocessing
@@ -77,37 +90,96 @@ class Predictor:
             preprocessing = type(preprocessing)(**{**vars(preprocessing), "margin": margin})
         self.preprocessing = preprocessing
         self.detector = detector if isinstance(detector, Detector) else create_detector(detector, threshold=threshold)
+        self.views = views
 
-    def predict(self, image: np.ndarray, boxes: Sequence[Box] | None = None) -> list[FacePrediction]:
+    def predict(self, image: np.ndarray, boxes: Sequence[Box] | None = None, *,
+                turn: float = 0.0) -> list[FacePrediction]:
         """The faces in uint8 (H, W, 3) RGB, best first; no face is an empty list.
 
-        boxes: tight face boxes, used in place of the detector. Raises ImageError for any other kind of array.
+        boxes: tight face boxes, used in place of the detector. turn: degrees counter-clockwise that set the faces in
+        these boxes upright. Raises ImageError for any other kind of array.
         """
-        check_image(image)
         if boxes is None:
-            found = [(self.detector.box_map.to_tight(face.box), face.score) for face in self.detector.detect(image)]
-        else:
-            found = [(box, None) for box in boxes]
-        for box, _ in found:
+            return self.search(image).faces
+        check_image(image)
+        for box in boxes:
             if box.width <= 0 or box.height <= 0:
                 raise ConfigError(f"A face box needs left < right and top < bottom, not {box}.")
-        maps = [self.preprocessing.crop_map(box) for box, _ in found]
-        answers = self.answers([(image, crop) for crop in maps])
-        return [FacePrediction(box, score, points, spread)
-                for (box, score), points, spread in zip(found, answers.keypoints, answers.spread, strict=True)]
+        return self._ask(image, [(box, None) for box in boxes], turn)
 
-    @torch.inference_mode()
+    def search(self, image: np.ndarray) -> Prediction:
+        """`predict`'s faces, and what it took to find them.
+
+        Where no face is found, or none that the network is sure of, the picture is looked at turned by 90, 270 and
+        180 degrees too.
+        """
+        check_image(image)
+        best = self._search(image, 0)
+        if any(_is_sure(face) for face in best.faces):
+            return best
+        tried = [best]
+        for turn in TURNS:
+            turned = self._search(image, turn)
+            tried.append(turned)
+            if any(_is_sure(face) for face in turned.faces) and _rank(turned) > _rank(best):
+                best = turned
+        return replace(best, detector_seconds=sum(one.detector_seconds for one in tried),
+                       network_seconds=sum(one.network_seconds for one in tried))
+
+    def _search(self, image: np.ndarray, turn: int) -> Prediction:
+        """The faces that stand upright when the picture is turned by this many degrees, a multiple of 90."""
+        start = perf_counter()
+        seen, back = (image, np.eye(2, 3)) if turn == 0 else turned_copy(image, turn // 90)
+        tight = [(self.detector.box_map.to_tight(face.box), face.score) for face in self.detector.detect(seen)]
+        found = perf_counter()
+        faces = self._ask(image, [(box if turn == 0 else move_box(back, box), score) for box, score in tight], turn)
+        return Prediction(faces, turn, found - start, perf_counter() - found)
+
+    def _ask(self, image: np.ndarray, found: Sequence[tuple[Box, float | None]], turn: float) -> list[FacePrediction]:
+        answers = self.answers([(image, self.preprocessing.crop_map(box, turn=turn)) for box, _ in found])
+        fields = zip(found, answers.keypoints, answers.spread, answers.covariance, strict=True)
+        return [FacePrediction(*seen, points, spread, covariance, turn) for seen, points, spread, covariance in fields]
+
     def answers(self, crops: Sequence[tuple[np.ndarray, CropMap]]) -> Answers:
         """The network's answers for n pairs of a picture and where to crop it."""
-        keypoints, spreads = [], []
-        for start in range(0, len(crops), BATCH):
-            batch = crops[start : start + BATCH]
-            tensor = self.preprocessing.to_tensor([crop.cut(image) for image, crop in batch])
-            tensor = tensor.contiguous(memory_format=torch.channels_last)
-            stages = {name: output.numpy() for name, output in self.network.stages(tensor) if name in ANSWERS}
-            points = self.preprocessing.decode(stages["keypoints"])           # (n, 68, 2) crop pixels
-            spread = stages.get("spread", np.full(points.shape[:2], np.nan)) * 2 * self.preprocessing.scale
-            keypoints += [crop.to_image(face) for (_, crop), face in zip(batch, points, strict=True)]
-            spreads += [face / crop.zoom for (_, crop), face in zip(batch, spread, strict=True)]
-        return Answers(np.array(keypoints, np.float32).reshape(-1, 68, 2),
-                       np.array(spreads, np.float32).reshape(-1, 68))
+        views, at_once = VIEWS[: self.views], max(1, BATCH // self.views)
+        keypoints = np.empty((len(crops), len(views), 68, 2), np.float32)
+        own = np.empty((len(crops), len(views), 68), np.float32)
+        for start in range(0, len(crops), at_once):
+            seen = [(image, view.of(crop)) for image, crop in crops[start : start + at_once] for view in views]
+            for place, answer in enumerate(zip(*self._forward(seen), strict=True), start=start * len(views)):
+                face, number = divmod(place, len(views))
+                keypoints[face, number], own[face, number] = map(views[number].in_order, answer)
+        return Answers.of_views(keypoints, own)
+
+    @torch.inference_mode()
+    def _forward(self, crops: Sequence[tuple[np.ndarray, CropMap]]) -> tuple[np.ndarray, np.ndarray]:
+        """Keypoints (n, 68, 2) and the network's own spread (n, 68), image pixels, of one batch."""
+        tensor = self.preprocessing.to_tensor([crop.cut(image) for image, crop in crops])
+        tensor = tensor.contiguous(memory_format=torch.channels_last)
+        stages = {name: output.numpy() for name, output in self.network.stages(tensor) if name in ANSWERS}
+        points = self.preprocessing.decode(stages["keypoints"])           # (n, 68, 2) crop pixels
+        spread = stages.get("spread", np.full(points.shape[:2], np.nan)) * 2 * self.preprocessing.scale
+        keypoints = [crop.to_image(face) for (_, crop), face in zip(crops, points, strict=True)]
+        return np.array(keypoints), np.array([face / crop.zoom for (_, crop), face in zip(crops, spread, strict=True)])
+
+
+def turned_copy(image: np.ndarray, quarters: int) -> tuple[np.ndarray, np.ndarray]:
+    """The picture turned by quarters, of at most TURN_SIDE pixels, and the matrix of the way back."""
+    factor = min(1.0, TURN_SIDE / max(image.shape[:2]))
+    size = [max(1, round(side * factor)) for side in image.shape[:2]]
+    small = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA) if factor < 1 else image
+    resized = scaling(size[1] / image.shape[1], size[0] / image.shape[0])
+    turned = np.ascontiguousarray(np.rot90(small, quarters))
+    return turned, invert(compose(quarter_turn(quarters, *size), resized))
+
+
+def _is_sure(face: FacePrediction) -> bool:
+    return face.confidence is None or face.confidence >= CONFIDENT
+
+
+def _rank(prediction: Prediction) -> tuple[float, float, int]:
+    """By the surest answer, else by the best score, else by how many faces there are."""
+    faces = prediction.faces
+    return (max((face.confidence or 0.0 for face in faces), default=0.0),
+            max((face.score or 0.0 for face in faces), default=0.0), len(faces))

@@ -180,3 +180,29 @@ def test_colour_survives_the_way_to_a_tensor() -> None:
     start = sample()
     tensor = ToTensor()(Normalize(grey=False)(start))
     assert (to_picture(tensor.image) == start.image).all()
+
+
+def test_points_that_may_be_far_off_are_hollow(face: tuple[np.ndarray, np.ndarray]) -> None:
+    image, points = face
+    unsure = np.arange(68) == 8
+    drawn = draw_face(image, points, hollow=unsure)
+    assert pixel(drawn, points[8]) == (GREY,) * 3
+    assert pixel(drawn, points[7]) == REGION_COLOURS["jaw"]
+
+
+def test_an_ellipse_has_the_covariance_s_shape() -> None:
+    image, points = np.full((600, 600, 3), GREY, np.uint8), np.full((68, 2), np.nan, np.float32)
+    points[8] = 300, 300
+    covariance = np.tile(np.array([[40.0**2, 0], [0, 10.0**2]], np.float32), (68, 1, 1))
+    drawn = draw_face(image, points, points=False, covariance=covariance)
+    changed = np.argwhere((drawn != image).any(axis=2))
+    assert np.abs(changed.min(axis=0) - (300 - 20, 300 - 80)).max() <= 3
+    assert np.abs(changed.max(axis=0) - (300 + 20, 300 + 80)).max() <= 3
+    unknown = draw_face(image, points, points=False, covariance=np.full((68, 2, 2), np.nan))
+    assert (unknown == image).all()
+
+
+def test_one_colour_for_all_regions(face: tuple[np.ndarray, np.ndarray]) -> None:
+    image, points = face
+    drawn = draw_face(image, points, contours=True, colour=(250, 240, 60))
+    assert pixel(drawn, points[8]) == pixel(drawn, points[36]) == (250, 240, 60)

@@ -23,7 +23,7 @@ KEYS = ["model", "split", "setting", "images", "missed", "nme_mean", "nme_median
 def answers_of(keypoints: list[np.ndarray]) -> Answers:
     """Answers without a spread."""
     points = np.array(keypoints, np.float32).reshape(-1, 68, 2)
-    return Answers(points, np.full(points.shape[:2], np.nan, np.float32))
+    return Answers.of_crops(points, np.full(points.shape[:2], np.nan, np.float32))
 
 
 class KnowsTheLabels(Predictor):

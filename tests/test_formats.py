@@ -28,7 +28,8 @@ def faces() -> list[FacePrediction]:
     points = [drawn_face(seed)[1] + np.float32(0.25) for seed in (1, 2, 3)]
     boxes = [Box.around(face) for face in points]
     sure = np.linspace(0.5, 2.0, 68, dtype=np.float32)
-    return [FacePrediction(boxes[0], 0.75, points[0], sure), FacePrediction(boxes[1], 0.5, points[1]),
+    shapes = sure[:, None, None] * np.array([[2, 0.5], [0.5, 1]], np.float32)
+    return [FacePrediction(boxes[0], 0.75, points[0], sure, shapes, turn=90), FacePrediction(boxes[1], 0.5, points[1]),
             FacePrediction(boxes[2], None, points[2])]
 
 
@@ -37,6 +38,8 @@ def test_json_is_read_back_as_it_was(faces: list[FacePrediction]) -> None:
         assert (again.box, again.score, again.confidence) == (face.box, face.score, face.confidence)
         assert np.array_equal(again.keypoints, face.keypoints) and again.keypoints.dtype == np.float32
         assert np.array_equal(again.spread, face.spread, equal_nan=True)
+        assert np.array_equal(again.covariance, face.covariance, equal_nan=True)
+        assert again.turn == face.turn
     assert read_faces(json_bytes([])) == []
 
 

@@ -1,6 +1,7 @@
 """Keypoints drawn on pictures. Ground truth is hollow circles, a prediction filled dots."""
 
 import base64
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -8,20 +9,23 @@ import numpy as np
 from kp.geometry import Box
 from kp.landmarks import CONTOURS, REGION_OF_POINT
 
-# Okabe and Ito's palette, told apart by colour-blind people too; RGB.
-REGION_COLOURS: dict[str, tuple[int, int, int]] = {
+Colour = tuple[int, int, int]  # RGB
+# Okabe and Ito's palette, told apart by colour-blind people too.
+REGION_COLOURS: dict[str, Colour] = {
     "jaw": (0x56, 0xB4, 0xE9),
     "brows": (0xE6, 0x9F, 0x00),
     "nose": (0x00, 0x9E, 0x73),
     "eyes": (0x00, 0x72, 0xB2),
     "mouth": (0xCC, 0x79, 0xA7),
 }
+ONE_COLOUR: Colour = (0xF0, 0xE4, 0x42)  # where the regions are not told apart: the palette's yellow
 OUTLINE = (15, 15, 20)     # under every mark, so that it is seen on any skin
 LIGHT = (255, 255, 255)
 SUBPIXEL = 4               # bits of cv2's fixed-point coordinates
 CIRCLE = np.stack([np.cos(np.linspace(0, 2 * np.pi, 24, False)), np.sin(np.linspace(0, 2 * np.pi, 24, False))], 1)
 SHORT_SIDE = 512           # small pictures are enlarged to this before anything is drawn
 LONG_SIDE = 1600           # and not beyond this
+ELLIPSE = 2.0              # standard deviations: of the test people's labels 9 of 10 lie inside
 
 
 def enlarge(image: np.ndarray, short_side: int = SHORT_SIDE) -> tuple[np.ndarray, float]:
@@ -57,18 +61,24 @@ def scale_points(points: np.ndarray, factor: float) -> np.ndarray:
 
 
 def draw_face(image: np.ndarray, keypoints: np.ndarray, *, truth: bool = False, points: bool = True,
-              contours: bool = False, numbers: bool = False) -> np.ndarray:
+              contours: bool = False, numbers: bool = False, hollow: np.ndarray | None = None,
+              covariance: np.ndarray | None = None, colour: Colour | None = None) -> np.ndarray:
     """A copy of uint8 (H, W, 3) with keypoints (68, 2) on it; marks as large as suits the face.
 
-    truth: hollow circles, for labels; else filled dots, for predictions.
+    truth: hollow circles, for labels; else filled dots, for predictions, but for those that are `hollow` (68,).
+    covariance: (68, 2, 2), draws an ellipse about each point. colour: of all marks, in place of the regions' own.
     """
     canvas = np.ascontiguousarray(image).copy()
     radius = mark_radius(image, keypoints)
+    colours = [colour or REGION_COLOURS[region] for region in REGION_OF_POINT]
+    if covariance is not None:
+        _ellipses(canvas, keypoints, covariance, radius, colours)
     if contours:
-        _contours(canvas, keypoints, radius)
+        _contours(canvas, keypoints, radius, colours)
     if points:
-        for point, region in zip(keypoints, REGION_OF_POINT, strict=True):
-            _mark(canvas, point, radius, REGION_COLOURS[region], hollow=truth)
+        for index, point in enumerate(keypoints):
+            unsure = hollow is not None and bool(hollow[index])
+            _mark(canvas, point, radius, colours[index], hollow=truth or unsure)
     if numbers:
         for index in np.flatnonzero(np.isfinite(keypoints).all(axis=1)):
             _text(canvas, str(index), keypoints[index] + (radius * 1.3, -radius), radius)
@@ -120,7 +130,7 @@ def _fixed(point: np.ndarray) -> tuple[int, int]:
     return int(x), int(y)
 
 
-def _mark(canvas: np.ndarray, point: np.ndarray, radius: float, colour: tuple[int, int, int], *, hollow: bool) -> None:
+def _mark(canvas: np.ndarray, point: np.ndarray, radius: float, colour: Colour, *, hollow: bool) -> None:
     if not np.isfinite(point).all():
         return
     if hollow:
@@ -136,18 +146,34 @@ def _mark(canvas: np.ndarray, point: np.ndarray, radius: float, colour: tuple[in
 
 def _ring(point: np.ndarray, radius: float) -> np.ndarray:
     """A circle as a polygon in cv2's fixed point: cv2.circle draws a small one as a diamond."""
-    corners = np.round((np.asarray(point) + radius * CIRCLE) * (1 << SUBPIXEL))
-    return np.clip(corners, -(2**30), 2**30).astype(np.int32)
+    return _fixed_ring(np.asarray(point) + radius * CIRCLE)
 
 
-def _contours(canvas: np.ndarray, keypoints: np.ndarray, radius: float) -> None:
+def _fixed_ring(corners: np.ndarray) -> np.ndarray:
+    return np.clip(np.round(corners * (1 << SUBPIXEL)), -(2**30), 2**30).astype(np.int32)
+
+
+def _contours(canvas: np.ndarray, keypoints: np.ndarray, radius: float, colours: Sequence[Colour]) -> None:
     width = max(1, round(radius * 0.6))
-    for colour_of, thickness in ((lambda _: OUTLINE, width + 2), (lambda region: REGION_COLOURS[region], width)):
+    for rim, thickness in ((True, width + 2), (False, width)):
         for indices in CONTOURS.values():
             line = np.array([_fixed(point) for point in keypoints[indices] if np.isfinite(point).all()], np.int32)
-            colour = colour_of(REGION_OF_POINT[indices[0]])
             if len(line):
-                cv2.polylines(canvas, [line], False, colour, thickness, cv2.LINE_AA, SUBPIXEL)
+                cv2.polylines(canvas, [line], False, OUTLINE if rim else colours[indices[0]], thickness, cv2.LINE_AA,
+                              SUBPIXEL)
+
+
+def _ellipses(canvas: np.ndarray, keypoints: np.ndarray, covariance: np.ndarray, radius: float,
+              colours: Sequence[Colour]) -> None:
+    """Thin, with a dark rim, and no wider than the picture."""
+    width = max(1, round(radius * 0.25))
+    for point, matrix, colour in zip(keypoints, covariance, colours, strict=True):
+        if np.isfinite(point).all() and np.isfinite(matrix).all():
+            variances, axes = np.linalg.eigh(np.asarray(matrix, np.float64))
+            reach = np.minimum(ELLIPSE * np.sqrt(np.maximum(variances, 0)), max(canvas.shape[:2]))
+            ring = _fixed_ring(point + (CIRCLE * reach) @ axes.T)
+            cv2.polylines(canvas, [ring], True, OUTLINE, width + 1, cv2.LINE_AA, SUBPIXEL)
+            cv2.polylines(canvas, [ring], True, colour, width, cv2.LINE_AA, SUBPIXEL)
 
 
 def _text(canvas: np.ndarray, text: str, point: np.ndarray, radius: float) -> None:

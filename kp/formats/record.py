@@ -24,7 +24,8 @@ def faces_json(faces: Sequence[FacePrediction]) -> list[dict[str, Any]]:
     """Plain values for JSON, in image pixels; what is not known is None.
 
     box [left, top, right, bottom]; score, the detector's; keypoints 68 x [x, y]; confidence 0..1; spread, how far off
-    each of the 68 points is expected to be; pose {yaw, pitch, roll}, degrees.
+    each of the 68 points is expected to be; covariance 68 x [xx, xy, yy], of where each may lie, square pixels; pose
+    {yaw, pitch, roll}, degrees; turn, degrees counter-clockwise by which the picture was turned to set it upright.
     """
     check_finite(faces)
     return [
@@ -34,10 +35,17 @@ def faces_json(faces: Sequence[FacePrediction]) -> list[dict[str, Any]]:
             "keypoints": [[float(x), float(y)] for x, y in face.keypoints],
             "confidence": number_or_none(face.confidence),
             "spread": face.spread.tolist() if np.isfinite(face.spread).all() else None,
+            "covariance": covariance_json(face.covariance),
             "pose": pose_json(head_pose(face.keypoints)),
+            "turn": face.turn,
         }
         for face in faces
     ]
+
+
+def covariance_json(covariance: np.ndarray) -> list[list[float]] | None:
+    """68 x [xx, xy, yy] from (68, 2, 2)."""
+    return covariance.reshape(-1, 4)[:, [0, 1, 3]].tolist() if np.isfinite(covariance).all() else None
 
 
 def pose_json(pose: HeadPose) -> dict[str, float | None]:
@@ -58,13 +66,20 @@ def read_faces(text: str | bytes) -> list[FacePrediction]:
         entries = json.loads(text)
         if not isinstance(entries, list):
             raise TypeError("not a list")
-        faces = [
-            FacePrediction(Box(*entry["box"]), entry["score"], np.array(entry["keypoints"], np.float32),
-                           *([np.array(entry["spread"], np.float32)] if entry.get("spread") else []))
-            for entry in entries
-        ]
-    except (ValueError, TypeError, KeyError) as error:
+        faces = [read_face(entry) for entry in entries]
+    except (ValueError, TypeError, KeyError, IndexError) as error:
         raise DataError(f"This is no JSON with faces ({type(error).__name__}: {error}). Predict again.") from None
     if any(face.keypoints.shape != (68, 2) or face.spread.shape != (68,) for face in faces):
         raise DataError("This JSON has faces with other than 68 points. Predict again.")
     return faces
+
+
+def read_face(entry: dict[str, Any]) -> FacePrediction:
+    """One entry of `faces_json`. Raises KeyError, IndexError, TypeError or ValueError for what is none."""
+    box, known = Box(*entry["box"]), {}
+    if entry.get("spread"):
+        known["spread"] = np.array(entry["spread"], np.float32)
+    if entry.get("covariance"):
+        known["covariance"] = np.array(entry["covariance"], np.float32)[:, [0, 1, 1, 2]].reshape(-1, 2, 2)
+    return FacePrediction(box, entry["score"], np.array(entry["keypoints"], np.float32),
+                          turn=entry.get("turn", 0), **known)
