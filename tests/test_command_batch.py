@@ -185,7 +185,7 @@ def test_resume_knows_photos_and_settings_apart(run: Run, album: Path, tmp_path:
         ([album / "a" / "x.jpg"], 0), ([album / "a" / "x.jpg"], 1), ([album / "b" / "x.jpg"], 0),  # another photo
         ([album / "b" / "x.jpg", "--margin", "2"], 0), ([album / "b" / "x.jpg", "--margin", "2"], 1),
         ([album / "b" / "x.jpg", "--boxes", boxes], 0), ([album / "b" / "x.jpg", "--boxes", boxes], 1),
-        ([album / "b" / "x.jpg"], 0),
+        ([album / "b" / "x.jpg", "--views", "2"], 0), ([album / "b" / "x.jpg"], 0),
     ):
         code, out, _ = run(*arguments, *options, "--resume")
         assert code == 0 and ("1 done before" in out) == bool(kept), arguments
@@ -223,7 +223,7 @@ class Fragile(Work):
 
 
 def fragile() -> Fragile:
-    return Fragile("", "", None, None, None, (), None)
+    return Fragile("", "", None, None, 1, None, (), None)
 
 
 def test_a_photo_that_ends_its_process_fails_alone() -> None:

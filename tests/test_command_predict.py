@@ -61,6 +61,14 @@ def test_margin_reaches_the_network(capsys, model: str, photo: str) -> None:
     assert np.array_equal(np.float32(record["faces"][0]["keypoints"]), face.keypoints)
 
 
+def test_views_reach_the_network(capsys, model: str, photo: str) -> None:
+    _, (record,), _ = predict(capsys, photo, "--model", model, *WHOLE, "--views", "3")
+    (face,) = Predictor(model, "whole-image", views=3).predict(read_image(photo))
+    assert np.array_equal(np.float32(record["faces"][0]["keypoints"]), face.keypoints)
+    code, _, err = predict(capsys, photo, "--model", model, *WHOLE, "--views", "99")
+    assert code == 1 and "99" in err
+
+
 def test_a_bad_photo_does_not_stop_the_others(capsys, model: str, photo: str, tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("no picture")
     (tmp_path / "empty").mkdir()

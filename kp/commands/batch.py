@@ -69,13 +69,15 @@ class Work:
     detector: str
     threshold: float | None
     margin: float | None
+    views: int
     out: str | None
     formats: Sequence[str]
     align: int | None
 
     @cached_property
     def predictor(self) -> Predictor:
-        return Predictor(self.model, self.detector, threshold=self.threshold, margin=self.margin)
+        return Predictor(self.model, self.detector, threshold=self.threshold, margin=self.margin,
+                         views=self.views)
 
     def do(self, job: Job) -> PhotoResult:
         """A photo's faces, written to `out` if there is one. A photo that fails says why in `error`."""
@@ -101,7 +103,7 @@ class Work:
 
     def entry(self, job: Job) -> dict[str, Any]:
         """What the files of a photo depend on, for the Ledger."""
-        settings = {name: getattr(self, name) for name in ("detector", "threshold", "margin")}
+        settings = {name: getattr(self, name) for name in ("detector", "threshold", "margin", "views")}
         model = find_checkpoint(self.model)
         boxes = None if job.boxes is None else [[box.left, box.top, box.right, box.bottom] for box in job.boxes]
         return {"photo": os.path.realpath(job.photo.file), "model": os.path.realpath(model),

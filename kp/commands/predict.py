@@ -13,6 +13,7 @@ from kp.commands.boxes import boxes_of_photos, read_boxes, some
 from kp.commands.common import add_json, print_json, progress_bar
 from kp.commands.ledger import Ledger
 from kp.commands.photos import find_photos
+from kp.data.views import VIEWS
 from kp.detectors import DETECTORS
 from kp.errors import ConfigError
 from kp.export import FORMATS, USUAL, write_file
@@ -50,6 +51,8 @@ def add_network(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threshold", type=float, help=f"the detector's, in its own unit (default: {THRESHOLDS})")
     parser.add_argument("--margin", type=float, help="side of the crop, in sides of the face box "
                                                      "(default: what the network was trained with)")
+    parser.add_argument("--views", type=int, default=1, metavar="N", help="ask for each face from N slightly different "
+                        f"crops, 1 to {len(VIEWS)}; slower, and a little better (default: 1)")
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
@@ -91,8 +94,8 @@ def run(options: argparse.Namespace) -> int:
     formats = options.formats if options.formats is not None else USUAL
     # With boxes given no face is looked for, so the detector that needs nothing is enough.
     work = Work(options.model, "whole-image" if options.boxes else options.detector,
-                None if options.boxes else options.threshold, options.margin, options.out,
-                tuple(name for name in formats if name != COCO), options.align)
+                None if options.boxes else options.threshold, options.margin, options.views,
+                options.out, tuple(name for name in formats if name != COCO), options.align)
     _ = work.predictor  # settings that cannot be are told before any work
     jobs = find_jobs(options, pictures="png" in formats)
     results = predict_all(jobs, work, workers=options.workers, resume=options.resume, hidden=options.json)

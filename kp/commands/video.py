@@ -35,7 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     smoothing = OneEuro(options.min_cutoff, options.beta) if options.smooth else None
-    predictor = Predictor(options.model, options.detector, threshold=options.threshold, margin=options.margin)
+    predictor = Predictor(options.model, options.detector, threshold=options.threshold, margin=options.margin,
+                          views=options.views)
     info = VideoReader(options.video).info
     video, table = output_paths(options.video, options.out)
     if os.path.realpath(video) == os.path.realpath(options.video):
