@@ -14,8 +14,9 @@ import torch
 from builders import drawn_face, tiny_checkpoint
 from conftest import ROOT
 
-from kp import Box, Checkpoint, Predictor, save_checkpoint
+from kp import Box, Checkpoint, Predictor, load_checkpoint, save_checkpoint
 from kp.__main__ import main
+from kp.checkpoint import list_checkpoints
 from kp.data import Preprocessing
 from kp.models import create_model
 from kp.onnx_export import CropPixels, export_onnx
@@ -69,6 +70,18 @@ def test_outputs_agree_with_pytorch(exported: tuple[Checkpoint, Path], faces: in
     assert [len(answer) for answer in answers] == [faces] * len(model.outputs)
     for answer, ours in zip(answers, expected, strict=True):
         assert answer.dtype == np.float32 and answer.shape == ours.shape
+        assert np.abs(answer - ours.numpy()).max() < 1e-3  # pixels
+
+
+@pytest.mark.parametrize("name", list_checkpoints())
+def test_the_shipped_networks_agree(name: str, tmp_path: Path) -> None:
+    checkpoint = load_checkpoint(name)
+    export_onnx(checkpoint, tmp_path / "net.onnx")
+    size, channels = checkpoint.preprocessing.size, checkpoint.preprocessing.channels
+    crops = torch.rand(2, channels, size, size, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        expected = CropPixels(checkpoint).eval()(crops)
+    for answer, ours in zip(session(tmp_path / "net.onnx").run(None, {"crops": crops.numpy()}), expected, strict=True):
         assert np.abs(answer - ours.numpy()).max() < 1e-3  # pixels
 
 
