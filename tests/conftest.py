@@ -17,6 +17,8 @@ from PIL import Image
 
 from kp.checkpoint import list_checkpoints
 from kp.data import FacialKeypointsDataset, find_data
+from kp.data.synthetic import SyntheticFaces
+from kp.errors import CheckpointError
 
 if TYPE_CHECKING:
     from kp.ui.settings import Settings
@@ -42,6 +44,28 @@ def data_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def dataset(data_root: Path) -> FacialKeypointsDataset:
     return FacialKeypointsDataset(data_root)
+
+
+@pytest.fixture(scope="session")
+def few_faces() -> SyntheticFaces:
+    """Sample faces of twelve people; three of them are test people."""
+    return SyntheticFaces(12)
+
+
+@pytest.fixture
+def on_sample(few_faces: SyntheticFaces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No dataset is found; where the app looks, there are these few sample faces in place of all."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("KP_DATA", raising=False)
+    monkeypatch.setattr("kp.ui.context.sample_faces", lambda: few_faces)
+
+
+@pytest.fixture
+def on_nothing(on_sample: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No dataset is found, and no sample faces can be made."""
+    def fail() -> SyntheticFaces:
+        raise CheckpointError("faces.appearance is no appearance model. Copy the file again.")
+    monkeypatch.setattr("kp.ui.context.sample_faces", fail)
 
 
 @pytest.fixture(scope="session")
@@ -104,11 +128,12 @@ def app_url(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture(scope="session")
-def empty_app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an app that finds no dataset, whatever KP_DATA names and data/ holds."""
+def empty_app_url(few_faces: SyntheticFaces, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an app that finds no dataset, whatever KP_DATA names and data/ holds, but a few sample faces."""
     from kp.ui.settings import Settings
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("kp.ui.context.find_data", lambda named: find_data(named) if named else None)
+        patch.setattr("kp.ui.context.sample_faces", lambda: few_faces)
         yield from launch_app(Settings(home=tmp_path_factory.mktemp("home")))
 
 

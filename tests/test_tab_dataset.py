@@ -9,9 +9,12 @@ import pytest
 from builders import TEST_PEOPLE, TRAINING_PEOPLE
 
 from kp.data import FacialKeypointsDataset
-from kp.errors import ImageError
+from kp.data.face_space import face_space
+from kp.data.synthetic import SyntheticFaces
+from kp.errors import ConfigError, ImageError
 from kp.ui import frames
 from kp.ui.context import DataSource
+from kp.ui.face_space import picture_html
 from kp.ui.frame_handlers import FrameHandlers
 from kp.ui.frames import EVERYBODY, Selection
 from kp.ui.stage_cards import stages_html
@@ -162,20 +165,44 @@ def test_a_damaged_frame_is_a_grey_cell_and_an_error_when_chosen(data_root: Path
         handlers.detail("people", first, POINTS)
 
 
-def test_without_data_there_is_a_notice_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("KP_DATA", raising=False)
+@pytest.mark.usefixtures("on_nothing")
+def test_without_any_face_there_is_a_notice_and_nothing_else() -> None:
     notice, body, *_ = FrameHandlers(DataSource(None)).start("people", "test")
     assert (notice.visible, body.visible) == (True, False)
-    assert "--data DIR, the environment variable KP_DATA, or the folder data/" in notice.value
+    assert "no appearance model" in notice.value
 
 
-def test_a_dataset_with_wrong_columns_is_a_notice_too(data_root: Path, tmp_path: Path) -> None:
-    root = shutil.copytree(data_root, tmp_path / "wrong")
-    (root / "training_frames_keypoints.csv").write_text("name,x\na.jpg,1\n")
-    notice, body, *_ = FrameHandlers(DataSource(str(root))).start("people", "test")
-    assert "has 2 columns; 137 are needed" in notice.value
-    assert body.visible is False
+@pytest.mark.usefixtures("on_sample")
+def test_without_data_there_are_sample_faces() -> None:
+    handlers = FrameHandlers(DataSource(None))
+    notice, body, person, grid, summary, *_, chosen = handlers.start("people", "test")
+    assert (notice.visible, body.visible, len(grid)) == (False, True, 24)
+    assert [item["alt"] for item in grid[:3]] == [f"Sample Person {n:03}, video 0, frame 0" for n in (2, 3, 6)]
+    assert summary == "**36 images of 3 people** who do not exist."
+    assert [label for label, _ in person.choices] == ["everybody (3)", *(f"Sample Person {n:03}" for n in (2, 3, 6))]
+    _, facts, leak, others, _ = handlers.detail("people", chosen, POINTS)
+    assert f'open_data(&quot;sample&quot;)[{chosen}]' in facts and "nothing leaks" in leak and len(others) == 5
+
+
+@pytest.mark.usefixtures("on_sample")
+def test_the_first_page_is_drawn_ahead(few_faces: SyntheticFaces) -> None:
+    fresh = SyntheticFaces(12, model=few_faces.store.model)
+    frames.draw_first_page(fresh)
+    assert len(fresh.store._images) == 24
+
+
+# The shape space
+
+def test_sliders_are_told_and_drawn() -> None:
+    space = face_space()
+    plain = picture_html(space, None, False, [0.0] * 10)
+    moved = picture_html(space, None, False, [1.5, 0, 0, 0, -1, 0, 0, 0, 0, 2])
+    assert "<b>The mean face</b></figcaption>" in plain
+    assert ('alt="The mean face, turning: to the right (1.5), mouth: closed (1), colour of the light: orange (2)"'
+            in moved)
+    assert picture_html(space, None, True, [0.0] * 10) != plain != picture_html(space, 7, False, [0.0] * 10)
+    with pytest.raises(ConfigError, match="at most 5 numbers"):
+        picture_html(space, None, False, [9.0, *[0.0] * 9])
 
 
 @pytest.mark.real_data
@@ -227,12 +254,41 @@ def test_the_tab_in_a_browser(app_url: str, chromium) -> None:
 
 
 @pytest.mark.browser
-def test_an_app_without_data_says_where_to_get_it(empty_app_url: str, chromium) -> None:
+def test_an_app_without_data_shows_sample_faces_and_where_to_get_real_ones(empty_app_url: str, chromium) -> None:
     page = chromium.new_page()
     page.goto(empty_app_url)
-    page.wait_for_selector("#dataset-notice .kp-notice")
-    assert "No dataset was found" in page.inner_text("#dataset-notice")
-    assert not page.locator("#dataset-grid, #dataset-dice, #dataset-split").count()
+    page.wait_for_selector("#dataset-sample:has-text('these people do not exist')")
+    page.wait_for_selector("#dataset-download:has-text('Download the dataset')")
+    page.wait_for_selector("#dataset-grid button[aria-label^='Sample Person 002'].chosen")
+    page.wait_for_selector("#dataset-stages li")
+    page.click("#dataset-next")
+    page.wait_for_selector("#dataset-grid button:nth-child(12)")
+    page.click("#dataset-grid button:nth-child(12)")
+    page.wait_for_selector("#dataset-facts:has-text('open_data')")
+    page.close()
+
+
+@pytest.mark.browser
+def test_the_sliders_of_the_shape_space_redraw_the_face(app_url: str, chromium) -> None:
+    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(app_url)
+    page.click("#dataset-space > button")
+    picture, caption = page.locator("#space-picture img"), page.locator("#space-picture figcaption")
+    mean = picture.get_attribute("src")
+    page.fill("#space-shape-1 input[type=number]", "1.5")
+    page.keyboard.press("Enter")
+    caption.filter(has_text="The mean face, turning: to the right (1.5)").wait_for()
+    assert picture.get_attribute("src") != mean
+    page.click("#space-new")
+    caption.filter(has_text="Invented person").wait_for()
+    assert page.input_value("#space-shape-1 input[type=number]") == "0"
+    somebody = picture.get_attribute("src")
+    page.click("#space-keypoints input")
+    page.wait_for_function("before => document.querySelector('#space-picture img').src != before", arg=somebody)
+    page.click("#space-keypoints input")
+    page.click("#space-reset")
+    caption.get_by_text("The mean face", exact=True).wait_for()
+    assert picture.get_attribute("src") == mean
     page.close()
 
 

@@ -115,9 +115,7 @@ def test_the_downloaded_data_is_looked_for_last(data_root: Path, tmp_path: Path,
 
 
 @pytest.fixture
-def own_app(remote: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("KP_DATA", raising=False)
+def own_app(remote: Remote, tmp_path: Path, on_sample: None) -> Iterator[str]:
     yield from launch_app(Settings(home=tmp_path / "home", sources=(remote.source,)))
 
 
@@ -127,6 +125,7 @@ def test_the_page_fills_when_the_data_is_there(own_app: str, remote: Remote, chr
     page = chromium.new_page(viewport={"width": 1280, "height": 900})
     page.goto(own_app)
     page.wait_for_selector("#dataset-download:has-text('Download the dataset (1 MB, from this machine)')")
+    page.wait_for_selector("#dataset-grid button[aria-label^='Sample Person']")
     page.evaluate("window.stayed = true")
     assert remote.server.requests == []
     page.click("#dataset-download")
@@ -138,21 +137,19 @@ def test_the_page_fills_when_the_data_is_there(own_app: str, remote: Remote, chr
     page.click("#dataset-download")
     page.wait_for_selector("#dataset-grid button[aria-label^='Ben Hart'].chosen")
     page.wait_for_selector("#dataset-stages li")
-    assert not page.locator("#dataset-notice .kp-notice, #dataset-download").first.is_visible()
+    assert not page.locator("#dataset-notice, #dataset-sample, #dataset-download").count()
     page.click("button[role=tab]:has-text('Train')")
     page.wait_for_selector("#kp-train-start:enabled")
     page.click("button[role=tab]:has-text('Predict')")
-    page.wait_for_selector("#predict-examples button")
+    page.wait_for_selector("#predict-examples button[aria-label='Example: Ben Hart']")
     assert page.evaluate("window.stayed") is True
     assert remote.server.requests[1][3] > 0
     page.close()
 
 
 @pytest.mark.browser
-def test_an_app_that_fetches_by_itself_shows_how_far_it_is(remote: Remote, tmp_path: Path, monkeypatch,
+def test_an_app_that_fetches_by_itself_shows_how_far_it_is(remote: Remote, tmp_path: Path, on_sample: None, monkeypatch,
                                                            chromium) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("KP_DATA", raising=False)
     monkeypatch.setattr(fetch, "PAUSES", (0.01,))
     remote.page.pause, remote.page.stall_after = 0.0, 50_000
     for url in launch_app(Settings(home=tmp_path / "home", sources=(remote.source,), fetch_data=True)):
@@ -160,6 +157,7 @@ def test_an_app_that_fetches_by_itself_shows_how_far_it_is(remote: Remote, tmp_p
         page.goto(url)
         page.wait_for_selector("#dataset-download-status:has-text('Downloading 0 of 0 MB')")
         assert not page.locator("#dataset-download-cancel, #dataset-download").count()
+        page.wait_for_selector("#dataset-grid button[aria-label^='Sample Person']")
         remote.page.stall_after = None
         remote.server.released.set()
         page.wait_for_selector("#dataset-grid button[aria-label^='Ben Hart'].chosen")

@@ -19,7 +19,7 @@ from kp.ui import evaluate_html as html
 from kp.ui import worst_faces
 from kp.ui.context import DataSource
 from kp.ui.evaluate_handlers import EvaluateHandlers
-from kp.ui.measurements import HERE, STORED, Conditions, Job, Measurements, label_of
+from kp.ui.measurements import HERE, HERE_ON_SAMPLE, STORED, Conditions, Job, Measurements, label_of
 from kp.ui.models import ModelStore
 
 PLACE = ("people", "true-box", "yunet")
@@ -56,9 +56,12 @@ def handlers(models: ModelStore, data_root: Path) -> EvaluateHandlers:
 
 
 @pytest.fixture
-def without_data(models: ModelStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EvaluateHandlers:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("KP_DATA", raising=False)
+def without_data(models: ModelStore, on_nothing: None) -> EvaluateHandlers:
+    return EvaluateHandlers(SimpleNamespace(data=DataSource(None), models=models))
+
+
+@pytest.fixture
+def with_sample(models: ModelStore, on_sample: None) -> EvaluateHandlers:
     return EvaluateHandlers(SimpleNamespace(data=DataSource(None), models=models))
 
 
@@ -68,6 +71,12 @@ def measured(handlers: EvaluateHandlers, *names: str, place: tuple[str, str, str
     handlers.measurements._thread.join(60)
     assert not job.active
     return job
+
+
+def keep(handlers: EvaluateHandlers, place: tuple[str, str, str], record: dict) -> None:
+    """As if this had been measured of the network `first`."""
+    measurements = handlers.measurements
+    measurements._results[measurements._key("first", Conditions(*place), handlers.app.data.open())] = record
 
 
 def test_the_first_screen_shows_the_best_shipped_model(handlers: EvaluateHandlers) -> None:
@@ -88,17 +97,51 @@ def test_chosen_models_stay_chosen_while_they_are_there(handlers: EvaluateHandle
     assert handlers.offer({"ids": ["gone"]}, ["run:gone"]).value == ["first"]
 
 
-def test_without_data_stored_figures_are_shown_and_run_says_why_not(without_data: EvaluateHandlers) -> None:
+def test_without_any_face_stored_figures_are_shown_and_run_says_why_not(without_data: EvaluateHandlers) -> None:
     _, run, status, _ = without_data.start({"ids": []}, [])
     assert not run.interactive
-    assert "Run is off. No dataset was found" in status
+    assert "Run is off. faces.appearance is no appearance model" in status
     _, table, plots, _, leak = without_data.show(["first", "second"], *PLACE, None)
     assert "6.50 %" in table and "not measured yet; that needs the dataset" in table and "Error by region" in plots
     assert "most of the published test images" in leak
     assert "With the dataset" in without_data.worst(["first"], *PLACE, "first")[2]
     assert without_data.siblings(0)[0] == ""
-    with pytest.raises(DataError, match="No dataset was found"):
+    with pytest.raises(CheckpointError, match="no appearance model"):
         without_data.begin(["first"], *PLACE)
+
+
+def test_sample_faces_are_measured_and_kept_apart_from_real_ones(with_sample: EvaluateHandlers,
+                                                                 data_root: Path) -> None:
+    _, run, status, _ = with_sample.start({"ids": []}, [])
+    assert run.interactive and "on the sample faces" in status
+    _, table, *_, leak = with_sample.show(["first"], *PLACE, None)
+    assert "809 images of people never seen" in table and "sample" not in table
+    assert "most of the published test images" in leak  # nothing of the sample
+    assert "Press Run to see" in with_sample.worst(["first"], *PLACE, "first")[2]
+    measured(with_sample, "second")
+    _, table, plots, whose, _ = with_sample.show(["first", "second"], *PLACE, None)
+    assert "809 images of people never seen in training; 36 sample faces of people who do not exist" in table
+    assert HERE_ON_SAMPLE in table and STORED in table and "second (sample faces)" in plots
+    answers, _, note, *_ = with_sample.worst(["first", "second"], *PLACE, "second")
+    assert answers[0].frame.person.startswith("Sample_Person") and "aligner" not in note
+    assert "on sample faces" in with_sample.show(["second"], *PLACE, None)[4]
+    assert with_sample.siblings(0)[0].count('class="training"') == 5
+
+    with_sample.app.data.fallback = data_root  # the dataset arrives
+    assert with_sample.measurements.find("second", Conditions(*PLACE)) is None
+    assert "on the dataset that is here" in with_sample.start({"ids": []}, [])[2]
+
+
+def test_a_network_that_learnt_from_samples_has_learnt_from_no_real_image(folder: Path, handlers, with_sample) -> None:
+    learnt = {"config": {"split": "people"}, "data": {"name": "sample", "split": "people", "images": 108, "people": 9}}
+    save_checkpoint(replace(tiny_checkpoint(3), **learnt), folder / "third.safetensors")
+    try:
+        for answering, images in ((handlers, 0), (with_sample, 18)):
+            measured(answering, "third", place=("official", "true-box", "yunet"))
+            found = answering.measurements.find("third", Conditions("official", "true-box", "yunet"))
+            assert found.learnt == images
+    finally:
+        (folder / "third.safetensors").unlink()
 
 
 def test_figures_belong_to_their_conditions(handlers: EvaluateHandlers) -> None:
@@ -144,7 +187,7 @@ def test_a_new_file_or_other_data_is_measured_anew(handlers: EvaluateHandlers, f
     assert handlers.measurements.find("first", Conditions(*PLACE)).source == STORED
     measured(handlers, "first")
     handlers.measurements.data = SimpleNamespace(problem=None, open=lambda: SimpleNamespace(
-        root=tmp_path, part=lambda *_: []))
+        root=tmp_path, part=lambda *_: [], invented=False))
     assert handlers.measurements.find("first", Conditions(*PLACE)).source == STORED
 
 
@@ -252,7 +295,7 @@ def test_stored_errors_of_other_images_show_no_faces(handlers: EvaluateHandlers,
 def test_missed_faces_are_counted_in_the_note(handlers: EvaluateHandlers) -> None:
     place = ("people", "detected-box", "whole-image")
     found = {"errors": [None] * 11 + [7.0], "missed": 11, "images": 12, "regions": {}, "learnt": 0}
-    handlers.measurements._results[handlers.measurements._key("first", Conditions(*place))] = found
+    keep(handlers, place, found)
     (answer,), items, note, *_ = handlers.worst(["first"], *place, "first")
     assert answer.frame == handlers.app.data.open().part("people", "test").frames[11]
     assert len(items) == 1 and "The detector missed 11 other faces" in note
@@ -286,8 +329,7 @@ def test_a_test_face_stands_beside_its_training_frames(handlers: EvaluateHandler
     ([1.0, 2.0], "0.5 times what it expects: it is too modest")])
 def test_expected_errors_are_put_into_words(handlers, measured_errors: list[float], words: str) -> None:
     spread = {"rank_correlation": 0.456, "expected": [2.0, 4.0], "measured": measured_errors}
-    handlers.measurements._results[handlers.measurements._key("first", Conditions(*PLACE))] = FIGURES | {
-        "learnt": 0, "errors": [2.0, 4.0], "spread": spread}
+    keep(handlers, PLACE, FIGURES | {"learnt": 0, "errors": [2.0, 4.0], "spread": spread})
     plots = handlers.show(["first", "second"], *PLACE, None)[2]
     assert words in plots and "<b>0.46</b>" in plots and "Measured error of a point" in plots
 

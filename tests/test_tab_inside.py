@@ -46,9 +46,7 @@ def handlers(checkpoints: Path, data_root: Path) -> Handlers:
 
 
 @pytest.fixture
-def without_data(checkpoints: Path, monkeypatch: pytest.MonkeyPatch) -> Handlers:
-    monkeypatch.delenv("KP_DATA", raising=False)
-    monkeypatch.chdir(checkpoints)
+def without_data(checkpoints: Path, on_nothing: None) -> Handlers:
     return Handlers(NetworkViewer(ModelStore(checkpoints), DataSource(None)))
 
 
@@ -163,12 +161,23 @@ def test_faces_to_choose_from_are_different_people(handlers: Handlers, dataset: 
     assert dataset_face(part, 4).crop(handlers.viewer.models.predictor(NAME)).shape == (64, 64, 3)
 
 
-def test_without_a_dataset_kernels_show_and_maps_invite_a_photo(without_data: Handlers) -> None:
+def test_without_any_face_kernels_show_and_maps_invite_a_photo(without_data: Handlers) -> None:
     summary, items, detail, crop, _ = without_data.draw(*choices())
     assert len(items) == 16 and "The kernel" in detail and "filtered image" not in detail and "photo" in crop
     summary, items, detail, *_ = without_data.draw(*choices(MAPS))
     assert items == [] and detail == "" and "photo of your own" in summary
     assert without_data.faces(0, 0) == []
+
+
+@pytest.mark.usefixtures("on_sample")
+def test_sample_faces_can_be_looked_at_until_the_dataset_comes(checkpoints: Path, data_root: Path) -> None:
+    data = DataSource(None)
+    handlers = Handlers(NetworkViewer(ModelStore(checkpoints), data))
+    assert "a test person who does not exist" in handlers.draw(*choices())[3]
+    assert len(handlers.faces(0, 0)) == 3
+    data.fallback = data_root
+    assert "Ben Hart, a test person." in handlers.draw(*choices())[3]
+    assert len(handlers.faces(0, 0)) == 2
 
 
 def test_without_a_checkpoint_the_tab_says_so(handlers: Handlers) -> None:

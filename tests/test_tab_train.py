@@ -13,14 +13,17 @@ import pytest
 from builders import app_context, drawn_face
 from conftest import run_async
 
+from kp.__main__ import build_parser
+from kp.commands.train import config_of
 from kp.data import FacialKeypointsDataset
-from kp.errors import ConfigError, DataError
+from kp.data.synthetic import SAMPLE
+from kp.errors import CheckpointError, ConfigError
 from kp.training import PRESETS, TrainConfig
 from kp.ui.config_form import ConfigForm
 from kp.ui.context import DataSource
 from kp.ui.models import ModelStore
 from kp.ui.run_view import charts_html, status_html
-from kp.ui.runs import Run, RunManager
+from kp.ui.runs import Run, RunManager, command_of
 from kp.ui.settings import Settings
 from kp.ui.train_handlers import Page, TrainHandlers
 from kp.ui.watched_faces import faces_html
@@ -239,18 +242,45 @@ def test_bad_settings_start_nothing(answers: TrainHandlers, play, tmp_path: Path
     processes = play("")
     with pytest.raises(ConfigError, match="learning_rate is -1.0"):
         answers.begin(Page(), NOBODY, *values(learning_rate=-1))
-    answers.app.data.__init__(str(tmp_path))
-    with pytest.raises(DataError, match="holds no training_frames_keypoints.csv"):
-        answers.begin(Page(), NOBODY, *values())
     assert not processes
 
 
-def test_without_data_there_is_a_notice_and_no_start(answers: TrainHandlers, tmp_path: Path) -> None:
-    (tmp_path / "<b>").mkdir()
-    answers.app.data.__init__(str(tmp_path / "<b>"))
+@pytest.mark.usefixtures("on_nothing")
+def test_without_any_face_there_is_a_notice_and_no_start(answers: TrainHandlers) -> None:
+    answers.app.data.__init__(None)
     notice, page, *_ = answers.on_load(NOBODY)
-    assert notice.visible and "&lt;b&gt; holds no" in notice.value and page.number is None
+    assert notice.visible and "no appearance model" in notice.value and page.number is None
     assert answers.buttons(page, NOBODY)[0].interactive is False
+    with pytest.raises(CheckpointError, match="no appearance model"):
+        answers.begin(Page(), NOBODY, *values())
+
+
+@pytest.mark.usefixtures("on_sample")
+def test_runs_on_sample_faces_say_so_also_when_the_dataset_has_come(answers: TrainHandlers, play,
+                                                                    data_root: Path) -> None:
+    answers.app.data.__init__(None)
+    notice, page, *_ = answers.on_load(NOBODY)
+    assert not notice.visible and answers.buttons(page, NOBODY)[0].interactive
+    play(script([*events(), FINISHED]))
+    page, owned = answers.begin(page, NOBODY, *values())
+    run = answers.app.runs.find(page.number)
+    assert run.invented and "--data=sample" in command_of(run)
+    *_, caption, faces = watched(answers, page, owned)[-1]
+    assert "learns from 24 sample faces" in caption
+    answers.app.data.fallback = data_root
+    charts, faces = answers.look_back(page, 2, 0)
+    assert faces.count('alt="Sample Person') == 2
+    assert "sample people never seen 15 %" in charts and "mean shape" not in charts
+    play(script([*events(), FINISHED]))
+    page, owned = answers.begin(page, owned, *values())
+    assert f"--data={data_root}" in command_of(answers.app.runs.find(page.number))
+
+
+def test_the_sample_faces_are_drawn_and_not_read() -> None:
+    run = Run("5ec2e7", 1, TrainConfig(), Path(SAMPLE), Path())
+    run.take(events()[0])
+    assert "<b>Drawing the sample faces</b> 9 of 36" in status_html(run)
+    assert config_of(build_parser().parse_args(command_of(run)[3:])) == run.config
 
 
 def test_a_page_opens_on_the_visitor_s_last_run_or_a_shipped_curve(answers: TrainHandlers, play,

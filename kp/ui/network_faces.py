@@ -41,8 +41,8 @@ def to_input(predictor: Predictor, crop: np.ndarray) -> torch.Tensor:
 def dataset_face(part: FacialKeypointsDataset, index: int) -> InputFace:
     """Frame `index` of a part of the dataset, with its true box."""
     info = part.frames[index]
-    name = info.person.replace("_", " ")
-    return InputFace(part.image(index), Box.around(part.keypoints[index]), f"Frame {index}: {name}, a test person.")
+    name, who = info.person.replace("_", " "), "a test person" + " who does not exist" * part.invented
+    return InputFace(part.image(index), Box.around(part.keypoints[index]), f"Frame {index}: {name}, {who}.")
 
 
 def photo_face(image: np.ndarray, predictor: Predictor) -> InputFace:

@@ -165,12 +165,8 @@ class RunManager:
                 process.terminate()
 
     def _spawn(self, run: Run) -> subprocess.Popen:
-        settings = [f"--{name.replace('_', '-')}={value}" for name, value in run.config.to_dict().items()]
-        data = SAMPLE if run.invented else run.data.resolve()
-        command = [sys.executable, "-m", "kp", "train", "--json", f"--data={data}",
-                   f"--out={run.checkpoint}", *settings]
         home = Path(kp.__file__).resolve().parent.parent
-        process = subprocess.Popen(command, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        process = subprocess.Popen(command_of(run), cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                    start_new_session=True)
         os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
         return process
@@ -198,6 +194,13 @@ class RunManager:
         files = sorted(self.folder.glob("*.safetensors"), key=lambda file: file.stat().st_mtime, reverse=True)
         for file in files[self.limits.runs_kept - 1:]:  # the new run writes one more
             file.unlink(missing_ok=True)
+
+
+def command_of(run: Run) -> list[str]:
+    """What its process is started with."""
+    settings = [f"--{name.replace('_', '-')}={value}" for name, value in run.config.to_dict().items()]
+    data = SAMPLE if run.invented else run.data.resolve()
+    return [sys.executable, "-m", "kp", "train", "--json", f"--data={data}", f"--out={run.checkpoint}", *settings]
 
 
 def reason_of(code: int, errors: list[str], checkpoint: Path) -> str:
