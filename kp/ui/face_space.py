@@ -30,7 +30,7 @@ def build_face_space() -> None:
     except KpError:
         return
     introduction = INTRODUCTION.format(numbers=len(space.model.spreads), modes=MODES)
-    with gr.Accordion("Shape space: ten sliders that make a face", open=False, elem_id="dataset-space"):
+    with gr.Accordion("Shape space: a face in ten sliders", open=False, elem_id="dataset-space"):
         gr.Markdown(introduction, elem_classes="kp-note")
         person = gr.State(None)
         with gr.Row():
