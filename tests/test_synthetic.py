@@ -1,11 +1,15 @@
 """Portraits of invented people: a dataset in all respects, the same every time, and no picture of anybody."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import tiny_checkpoint
 
+from kp.__main__ import main
+from kp.checkpoint import save_checkpoint
 from kp.data import FacialKeypointsDataset, Sample
 from kp.data.appearance import load_appearance
 from kp.data.scenes import PLANS, draw_scene
@@ -13,6 +17,7 @@ from kp.data.splits import is_test_person
 from kp.data.synthetic import FRAMES, PEOPLE, SAMPLE, VIDEOS, SyntheticFaces, open_data, sample_faces
 from kp.detectors import create_detector
 from kp.errors import DataError
+from kp.evaluation import frames_learnt
 from kp.geometry import Box
 from kp.pose import head_pose
 
@@ -22,9 +27,9 @@ def faces() -> SyntheticFaces:
     return sample_faces()
 
 
-@pytest.fixture(scope="module")
-def few() -> SyntheticFaces:
-    return SyntheticFaces(12)
+@pytest.fixture
+def few(few_faces: SyntheticFaces) -> SyntheticFaces:
+    return few_faces
 
 
 def test_it_has_what_the_real_dataset_has(few: SyntheticFaces, dataset: FacialKeypointsDataset) -> None:
@@ -222,3 +227,19 @@ def test_scenes_are_the_same_each_time_and_show_what_they_say() -> None:
            for title in ("turned left", "turned right", "one face")}
     assert abs(yaw["turned left"]) > 30 and abs(yaw["turned right"]) > 30
     assert yaw["turned left"] * yaw["turned right"] < 0 and abs(yaw["one face"]) < 20
+
+
+def test_figures_on_samples_do_not_go_into_a_card(tmp_path: Path, capsys) -> None:
+    path = tmp_path / "mine.safetensors"
+    save_checkpoint(tiny_checkpoint(), path)
+    assert main(["evaluate", str(path), "--data", SAMPLE, "--record"]) == 1
+    assert "A card holds figures on real people" in capsys.readouterr().err
+
+
+def test_a_network_is_said_to_have_learnt_from_samples(few_faces: SyntheticFaces) -> None:
+    part = few_faces.part("people", "train")
+    assert part.invented
+    learnt = {"name": SAMPLE, "split": "people", "images": len(part), "people": 9}
+    trained = replace(tiny_checkpoint(), config={"split": "people"}, data=learnt)
+    assert frames_learnt(trained, few_faces, part) == len(part)
+    assert frames_learnt(replace(trained, data=learnt | {"name": "real"}), few_faces, part) == 0

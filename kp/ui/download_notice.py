@@ -11,7 +11,8 @@ from kp.ui.downloads import status_html
 
 POLL = 0.3  # seconds between two looks at a download
 OTHERWISE = """or run <code>python -m kp download</code>, or unpack <a href="{url}" target="_blank" rel="noopener"
-style="padding: 0; color: inherit">train-test-data.zip</a> so that <code>data/training_frames_keypoints.csv</code> exists"""
+style="padding: 0; color: inherit">train-test-data.zip</a> so that
+<code>data/training_frames_keypoints.csv</code> exists"""
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 
 
