@@ -1,6 +1,5 @@
 """The networks that visitors can choose, and the data that all share."""
 
-import shutil
 import threading
 import time
 from dataclasses import replace
@@ -11,8 +10,7 @@ from builders import app_context, tiny_checkpoint
 
 import kp.ui.models
 from kp.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
-from kp.data import find_data
-from kp.errors import CheckpointError, DataError, KpError
+from kp.errors import CheckpointError, KpError
 from kp.ui.context import DataSource
 from kp.ui.models import KEPT, ModelStore
 
@@ -157,19 +155,3 @@ def test_an_app_that_ships_nothing_offers_nothing(tmp_path: Path, monkeypatch: p
 def test_the_data_is_opened_once(data_root: Path) -> None:
     source = DataSource(str(data_root))
     assert source.open() is source.open() and source.problem is None
-
-
-def test_missing_data_is_a_problem_until_it_is_there(data_root: Path, tmp_path: Path,
-                                                     monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("KP_DATA", raising=False)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("kp.ui.context.find_data", find_data)  # the fixture of an app without data looks elsewhere
-    source = DataSource(None)
-    with pytest.raises(DataError, match="No dataset was found. It is looked for in --data DIR"):
-        source.open()
-    shutil.copytree(data_root, tmp_path / "data")
-    assert source.problem is None and len(source.open()) == 36
-
-
-def test_a_folder_that_is_no_dataset_is_named(tmp_path: Path) -> None:
-    assert f"{tmp_path} holds no training_frames_keypoints.csv" in DataSource(str(tmp_path)).problem
