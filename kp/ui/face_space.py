@@ -53,7 +53,7 @@ def build_face_space() -> None:
     new.click(show_errors(lambda drawn: start(random.randrange(PEOPLE), drawn)), keypoints, outputs, **QUIET)
     reset.click(show_errors(lambda drawn: start(None, drawn)), keypoints, outputs, **QUIET)
     gr.on([keypoints.input, *[slider.input for slider in sliders]], show_errors(draw), [person, keypoints, *sliders],
-          picture, trigger_mode="always_last", **QUIET)
+          picture, trigger_mode="always_last", queue=False, **QUIET)  # four times as fast
 
 
 def picture_html(space: FaceSpace, person: int | None, drawn: bool, numbers: Sequence[float]) -> str:
