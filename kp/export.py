@@ -46,16 +46,16 @@ def draw_faces(canvas: np.ndarray, faces: Sequence[FacePrediction], factor: floa
     """
     check_finite(faces)
     several = len(faces) > 1
-    canvas = canvas.copy()
+    canvas = np.ascontiguousarray(canvas).copy()
     for index, face in enumerate(faces):
         if several if boxes is None else boxes:
-            canvas = draw_box(canvas, scale_box(face.box, factor), label=str(index + 1) if several else "",
-                              chosen=several and index == chosen)
+            draw_box(canvas, scale_box(face.box, factor), label=str(index + 1) if several else "",
+                     chosen=several and index == chosen, copy=False)
     for index, face in enumerate(faces):
-        canvas = draw_face(canvas, scale_points(face.keypoints, factor), points=points, contours=contours,
-                           numbers=numbers and chosen in (None, index), hollow=face.unsure,
-                           covariance=face.covariance * factor**2 if ellipses else None,
-                           colour=None if regions else ONE_COLOUR)
+        draw_face(canvas, scale_points(face.keypoints, factor), points=points, contours=contours,
+                  numbers=numbers and chosen in (None, index), hollow=face.unsure,
+                  covariance=face.covariance * factor**2 if ellipses else None,
+                  colour=None if regions else ONE_COLOUR, copy=False)
     return canvas
 
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 
-import cv2
 import numpy as np
 import torch
 
@@ -16,7 +15,7 @@ from kp.checkpoint import Checkpoint, load_checkpoint
 from kp.data.images import check_image
 from kp.data.views import VIEWS, Answers, share_within
 from kp.detectors import create_detector
-from kp.detectors.base import Detector
+from kp.detectors.base import Detector, resized
 from kp.errors import ConfigError
 from kp.geometry import Box, CropMap, compose, invert, move_box, quarter_turn, scaling
 from kp.metrics import eye_distance
@@ -166,12 +165,11 @@ class Predictor:
 
 def turned_copy(image: np.ndarray, quarters: int) -> tuple[np.ndarray, np.ndarray]:
     """The picture turned by quarters, of at most TURN_SIDE pixels, and the matrix of the way back."""
-    factor = min(1.0, TURN_SIDE / max(image.shape[:2]))
-    size = [max(1, round(side * factor)) for side in image.shape[:2]]
-    small = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA) if factor < 1 else image
-    resized = scaling(size[1] / image.shape[1], size[0] / image.shape[0])
+    small, _ = resized(image, min(TURN_SIDE, max(image.shape[:2])))
+    height, width = small.shape[:2]
+    shrinking = scaling(width / image.shape[1], height / image.shape[0])
     turned = np.ascontiguousarray(np.rot90(small, quarters))
-    return turned, invert(compose(quarter_turn(quarters, *size), resized))
+    return turned, invert(compose(quarter_turn(quarters, height, width), shrinking))
 
 
 def _is_sure(face: FacePrediction) -> bool:

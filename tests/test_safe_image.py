@@ -124,7 +124,7 @@ def test_a_data_address_is_a_picture_too(component: SafeImage) -> None:
     assert (component.preprocess(ImageData(url=data_url(Image.fromarray(FACE)))) == FACE).all()
     assert "is damaged" in refusal(component, ImageData(url="data:image/png;base64,a?b"))
     assert "not a picture" in refusal(component, ImageData(url="data:image/png;base64,aGVsbG8gd29ybGQ="))
-    assert "not a picture" in refusal(component, ImageData(url="data:,"))
+    assert "is empty" in refusal(component, ImageData(url="data:,"))
 
 
 def test_the_page_draws_it_as_the_stock_image() -> None:

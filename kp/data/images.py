@@ -1,17 +1,33 @@
 """Any picture file to uint8 RGB."""
 
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from kp.errors import ImageError
 
-MAX_PIXELS = 100_000_000  # a picture of this size takes 300 MB as RGB
+MAX_PIXELS = 100_000_000  # a picture of this size takes 300 MB as RGB, and 700 MB while it is read
+MAX_PIXELS_OF = {"WEBP": 50_000_000, "AVIF": 50_000_000}  # their decoders take twice the memory
+STRIP = 1 << 22           # pixels that are converted at once
 # Pillow knows more, among them some that start other programs (EPS) or whose readers are brittle.
 # A phone's MPO opens as JPEG.
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM")
+USE = "Use JPEG, PNG, WebP, AVIF or GIF."
+# What else is often taken for a picture: how the file begins, from which byte on, and what to say.
+STRANGERS = (
+    (4, (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypmif1", b"ftypmsf1"), "is a HEIC photo, which cannot be read "
+     "here. Save it as JPEG; an iPhone takes JPEG with Settings > Camera > Formats > Most Compatible."),
+    (4, (b"ftyp",), f"is a video, not a picture. Take a frame of it. {USE}"),
+    (0, (b"%PDF",), f"is a PDF document, not a picture. Export its page as a picture. {USE}"),
+    (0, (b"<svg", b"<?xml"), f"is a drawing made of lines (SVG or XML), not of pixels. Export it as PNG. {USE}"),
+    (0, (b"\xff\x0a", b"\0\0\0\x0cJXL "), f"is JPEG XL, which cannot be read here. {USE}"),
+    (0, (b"8BPS",), f"is a Photoshop file, which cannot be read here. Export it. {USE}"),
+)
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # our own limit is near Pillow's
 
 
 def read_image(source: Path | str | object, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
@@ -19,41 +35,100 @@ def read_image(source: Path | str | object, *, max_pixels: int = MAX_PIXELS) -> 
 
     EXIF orientation is applied, transparency is laid on white, 16-bit and float pictures are scaled to
     their own range, of an animation the first frame is taken. Raises ImageError with advice, for a picture of
-    more than `max_pixels` before it is decoded.
+    more than `max_pixels` (of WebP and AVIF 50 megapixels) before it is decoded.
     """
     label = Path(source).name if isinstance(source, str | Path) else "The picture"
     try:
         with Image.open(source, formats=FORMATS) as picture:
-            if picture.width * picture.height > max_pixels:
+            limit = min(max_pixels, MAX_PIXELS_OF.get(picture.format, max_pixels))
+            if picture.width * picture.height > limit:
                 raise ImageError(
-                    f"{label} has {picture.width} x {picture.height} pixels; the limit is "
-                    f"{max_pixels // 1_000_000} megapixels. Make it smaller first."
+                    f"{label} has {picture.width} x {picture.height} pixels; the limit is {limit // 1_000_000} "
+                    f"megapixels{f' for {picture.format}' if limit < max_pixels else ''}. Make it smaller first."
                 )
             picture.seek(0)
-            return _to_rgb(ImageOps.exif_transpose(picture))
+            return _upright(picture)
     except FileNotFoundError:
         raise ImageError(f"{source} does not exist. Check the path.") from None
     except (IsADirectoryError, PermissionError) as error:
         raise ImageError(f"{source} cannot be opened ({error.strerror}). Name a picture file.") from None
     except UnidentifiedImageError:
-        raise ImageError(f"{label} is not a picture that can be read here. Use JPEG, PNG, WebP, AVIF or GIF.") from None
-    except Image.DecompressionBombError:
-        raise ImageError(f"{label} has too many pixels; the limit is {max_pixels // 1_000_000} megapixels.") from None
+        raise ImageError(f"{label} {_what_is(source)}") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):  # the latter where warnings are errors
+        raise ImageError(f"{label} has too many pixels; the limit is {max_pixels // 1_000_000} megapixels. "
+                         "Make it smaller first.") from None
     except (OSError, EOFError, SyntaxError, ValueError, RuntimeError, LookupError) as error:  # all seen on broken files
         raise ImageError(f"{label} is damaged ({error}). Save it anew or take another one.") from None
 
 
-def _to_rgb(picture: Image.Image) -> np.ndarray:
-    if picture.mode.startswith("I") or picture.mode == "F":
-        values = np.asarray(picture, np.float32)
-        low, high = float(values.min()), float(values.max())
-        picture = Image.fromarray(((values - low) / max(high - low, 1e-9) * 255).astype(np.uint8))
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        white = Image.new("RGBA", picture.size, "white")
-        white.alpha_composite(picture)
-        picture = white
-    return np.array(picture.convert("RGB"))
+def _what_is(source: Path | str | object) -> str:
+    """What a file is that is no picture, as the end of a sentence."""
+    if isinstance(source, str | Path):
+        with open(source, "rb") as file:
+            start = file.read(64)
+    else:
+        source.seek(0)
+        start = source.read(64)
+    if not start:
+        return "is empty. Save it anew or take another one."
+    for place, marks, sentence in STRANGERS:
+        if start[place:].startswith(marks):
+            return sentence
+    return f"is not a picture that can be read here. {USE}"
+
+
+def _upright(picture: Image.Image) -> np.ndarray:
+    """The pixels, strip by strip: Pillow's own steps would each hold a copy of all of them."""
+    turn = picture.getexif().get(ExifTags.Base.Orientation, 1)
+    low, high = _range(picture) if _is_deep(picture) else (0.0, 1.0)
+    sides = (picture.width, picture.height) if turn in (5, 6, 7, 8) else (picture.height, picture.width)
+    upright = np.empty((*sides, 3), np.uint8)
+    stored = _as_stored(upright, turn)
+    for top, strip in _strips(picture):
+        stored[top : top + strip.height] = _to_rgb(strip, low, high)
+    return upright
+
+
+def _as_stored(upright: np.ndarray, turn: int) -> np.ndarray:
+    """A view of the upright picture in the order of the file. turn: EXIF's, 1 to 8."""
+    views = {2: upright[:, ::-1], 3: upright[::-1, ::-1], 4: upright[::-1], 5: upright.swapaxes(0, 1),
+             6: np.rot90(upright), 7: upright[::-1, ::-1].swapaxes(0, 1), 8: np.rot90(upright, 3)}
+    return views.get(turn, upright)
+
+
+def _strips(picture: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    """Where each strip begins, and the strip."""
+    rows = max(1, STRIP // picture.width)
+    for top in range(0, picture.height, rows):
+        yield top, picture.crop((0, top, picture.width, min(top + rows, picture.height)))
+
+
+def _is_deep(picture: Image.Image) -> bool:
+    return picture.mode.startswith("I") or picture.mode == "F"
+
+
+def _range(picture: Image.Image) -> tuple[float, float]:
+    """The lowest and the highest value that are numbers."""
+    lows, highs = [], []
+    for _, strip in _strips(picture):
+        values = np.asarray(strip)
+        known = values[np.isfinite(values)]
+        if known.size:
+            lows.append(float(known.min()))
+            highs.append(float(known.max()))
+    return min(lows, default=0.0), max(highs, default=1.0)
+
+
+def _to_rgb(strip: Image.Image, low: float, high: float) -> np.ndarray:
+    if _is_deep(strip):
+        values = np.nan_to_num(np.asarray(strip, np.float64), nan=low, posinf=high, neginf=low)
+        grey = ((values - low) / max(high - low, 1e-9) * 255).astype(np.uint8)
+        return np.repeat(grey[..., None], 3, axis=2)
+    if strip.has_transparency_data:
+        white = Image.new("RGBA", strip.size, "white")
+        white.alpha_composite(strip.convert("RGBA"))
+        strip = white
+    return np.asarray(strip.convert("RGB"))
 
 
 def read_frame(path: Path) -> np.ndarray:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from kp.errors import ConfigError
@@ -66,3 +67,12 @@ class Detector:
     def detect(self, image: np.ndarray) -> list[Detection]:
         """The faces in uint8 (H, W, 3) RGB, best first; none is an empty list. Raises ImageError for other arrays."""
         raise NotImplementedError
+
+
+def resized(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
+    """The picture with so many pixels on its longer side, and the factor."""
+    factor = side / max(image.shape[:2])
+    if factor == 1:
+        return image, 1.0
+    height, width = (max(1, round(length * factor)) for length in image.shape[:2])
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR), factor

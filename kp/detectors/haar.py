@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from kp.data.images import check_image, to_grey
-from kp.detectors.base import BoxMap, Detection, Detector
+from kp.detectors.base import BoxMap, Detection, Detector, resized
 from kp.geometry import Box
 
 CASCADE = "haarcascade_frontalface_default.xml"
@@ -30,8 +30,7 @@ class HaarDetector(Detector):
 
     def detect(self, image: np.ndarray) -> list[Detection]:
         check_image(image)
-        factor = min(1.0, LONGEST_SIDE / max(image.shape[:2]))
-        small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA) if factor < 1 else image
+        small, factor = resized(image, min(LONGEST_SIDE, max(image.shape[:2])))
         if min(small.shape[:2]) < 24:
             return []
         with self._lock:

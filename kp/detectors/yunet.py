@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from kp.data.images import check_image
-from kp.detectors.base import BoxMap, Detection, Detector
+from kp.detectors.base import BoxMap, Detection, Detector, resized
 from kp.errors import KpError
 from kp.geometry import Box
 
@@ -24,6 +24,7 @@ LONGEST_SIDE = 1280   # larger pictures are looked at in this size
 SMALLEST_SIDE = 160   # smaller ones are enlarged: a frame that is all face lies outside what YuNet learnt
 COARSE_SIDE = 320     # in which a face that fills the picture is small enough
 FINEST_SIDE = 4000    # still larger pictures are looked at closely in this size
+LEAST_FACE = 10       # pixels; no face is seen in a picture that is narrower
 SMALL_FACE = 35       # pixels of a face; where there is one, or none at all, there may be still smaller ones
 TILE, BORDER = 1024, 64  # pixels; the border holds the other half of a face that a tile would cut
 OVERLAP = 0.3         # of two boxes that overlap more, the weaker one goes
@@ -59,6 +60,8 @@ class YuNetDetector(Detector):
         check_image(image)
         longest = max(image.shape[:2])
         first, factor = resized(image, min(LONGEST_SIDE, max(SMALLEST_SIDE, longest)))
+        if min(first.shape[:2]) < LEAST_FACE:
+            return []
         whole = Box.of_image(image)
         found = [face for face in self._ask(first, factor) if face.box.overlap(whole) > 0]
         if longest <= 2 * COARSE_SIDE:
@@ -93,15 +96,6 @@ class YuNetDetector(Detector):
             if math.isfinite(left + top + width + height):  # in very thin pictures YuNet's numbers run over
                 found.append(Detection(Box(left, top, left + width, top + height), float(row[14])))
         return found
-
-
-def resized(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
-    """The picture with so many pixels on its longer side, and the factor."""
-    factor = side / max(image.shape[:2])
-    if factor == 1:
-        return image, 1.0
-    height, width = (max(1, round(length * factor)) for length in image.shape[:2])
-    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR), factor
 
 
 def holds(box: Box, point: tuple[float, float]) -> bool:

@@ -62,13 +62,13 @@ def scale_points(points: np.ndarray, factor: float) -> np.ndarray:
 
 def draw_face(image: np.ndarray, keypoints: np.ndarray, *, truth: bool = False, points: bool = True,
               contours: bool = False, numbers: bool = False, hollow: np.ndarray | None = None,
-              covariance: np.ndarray | None = None, colour: Colour | None = None) -> np.ndarray:
-    """A copy of uint8 (H, W, 3) with keypoints (68, 2) on it; marks as large as suits the face.
+              covariance: np.ndarray | None = None, colour: Colour | None = None, copy: bool = True) -> np.ndarray:
+    """A copy of uint8 (H, W, 3), or itself, with keypoints (68, 2) on it; marks as large as suits the face.
 
     truth: hollow circles, for labels; else filled dots, for predictions, but for those that are `hollow` (68,).
     covariance: (68, 2, 2), draws an ellipse about each point. colour: of all marks, in place of the regions' own.
     """
-    canvas = np.ascontiguousarray(image).copy()
+    canvas = np.ascontiguousarray(image).copy() if copy else image
     radius = mark_radius(image, keypoints)
     colours = [colour or REGION_COLOURS[region] for region in REGION_OF_POINT]
     if covariance is not None:
@@ -95,9 +95,9 @@ def draw_errors(image: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> 
     return draw_face(draw_face(canvas, truth, truth=True), predicted)
 
 
-def draw_box(image: np.ndarray, box: Box, *, label: str = "", chosen: bool = False) -> np.ndarray:
-    """A copy with a box on it: white, thicker where it is the chosen one."""
-    canvas = np.ascontiguousarray(image).copy()
+def draw_box(image: np.ndarray, box: Box, *, label: str = "", chosen: bool = False, copy: bool = True) -> np.ndarray:
+    """A copy, or the picture itself, with a box on it: white, thicker where it is the chosen one."""
+    canvas = np.ascontiguousarray(image).copy() if copy else image
     width = max(1, round(min(max(image.shape[:2]) / 500, box.side / 40))) * (2 if chosen else 1)
     corners = np.array([[box.left, box.top], [box.right, box.bottom]])
     for colour, thickness in ((OUTLINE, width + 2), (LIGHT, width)):
