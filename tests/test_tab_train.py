@@ -334,7 +334,7 @@ def test_training_in_a_browser(app_url: str, chromium) -> None:
     mine.wait_for_selector("#kp-train-status:has-text('Training')", timeout=120_000)
     mine.wait_for_selector("#kp-train-charts svg[aria-label*='training ']")
     mine.wait_for_selector("#kp-train-charts svg[aria-label*='people never seen']")
-    assert mine.locator("#kp-train-charts polyline").count() >= 2
+    mine.locator("#kp-train-charts polyline").nth(1).wait_for()
     assert mine.locator("#kp-train-faces figure").count() == 9
     first = mine.inner_text("#kp-train-status")
     mine.wait_for_function("before => document.querySelector('#kp-train-status').innerText != before", arg=first)
