@@ -137,6 +137,7 @@ def caption_of(run: Run, *, mine: bool) -> str:
         return others
     begun, config = run.started, run.config
     images = "sample faces" if run.invented else "images"
+    threads = "1 thread" if begun["threads"] == 1 else f"{begun['threads']} threads"
     return (f"{others}Run {run.number}: {config.architecture}, {begun['parameters']:,} parameters; learns from "
             f"{begun['train_images']} {images}, tested on {begun['validation_images']} ({config.split} split, "
-            f"{config.validate_on} part); {begun['precision']}, {begun['threads']} threads.")
+            f"{config.validate_on} part); {begun['precision']}, {threads}.")
