@@ -38,8 +38,8 @@ def build(app: AppContext) -> None:
             status = gr.HTML(status_html(None), elem_id="kp-train-status")
             charts = gr.HTML(charts_html(None), elem_id="kp-train-charts")
             faces = gr.HTML(elem_id="kp-train-faces")
-            epoch = gr.Slider(1, 2, step=1, label="Look back: the faces and the curves at each evaluation", visible=False,
-                              elem_id="kp-train-epoch")
+            epoch = gr.Slider(1, 2, step=1, label="Look back: the faces and the curves at each evaluation",
+                              visible=False, elem_id="kp-train-epoch")
             caption = gr.Markdown(elem_classes="kp-note", elem_id="kp-train-caption")
             with gr.Row():
                 use = gr.Button("Use this network in Predict", visible=False, elem_id="kp-train-use")
