@@ -47,6 +47,11 @@ def test_the_command_prints_json_for_programs(data_root: Path, capsys: pytest.Ca
     assert {row["part"] for row in told["figures"]} == {"data"}
 
 
+def test_sample_faces_are_no_measure(capsys: pytest.CaptureFixture) -> None:
+    assert main(["bench", "--only", "data", "--data", "sample"]) == 1
+    assert "Sample faces have no files to decode" in capsys.readouterr().err
+
+
 def test_the_command_prints_a_line_a_figure(data_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     out = tmp_path / "figures.json"
     assert main(["bench", "--only", "data", "--data", str(data_root), "--out", str(out)]) == 0

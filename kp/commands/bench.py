@@ -42,7 +42,11 @@ def run(options: argparse.Namespace) -> int:
         raise ConfigError(f"--threads is {options.threads}; name at least 1, or 0 for as many as there are idle cores.")
     if options.out:
         check_writable(Path(options.out))
-    root = open_dataset(options.data).root
+    dataset = open_dataset(options.data)
+    if dataset.invented:
+        raise ConfigError("Sample faces have no files to decode, and figures are for real people. Name the real "
+                          "dataset's folder with --data, or get it with `python -m kp download`.")
+    root = dataset.root
     torch.set_num_threads(options.threads or free_threads(ALONE))
     machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count(),
                "threads": torch.get_num_threads(), "torch": torch.__version__, "python": platform.python_version()}
