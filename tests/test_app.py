@@ -67,18 +67,21 @@ def test_demo_starts_behind_a_proxy_and_calls_nobody(proxy: tuple[str, list], da
     address, callers = proxy
     port, proxies = free_port(), {name: address for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")}
     app = subprocess.Popen([sys.executable, "demo.py", "--data", str(data_root), "--port", str(port)], cwd=ROOT,
-                           env=NO_PROXY_SET | proxies | {"KP_HOME": str(tmp_path)}, stderr=subprocess.PIPE)
+                           env=NO_PROXY_SET | proxies | {"KP_HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"},
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
         end = time.monotonic() + PATIENCE
         while not answer(f"http://127.0.0.1:{port}/"):
             assert app.poll() is None, app.stderr.read().decode()
             assert time.monotonic() < end
             time.sleep(0.1)
+        assert b"Running on local URL" in app.stdout.readline()  # and no longer asks itself whether it answers
         app.send_signal(signal.SIGINT)
         assert app.wait(PATIENCE) in (0, -signal.SIGINT)  # Ctrl-C ends it, without a crash
         assert not callers
     finally:
         app.kill()
+        app.stdout.close()
         app.stderr.close()
 
 

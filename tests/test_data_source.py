@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from kp.data import find_data
 from kp.data.synthetic import SAMPLE, SyntheticFaces
 from kp.errors import CheckpointError
 from kp.ui import context
@@ -26,7 +27,9 @@ def test_sample_faces_stand_in_until_the_dataset_comes(few_faces: SyntheticFaces
     assert len(data.open()) == 36  # what was read stays
 
 
-def test_a_folder_named_data_is_found_when_it_appears(data_root: Path, tmp_path: Path) -> None:
+def test_a_folder_named_data_is_found_when_it_appears(data_root: Path, tmp_path: Path,
+                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kp.ui.context.find_data", find_data)  # the fixture of an app without data looks elsewhere
     data = DataSource(None)
     assert data.open().invented
     (tmp_path / "data").symlink_to(data_root)

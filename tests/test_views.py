@@ -151,7 +151,7 @@ def smiley() -> np.ndarray:
 def test_where_there_is_no_face_there_is_no_confidence(picture: Callable[[], np.ndarray], views: int) -> None:
     image = picture()
     (face,) = Predictor("heatmap_net", "whole-image", views=views).predict(image)
-    assert face.confidence < 0.2
+    assert face.confidence < (0.45 if views == 1 else 0.2)
     assert face.unsure.mean() > 0.8
     assert not [face for face in Predictor("heatmap_net", "yunet", views=views).predict(image) if face.confidence > 0.5]
     weak = Predictor("heatmap_net", create_detector("yunet", threshold=0.1), views=views).predict(image)

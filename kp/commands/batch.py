@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -160,7 +161,8 @@ def in_processes(jobs: Sequence[Job], work: Work, workers: int) -> Iterator[tupl
             with start_processes(work, 1 if alone else min(workers, len(queue))) as pool:
                 while queue or running:
                     while queue and len(running) < limit:
-                        running[pool.submit(_do, jobs[queue[0]])] = queue[0]
+                        with holding_ctrl_c():
+                            running[pool.submit(_do, jobs[queue[0]])] = queue[0]
                         queue.popleft()
                     for future in wait(running, return_when=FIRST_COMPLETED).done:
                         result = future.result()
@@ -178,6 +180,19 @@ def in_processes(jobs: Sequence[Job], work: Work, workers: int) -> Iterator[tupl
 def start_processes(work: Work, workers: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start,
                                initargs=(replace(work),))  # without the network, which each makes itself
+
+
+@contextmanager
+def holding_ctrl_c() -> Iterator[None]:
+    """Ctrl-C waits for the end of this; a process that is started in it is deaf to it from its first line on."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _work: Work  # of a process that `in_processes` started
