@@ -113,7 +113,7 @@ def test_a_click_chooses_the_smallest_face_around_it(model: Path) -> None:
     faces = predictor.predict(image, boxes)
     maps = [CropMap.from_box(box, 32) for box in boxes]
     analysis = pipeline.Analysis("tiny", "none", 900, 900, image, 1.0, faces, [crop.cut(image) for crop in maps], maps,
-                                 predictor.preprocessing, 0.0, 0.0)
+                                 [], predictor.preprocessing, 1, 0, False, 0.0, 0.0)
     assert pipeline.face_at(analysis, 250, 250) == 1
     assert pipeline.face_at(analysis, 450, 120) == 0
     assert pipeline.face_at(analysis, 890, 600) == 2
@@ -161,6 +161,54 @@ def test_page_finds_shows_and_saves(page_url: str, chromium, photo: Path, tmp_pa
     page.close()
 
 
+@pytest.mark.browser
+def test_page_takes_a_box_drawn_by_two_clicks(page_url: str, chromium, photo: Path) -> None:
+    page = open_with(chromium, page_url, photo)
+    page.click("#predict-box > button")
+    page.get_by_label("Draw: my clicks").check()
+    for corner, wait in (((40, 50), "#predict-corners >> text=First corner set"),
+                         ((100, 110), "#predict-status >> text=The box is yours")):
+        click_pixel(page, *corner)
+        page.wait_for_selector(wait)
+    page.wait_for_selector("#predict-steps >> text=you")
+    sides = [float(page.input_value(f"#predict-box-{side} input")) for side in ("left", "top", "right", "bottom")]
+    assert np.allclose(sides, (40, 50, 100, 110), atol=1.5)
+    page.fill("#predict-box-right input", "30")
+    page.click("#predict-box-use")
+    page.wait_for_selector("text=left < right")
+    page.close()
+
+
+@pytest.mark.browser
+def test_page_tests_the_box_and_saves_files(page_url: str, chromium, photo: Path) -> None:
+    page = open_with(chromium, page_url, photo)
+    page.click("#predict-whole")
+    page.wait_for_selector("#predict-status >> text=1 face")
+    page.click("#predict-test > button")
+    page.wait_for_selector("#predict-test-map td")
+    page.fill("#predict-test-right input[type=number]", "40")
+    page.press("#predict-test-right input[type=number]", "Enter")
+    page.locator("#predict-test-right input[type=number]").blur()
+    page.wait_for_selector("#predict-test-picture >> text=The box moved by")
+    page.click("#predict-files > button")
+    page.click("#predict-make")
+    page.wait_for_selector("#predict-made a[download='photo.pts']")
+    page.close()
+
+
+def open_with(chromium, page_url: str, photo: Path):
+    """The Predict tab with this photo, in which no detector sees a face."""
+    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(page_url)
+    page.get_by_role("tab", name="Predict").click()
+    page.wait_for_selector("#predict-examples button")
+    page.get_by_label("Remove Image").click()
+    page.wait_for_selector("#predict-notice >> text=Upload a photo")
+    page.set_input_files("#predict-photo input[type=file]", str(photo))
+    page.wait_for_selector("#predict-status >> text=in 140 × 150 pixels")
+    return page
+
+
 def size_of(box: Box) -> str:
     """As the first step tells it."""
     tight = WholeImage.box_map.to_tight(box)
@@ -168,12 +216,16 @@ def size_of(box: Box) -> str:
 
 
 def click_face(page, box: Box) -> None:
-    """Click the middle of a face's box in the picture, which lies in the middle of its frame."""
+    """Click the middle of a face's box in the picture."""
+    click_pixel(page, *WholeImage.box_map.to_tight(box).centre)
+
+
+def click_pixel(page, x: float, y: float) -> None:
+    """Click a pixel of the photo, 150 pixels high, in the picture, which lies in the middle of its frame."""
     picture = page.locator("#predict-picture img")
     width, height = picture.evaluate("image => [image.naturalWidth, image.naturalHeight]")
     frame = picture.bounding_box()
     zoom = min(frame["width"] / width, frame["height"] / height)
-    x, y = WholeImage.box_map.to_tight(box).centre
     factor = height / 150 * zoom
     picture.click(position={"x": (frame["width"] - width * zoom) / 2 + x * factor,
                             "y": (frame["height"] - height * zoom) / 2 + y * factor})

@@ -45,12 +45,12 @@ class ModelStore:
         return self._kept(self._checkpoints, key, lambda: load_checkpoint(path))
 
     def predictor(self, name: str, detector: str = "yunet", *, threshold: float | None = None,
-                  margin: float | None = None) -> Predictor:
+                  margin: float | None = None, views: int = 1) -> Predictor:
         """A Predictor with these settings. Raises KpError where there is none."""
         checkpoint = self.checkpoint(name)
-        key = (id(checkpoint), detector, threshold, margin)
+        key = (id(checkpoint), detector, threshold, margin, views)
         return self._kept(self._predictors, key,
-                          lambda: Predictor(checkpoint, detector, threshold=threshold, margin=margin))
+                          lambda: Predictor(checkpoint, detector, threshold=threshold, margin=margin, views=views))
 
     def choices(self, run_ids: Sequence[str] = ()) -> list[tuple[str, str]]:
         """Labels and values for the picker: the visitor's runs that are still kept, newest first, then the shipped."""

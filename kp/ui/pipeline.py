@@ -1,7 +1,7 @@
 """A prediction with its steps: what the detector found, what the network was given, what it answered."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from html import escape
 from time import perf_counter
 
@@ -12,13 +12,17 @@ from kp.drawing.overlay import data_uri, draw_box, draw_face, enlarge, fit_displ
 from kp.export import check_finite, draw_faces
 from kp.geometry import Box, CropMap
 from kp.landmarks import POINT_NAMES
-from kp.predict import FacePrediction, Predictor
+from kp.predict import CONFIDENT, FacePrediction, Prediction, Predictor
 
 LONGEST = 1600      # pixels of the longer side of what is shown
 INSPECTED = 60      # faces whose steps are kept for a visitor
 AROUND = 1.5        # side of the first step's picture, in sides of the crop
 STEP_SIDE = 448     # pixels of a step's picture, twice what is shown
 EXAMPLE_POINT = 30  # the tip of the nose
+TURNED = {90: "90 degrees counter-clockwise", 180: "180 degrees", 270: "90 degrees clockwise"}
+PATCHES = 12        # faces whose surroundings are kept for the tools
+PATCH_REACH = 3.0   # side of these surroundings, in sides of the face box
+PATCH_SIDE = 512    # pixels
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,8 @@ class Analysis:
 
     picture: the photo at the size that is shown, uint8 RGB; factor: that size by the photo's own.
     crops, maps: what the network was given of the first INSPECTED faces, uint8 (size, size, 3), and where it lies.
+    patches: the surroundings of the first PATCHES faces, upright, uint8 (PATCH_SIDE, PATCH_SIDE, 3). given: the box
+    was drawn by hand. turn: degrees counter-clockwise by which the photo was turned to find the faces.
     """
 
     model: str
@@ -38,28 +44,45 @@ class Analysis:
     faces: Sequence[FacePrediction]
     crops: Sequence[np.ndarray]
     maps: Sequence[CropMap]
+    patches: Sequence[np.ndarray]
     preprocessing: Preprocessing
+    views: int
+    turn: int
+    given: bool
     detector_ms: float
     network_ms: float
 
 
-def analyse(image: np.ndarray, predictor: Predictor, model: str) -> Analysis:
-    """Predict as `predictor.predict(image)` does, timed, with the crops. Raises KpError as that does."""
-    start = perf_counter()
-    found = predictor.detector.detect(image)
-    detected = perf_counter()
-    boxes = [predictor.detector.box_map.to_tight(face.box) for face in found]
-    faces = [replace(face, score=seen.score)
-             for face, seen in zip(predictor.predict(image, boxes), found, strict=True)]
-    done = perf_counter()
-    check_finite(faces)
-    maps = [predictor.preprocessing.crop_map(face.box) for face in faces[:INSPECTED]]
-    picture, factor = fit_display(image, longest=LONGEST)
+def analyse(image: np.ndarray, predictor: Predictor, model: str, *, box: Box | None = None) -> Analysis:
+    """Predict as `predictor.search(image)` does, with the crops. Raises KpError as that does.
+
+    box: drawn by hand, in place of the detector; as such boxes are rough, it is made anew about the points found.
+    """
+    found = predictor.search(image) if box is None else in_box(image, predictor, box)
+    check_finite(found.faces)
+    faces, picture = found.faces, fit_display(image, longest=LONGEST)
+    maps = [predictor.preprocessing.crop_map(face.box, turn=face.turn) for face in faces[:INSPECTED]]
     return Analysis(
-        model, predictor.detector.title, image.shape[1], image.shape[0], picture, factor, faces,
-        [crop.cut(image) for crop in maps], maps, predictor.preprocessing,
-        (detected - start) * 1000, (done - detected) * 1000,
+        model, predictor.detector.title, image.shape[1], image.shape[0], *picture, faces,
+        [crop.cut(image) for crop in maps], maps, [patch_map(face).cut(image) for face in faces[:PATCHES]],
+        predictor.preprocessing, predictor.views, found.turn, box is not None,
+        found.detector_seconds * 1000, found.network_seconds * 1000,
     )
+
+
+def in_box(image: np.ndarray, predictor: Predictor, box: Box) -> Prediction:
+    """The face in a rough box: asked twice, the second time in the box about the points of the first."""
+    start = perf_counter()
+    (first,) = predictor.predict(image, [box])
+    around = Box.around(first.keypoints)
+    faces = predictor.predict(image, [around]) if around.side > 0 else [first]
+    return Prediction(faces, 0, 0.0, perf_counter() - start)
+
+
+def patch_map(face: FacePrediction) -> CropMap:
+    """Where a face's surroundings lie in the photo."""
+    square = Box.square(face.box.centre, face.box.side * PATCH_REACH)
+    return CropMap.from_box(square, PATCH_SIDE, turn=face.turn)
 
 
 def face_at(analysis: Analysis, x: float, y: float) -> int | None:
@@ -73,9 +96,10 @@ def face_at(analysis: Analysis, x: float, y: float) -> int | None:
 
 
 def picture_of(analysis: Analysis, chosen: int | None, marks: Sequence[str]) -> np.ndarray:
-    """The photo with what `marks` names: any of points, contours, numbers, boxes."""
+    """The photo with what `marks` names: any of points, contours, numbers, boxes, ellipses, colours."""
     return draw_faces(analysis.picture, analysis.faces, analysis.factor, chosen=chosen, points="points" in marks,
-                      contours="contours" in marks, numbers="numbers" in marks, boxes="boxes" in marks)
+                      contours="contours" in marks, numbers="numbers" in marks, boxes="boxes" in marks,
+                      ellipses="ellipses" in marks, regions="colours" in marks)
 
 
 def describe(analysis: Analysis, marks: Sequence[str]) -> str:
@@ -86,16 +110,28 @@ def describe(analysis: Analysis, marks: Sequence[str]) -> str:
 
 
 def status_text(analysis: Analysis) -> str:
-    """How many faces, and what took how long; Markdown."""
+    """How many faces, what took how long, and what is out of the ordinary; Markdown."""
     count, size = len(analysis.faces), f"{analysis.width} × {analysis.height} pixels"
     detector = f"{analysis.detector.partition(' (')[0]} took {analysis.detector_ms:.0f} ms"
     if not count:
-        return f"**No face** in {size}. {detector}."
+        return f"**No face** in {size}. {detector}, and looked at the photo turned by 90, 180 and 270 degrees too."
     shown = f", shown at {analysis.factor:.0%} of its size" if analysis.factor < 1 else ""
     kept = f" The steps are kept of the first {INSPECTED}." if count > INSPECTED else ""
-    return (f"**{count} face{'s' * (count > 1)}** in {size}{shown}. {detector} to find "
-            f"{'them' if count > 1 else 'it'}, {escape(analysis.model)} {analysis.network_ms:.0f} ms for "
-            f"{count * len(POINT_NAMES)} points.{kept}")
+    took = "The box is yours" if analysis.given else f"{detector} to find {'them' if count > 1 else 'it'}"
+    return (f"**{count} face{'s' * (count > 1)}** in {size}{shown}. {took}, {escape(analysis.model)} "
+            f"{analysis.network_ms:.0f} ms for {count * len(POINT_NAMES)} points.{kept}{_remarks(analysis)}")
+
+
+def _remarks(analysis: Analysis) -> str:
+    text = ""
+    if analysis.turn:
+        text += f" **The picture was turned by {TURNED[analysis.turn]} to find faces.**"
+    unsure = sum(face.confidence is not None and face.confidence < CONFIDENT for face in analysis.faces)
+    if unsure == len(analysis.faces) == 1:
+        text += " **The network is not sure of it: this may be no face.**"
+    elif unsure:
+        text += f" **Of {unsure} of them the network is not sure: they may be no faces.**"
+    return text
 
 
 def steps_html(analysis: Analysis, chosen: int) -> str:
@@ -114,7 +150,8 @@ def _box_step(analysis: Analysis, face: FacePrediction) -> str:
     for rectangle, thick in ((square, False), (box, True)):
         corners = view.to_crop(np.array([[rectangle.left, rectangle.top], [rectangle.right, rectangle.bottom]]))
         picture = draw_box(picture, Box.around(corners), chosen=thick)
-    facts = {"box": f"{face.box.width:.0f} × {face.box.height:.0f} pixels", "found by": analysis.detector,
+    facts = {"box": f"{face.box.width:.0f} × {face.box.height:.0f} pixels",
+             "found by": "you" if analysis.given else analysis.detector,
              "score": "none given" if face.score is None else f"{face.score:.2f}"}
     return _card("1. Box", picture, "The face box in the photo, and around it the square that is cut out", facts,
                  f"Thick: where the 68 points should lie. Thin: the crop, {margin:g} times as large.")
@@ -145,7 +182,7 @@ def _answer_step(analysis: Analysis, face: FacePrediction, crop: np.ndarray, cro
     facts = {"numbers": f"{output.size}, float32", "values": f"{output.min():.2f} to {output.max():.2f}",
              "mean": f"{output.mean():.2f}"}
     if face.confidence is not None:
-        facts["confidence"] = f"{face.confidence:.0%} of the points expected within 8 % of the eye distance"
+        facts["confidence"] = f"{face.confidence * 100:.0f} % of the points expected within 8 % of the eye distance"
     (u, v), (x, y), (left, top) = output[EXAMPLE_POINT], points[EXAMPLE_POINT], face.keypoints[EXAMPLE_POINT]
     return _card("4. Points", draw_face(picture, scale_points(points, factor)), "The 68 points on the crop", facts,
                  f"Times {unit.scale:g} plus {unit.mean:g} gives pixels of the crop. Point {EXAMPLE_POINT}, the tip of "

@@ -1,15 +1,30 @@
 """The Predict tab: the 68 points on any photo, and the steps from photo to points."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
 
+from kp.data.views import VIEWS
 from kp.detectors import DETECTORS
 from kp.ui.context import AppContext
 from kp.ui.feedback import show_errors
 from kp.ui.frame_html import FACTS_CSS, TABLE_CSS, legend_html
 from kp.ui.grid import image_grid
-from kp.ui.predict_handlers import PredictHandlers
+from kp.ui.pipeline import Analysis
+from kp.ui.predict_handlers import VIEWS_HERE, PredictHandlers
+from kp.ui.predict_html import CSS as FACE_CSS
+from kp.ui.predict_panels import (
+    BoxPanel,
+    ComparePanel,
+    FilesPanel,
+    TestPanel,
+    box_panel,
+    compare_panel,
+    files_panel,
+    test_panel,
+)
+from kp.ui.predict_tools import CORNERS, PredictTools
 from kp.ui.safe_image import SafeImage
 from kp.ui.stage_cards import CSS as STAGES_CSS
 
@@ -17,7 +32,7 @@ LEAD = """Find the 68 points on any photo. A detector finds each face; the netwo
 of it. Click a face to follow its way."""
 EXAMPLES = """Or click an example. The people in drawn scenes do not exist; those in frames of the dataset, where it is
 here, no shipped network has seen."""
-MARKS = ["points", "contours", "numbers", "boxes"]
+MARKS = ["points", "contours", "numbers", "boxes", "ellipses", ("colours by region", "colours")]
 PICTURE_HEIGHT = "min(440px, 90vw)"  # no empty bands above and below on a phone
 LEGEND_CSS = ".legend {margin: 9px 0 0}"  # level with the boxes to tick beside it
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
@@ -25,9 +40,11 @@ LESSON = """A *detector* looks over the whole photo and gives a box for each fac
 resized, because the network takes pictures of one size only. It answers with 136 numbers, two for each point, near
 zero because such numbers are learnt best; times a scale plus a mean they are pixels of the crop. The crop was made by
 a matrix, and the matrix of the way back puts the points into the photo. A network that learnt from crops of faces is
-lost where the box is wrong: many bad answers begin there.
+lost where the box is wrong: many bad answers begin there. Each face is shown to the network in a few slightly
+different crops, some of them mirrored: where their answers lie apart, as on a wall, it is not sure.
 
-**Try this:** under Advanced, move the crop margin away from the network's own and watch the points leave the face."""
+**Try this:** open the box test, move the box off the face step by step, and find out when the points let go of it.
+Then compare with another network."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +55,7 @@ class Controls:
     detector: gr.Radio
     threshold: gr.Slider
     margin: gr.Slider
+    views: gr.Slider
     find: gr.Button
     offer: gr.Column
     examples: gr.HTML
@@ -54,16 +72,21 @@ class Result:
     face: gr.Radio
     picture: gr.Image
     png: gr.DownloadButton
+    about: gr.HTML
     steps: gr.HTML
     table: gr.HTML
     csv: gr.DownloadButton
     json: gr.DownloadButton
     details: gr.Column
     marks: gr.CheckboxGroup
+    box: BoxPanel
+    test: TestPanel
+    compare: ComparePanel
+    files: FilesPanel
 
     @property
     def inspected(self) -> list[gr.components.Component]:
-        return [self.picture, self.png, self.steps, self.table]
+        return [self.picture, self.png, self.about, self.steps, self.table]
 
     @property
     def shown(self) -> list[gr.components.Component]:
@@ -73,7 +96,7 @@ class Result:
 
 def build(app: AppContext) -> None:
     """The tab's content."""
-    handlers = PredictHandlers(app.data, app.models)
+    handlers, tools = PredictHandlers(app.data, app.models), PredictTools(app.models)
     with gr.Column(elem_id="predict-body"):
         gr.Markdown(LEAD, elem_classes="kp-lead")
         with gr.Row():
@@ -84,6 +107,8 @@ def build(app: AppContext) -> None:
         with gr.Accordion("What is going on here?", open=False):
             gr.Markdown(LESSON)
     _wire(app, handlers, controls, result)
+    _wire_box(app, handlers, tools, controls=controls, result=result)
+    _wire_tools(app, tools, controls=controls, result=result)
     _publish(app, handlers)
 
 
@@ -98,11 +123,14 @@ def _controls(max_megapixels: int) -> Controls:
                               info=kind.threshold_help, elem_id="predict-threshold")
         margin = gr.Slider(0, 3, value=0, step=0.05, label="Crop margin", elem_id="predict-margin",
                            info="side of the crop in sides of the face box, 1 to 2 is sensible; 0: the network's own")
+        views = gr.Slider(1, len(VIEWS), value=VIEWS_HERE, step=1, label="Views of each face", elem_id="predict-views",
+                          info="slightly different crops; the answer is their mean, their spread tells how sure it is. "
+                               "Each takes the time of a face")
     find = gr.Button("Find keypoints", variant="primary", elem_id="predict-find")
     with gr.Column(visible=False) as offer:
         gr.Markdown(EXAMPLES, elem_classes="kp-note")
         examples = image_grid(elem_id="predict-examples", label="Examples: people never seen in training", cell=84)
-    return Controls(photo, detector, threshold, margin, find, offer, examples)
+    return Controls(photo, detector, threshold, margin, views, find, offer, examples)
 
 
 def _result() -> Result:
@@ -112,44 +140,92 @@ def _result() -> Result:
     whole = gr.Button("Take the whole photo as one face", visible=False, size="md", elem_id="predict-whole")
     picture = gr.Image(label="Result", show_label=False, interactive=False, format="png", height=PICTURE_HEIGHT,
                        buttons=["fullscreen"], elem_id="predict-picture")
+    box = box_panel()  # near the picture that is clicked
     with gr.Column(elem_id="predict-details") as details:
         with gr.Row(equal_height=True):
-            marks = gr.CheckboxGroup(MARKS, value=["points", "boxes"], label="Draw", show_label=False, container=False,
-                                     elem_id="predict-marks", min_width=300)
+            marks = gr.CheckboxGroup(MARKS, value=["points", "boxes", "colours"], label="Draw", show_label=False,
+                                     container=False, elem_id="predict-marks", min_width=300)
             with gr.Column(min_width=280):
                 gr.HTML(legend_html(), css_template=FACTS_CSS + LEGEND_CSS)
         face = gr.Radio([], label="Face: click it in the picture, or choose its number", visible=False,
                         elem_id="predict-face")
+        about = gr.HTML(css_template=FACE_CSS, elem_id="predict-about")
         gr.Markdown("### From photo to points", elem_id="predict-steps-head")
         steps = gr.HTML(css_template=STAGES_CSS, elem_id="predict-steps")
-        with gr.Accordion("Coordinates of the 68 points, in pixels of the photo", open=False, elem_id="predict-table"):
-            table = gr.HTML(css_template=TABLE_CSS)
         with gr.Row():
             csv, json, png = (gr.DownloadButton(f"Download {what}", size="md", interactive=False, min_width=90,
                                                 elem_id=f"predict-{name}")
                               for what, name in (("CSV", "csv"), ("JSON", "json"), ("picture", "png")))
-    return Result(analysis, status, notice, whole, face, picture, png, steps, table, csv, json, details, marks)
+        with gr.Accordion("Coordinates of the 68 points, in pixels of the photo", open=False, elem_id="predict-table"):
+            table = gr.HTML(css_template=TABLE_CSS)
+        test, compare, files = test_panel(), compare_panel(), files_panel()
+    return Result(analysis, status, notice, whole, face, picture, png, about, steps, table, csv, json, details, marks,
+                  box, test, compare, files)
 
 
 def _wire(app: AppContext, handlers: PredictHandlers, controls: Controls, result: Result) -> None:
-    settings = [app.picker, controls.detector, controls.threshold, controls.margin, result.marks]
+    settings = [app.picker, controls.detector, controls.threshold, controls.margin, controls.views, result.marks]
     run = {"fn": show_errors(handlers.run), "inputs": [controls.photo, *settings], "outputs": result.shown,
            "show_progress": "minimal", "show_progress_on": result.status, "api_visibility": "private"}
     # change, not input and clear: those come before the page knows the new picture
     gr.on([controls.find.click, controls.photo.change, controls.threshold.release,
-           controls.margin.release, app.picker.change], trigger_mode="always_last", **run)
+           controls.margin.release, controls.views.release, app.picker.change], trigger_mode="always_last", **run)
     controls.detector.input(handlers.adjust, controls.detector, controls.threshold, **QUIET).then(**run)
     result.whole.click(lambda: ("whole-image", handlers.adjust("whole-image")), None,
                        [controls.detector, controls.threshold], **QUIET).then(**run)
     controls.examples.select(show_errors(handlers.example), None, controls.photo, trigger_mode="always_last", **QUIET)
     looked = [result.analysis, result.face, result.marks]
-    result.picture.select(show_errors(handlers.click), looked, [result.face, *result.inspected], **QUIET)
     result.face.input(show_errors(handlers.inspect), looked, result.inspected, trigger_mode="always_last", **QUIET)
     result.marks.input(show_errors(handlers.draw), looked, [result.picture, result.png], trigger_mode="always_last",
                        **QUIET)
     shown = [controls.photo, controls.offer, controls.examples, *result.shown]
     app.page.load(show_errors(handlers.start), [app.picker, result.marks], shown, **QUIET)
     app.arrived.change(show_errors(handlers.arrive), [result.analysis, app.picker, result.marks], shown, **QUIET)
+
+
+def _wire_box(app: AppContext, handlers: PredictHandlers, tools: PredictTools, *, controls: Controls,
+              result: Result) -> None:
+    """Clicks in the picture choose a face, or are corners of a box while one is drawn."""
+    box, looked = result.box, [result.analysis, result.face, result.marks]
+
+    def clicked(drawing: bool, first: list[float] | None, analysis: Analysis | None, chosen: int | None,
+                marks: list[str], event: gr.SelectData) -> list[Any]:
+        if not drawing:
+            return [gr.skip()] * 3 + handlers.click(analysis, chosen, marks, event)
+        *answers, picture = tools.corner(analysis, first, event)
+        return [*answers, gr.skip(), picture, *[gr.skip()] * (len(result.inspected) - 1)]
+
+    result.picture.select(show_errors(clicked), [box.drawing, box.first, *looked],
+                          [box.first, box.given, box.note, result.face, *result.inspected], **QUIET)
+    box.drawing.input(lambda on: (gr.Markdown(CORNERS, visible=on), None), box.drawing, [box.note, box.first], **QUIET)
+    controls.photo.change(lambda: None, None, box.first, **QUIET)
+    box.use.click(show_errors(tools.typed_box), box.sides, box.given, **QUIET)
+    box.given.change(lambda given: given or [gr.skip()] * 4, box.given, box.sides, **QUIET).then(
+        show_errors(handlers.run_box), [controls.photo, box.given, app.picker, controls.margin, controls.views,
+                                        result.marks], result.shown, **QUIET)
+
+
+def _wire_tools(app: AppContext, tools: PredictTools, *, controls: Controls, result: Result) -> None:
+    """Each tool follows the face and the settings while its accordion is open."""
+    test, compare, files = result.test, result.compare, result.files
+    setting, face = [app.picker, controls.margin], [result.analysis, result.face]
+    tried = {"fn": show_errors(tools.box_test), "outputs": test.picture, **QUIET,
+             "inputs": [test.opened, *setting, controls.views, *face, *test.sliders]}
+    mapped = {"fn": show_errors(tools.shift_map), "outputs": test.map, **QUIET,
+              "inputs": [test.opened, *setting, *face]}
+    compared = {"fn": show_errors(tools.compare), "outputs": compare.view, **QUIET,
+                "inputs": [compare.opened, *setting, controls.views, *face, compare.other, compare.how]}
+    test.accordion.expand(lambda: True, None, test.opened, **QUIET).then(**tried).then(**mapped)
+    test.accordion.collapse(lambda: False, None, test.opened, **QUIET)
+    gr.on([slider.release for slider in test.sliders], trigger_mode="always_last", **tried)
+    test.back.click(lambda: [0, 0, 100, 0], None, test.sliders, **QUIET).then(**tried)
+    compare.accordion.expand(lambda: True, None, compare.opened, **QUIET).then(
+        tools.others, [app.picker, compare.other, app.run_ids], compare.other, **QUIET).then(**compared)
+    compare.accordion.collapse(lambda: False, None, compare.opened, **QUIET)
+    gr.on([compare.other.input, compare.how.input], trigger_mode="always_last", **compared)
+    result.steps.change(**tried).then(**mapped).then(**compared)  # another face, or another answer
+    files.make.click(show_errors(tools.files), [controls.photo, result.analysis, files.formats, files.size],
+                     files.files, show_progress="minimal", api_visibility="private")
 
 
 def _publish(app: AppContext, handlers: PredictHandlers) -> None:
