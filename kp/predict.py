@@ -106,18 +106,18 @@ class Predictor:
                 raise ConfigError(f"A face box needs left < right and top < bottom, not {box}.")
         return self._ask(image, [(box, None) for box in boxes], turn)
 
-    def search(self, image: np.ndarray) -> Prediction:
+    def search(self, image: np.ndarray, *, turns: Sequence[int] = TURNS) -> Prediction:
         """`predict`'s faces, and what it took to find them.
 
-        Where no face is found, or none that the network is sure of, the picture is looked at turned by 90, 270 and
-        180 degrees too.
+        Where no face is found, or none that the network is sure of, the picture is looked at turned by so many degrees
+        too, multiples of 90.
         """
         check_image(image)
         best = self._search(image, 0)
         if any(_is_sure(face) for face in best.faces):
             return best
         tried = [best]
-        for turn in TURNS:
+        for turn in turns:
             turned = self._search(image, turn)
             tried.append(turned)
             if any(_is_sure(face) for face in turned.faces) and _rank(turned) > _rank(best):

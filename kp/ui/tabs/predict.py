@@ -11,6 +11,7 @@ from kp.ui.context import AppContext
 from kp.ui.feedback import show_errors
 from kp.ui.frame_html import FACTS_CSS, TABLE_CSS, legend_html
 from kp.ui.grid import image_grid
+from kp.ui.live import EVERY, LIMIT, LiveHandlers, LivePanel, live_panel
 from kp.ui.pipeline import Analysis
 from kp.ui.predict_handlers import VIEWS_HERE, PredictHandlers
 from kp.ui.predict_html import CSS as FACE_CSS
@@ -83,6 +84,7 @@ class Result:
     test: TestPanel
     compare: ComparePanel
     files: FilesPanel
+    live: LivePanel
 
     @property
     def inspected(self) -> list[gr.components.Component]:
@@ -109,6 +111,7 @@ def build(app: AppContext) -> None:
     _wire(app, handlers, controls, result)
     _wire_box(app, handlers, tools, controls=controls, result=result)
     _wire_tools(app, tools, controls=controls, result=result)
+    _wire_live(app, controls, result)
     _publish(app, handlers)
 
 
@@ -160,7 +163,7 @@ def _result() -> Result:
             table = gr.HTML(css_template=TABLE_CSS)
         test, compare, files = test_panel(), compare_panel(), files_panel()
     return Result(analysis, status, notice, whole, face, picture, png, about, steps, table, csv, json, details, marks,
-                  box, test, compare, files)
+                  box, test, compare, files, live_panel())
 
 
 def _wire(app: AppContext, handlers: PredictHandlers, controls: Controls, result: Result) -> None:
@@ -226,6 +229,14 @@ def _wire_tools(app: AppContext, tools: PredictTools, *, controls: Controls, res
     result.steps.change(**tried).then(**mapped).then(**compared)  # another face, or another answer
     files.make.click(show_errors(tools.files), [controls.photo, result.analysis, files.formats, files.size],
                      files.files, show_progress="minimal", api_visibility="private")
+
+
+def _wire_live(app: AppContext, controls: Controls, result: Result) -> None:
+    """Each visitor's stream is his own; the network answers one frame after another."""
+    live, handlers = result.live, LiveHandlers(app.models)
+    live.camera.stream(show_errors(handlers.frame), [live.camera, live.state, app.picker, result.marks, live.still],
+                       [live.view, live.state], stream_every=EVERY, time_limit=LIMIT, concurrency_limit=2, **QUIET)
+    live.take.click(show_errors(handlers.snapshot), live.state, controls.photo, **QUIET)
 
 
 def _publish(app: AppContext, handlers: PredictHandlers) -> None:

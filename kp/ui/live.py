@@ -1,0 +1,125 @@
+"""The webcam, live: each frame's faces, followed and held still by a filter."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+
+import cv2
+import gradio as gr
+import numpy as np
+
+from kp.detectors.base import resized
+from kp.drawing.overlay import data_uri, scale_box
+from kp.errors import CheckpointError, ImageError
+from kp.export import draw_faces
+from kp.predict import FacePrediction
+from kp.tracking import DEFAULT, FaceTracker
+from kp.ui.models import ModelStore
+from kp.ui.predict_handlers import NO_MODEL
+from kp.ui.safe_image import SafeImage
+
+WIDTH, HEIGHT = 640, 480
+LOOK = 400          # pixels of the longer side of what the detector sees; it finds faces of 40 pixels in WIDTH
+EVERY = 0.04        # seconds between two frames that the browser sends, if the answers come as fast
+REMEMBERED = 20     # frames that the speed is measured over
+PATIENCE = 2.0      # seconds after which a stream is a new one
+LIMIT = 600         # seconds a visitor's stream may work in one go
+IDLE = '<div class="kp-notice">Click the camera, then Record: each frame comes back with the points on it.</div>'
+NOTE = """Frames go to the server one after another; only the last is kept, for the button. The filter holds a still
+face still and follows a moving one; without it the points tremble as the network answers."""
+CSS = """
+img {width: 100%; border-radius: 8px; display: block; margin: 0}
+p {font-size: .875rem; margin: 6px 0 0; color: var(--body-text-color); font-variant-numeric: tabular-nums}
+"""
+
+
+@dataclass(frozen=True)
+class LiveState:
+    """What a visitor's stream remembers. frame: the last one, uint8 RGB; times: when the last ones were done."""
+
+    tracker: FaceTracker
+    frame: np.ndarray
+    times: Sequence[float] = field(default_factory=tuple)
+
+
+class LiveHandlers:
+    """A visitor's LiveState goes out to the page's own gr.State and comes back."""
+
+    def __init__(self, models: ModelStore) -> None:
+        self.models = models
+
+    def frame(self, image: np.ndarray | None, state: LiveState | None, model: str | None,
+              marks: Sequence[str], still: bool) -> tuple[str, LiveState | None]:
+        """A frame with its faces as HTML, and what to remember. still: the points are smoothed over time."""
+        if image is None:
+            return IDLE, state
+        if not model:
+            raise CheckpointError(NO_MODEL)
+        start = perf_counter()
+        smoothing = DEFAULT if still else None
+        if state is None or start - state.times[-1] > PATIENCE or state.tracker.smoothing != smoothing:
+            state = LiveState(FaceTracker(smoothing), image)
+        image = small(image)
+        faces = [tracked.face for tracked in state.tracker.update(self._faces(image, model), start)]
+        drawn = draw_faces(image, faces, 1.0, points="points" in marks, contours="contours" in marks,
+                           ellipses="ellipses" in marks, boxes="boxes" in marks, regions="colours" in marks)
+        done = perf_counter()
+        times = (*state.times[1 - REMEMBERED :], done)
+        return live_html(drawn, faces, times, done - start), LiveState(state.tracker, image, times)
+
+    def _faces(self, image: np.ndarray, model: str) -> list[FacePrediction]:
+        """The faces of a frame; the detector looks at a smaller one, which is enough for who sits at a screen."""
+        predictor = self.models.predictor(model)
+        look, factor = resized(image, min(LOOK, max(image.shape[:2])))
+        tight = [predictor.detector.box_map.to_tight(face.box) for face in predictor.detector.detect(look)]
+        return predictor.predict(image, [scale_box(box, 1 / factor) for box in tight])
+
+    def snapshot(self, state: LiveState | None) -> np.ndarray:
+        """The last frame, to be the tab's photo."""
+        if state is None:
+            raise ImageError("There is no frame yet. Start the camera first.")
+        return state.frame
+
+
+def small(image: np.ndarray) -> np.ndarray:
+    """A frame that fits in WIDTH x HEIGHT."""
+    factor = min(WIDTH / image.shape[1], HEIGHT / image.shape[0])
+    if factor >= 1:
+        return image
+    size = max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+def live_html(drawn: np.ndarray, faces: Sequence[FacePrediction], times: Sequence[float], seconds: float) -> str:
+    """The frame and how fast it went. A data: address leaves no file behind, as one in gradio's cache would."""
+    rate = f"{(len(times) - 1) / (times[-1] - times[0]):.0f} frames a second, " if len(times) > 5 else ""
+    count = f"{len(faces) or 'no'} face{'' if len(faces) == 1 else 's'}"
+    return (f'<img src="{data_uri(drawn, quality=80)}" alt="The webcam\'s picture, {count} found">'
+            f"<p>{count}. {rate}{seconds * 1000:.0f} ms of work for this one.</p>")
+
+
+@dataclass(frozen=True)
+class LivePanel:
+    """The camera and what comes back."""
+
+    camera: SafeImage
+    still: gr.Checkbox
+    take: gr.Button
+    view: gr.HTML
+    state: gr.State
+
+
+def live_panel() -> LivePanel:
+    size = {"video": {"width": {"ideal": WIDTH}, "height": {"ideal": HEIGHT}}}
+    with gr.Accordion("Live: your webcam", open=False, elem_id="predict-live"):
+        gr.Markdown(NOTE, elem_classes="kp-note")
+        with gr.Row():
+            with gr.Column(scale=1, min_width=220):
+                camera = SafeImage(label="Camera", sources=["webcam"], streaming=True, height=240,
+                                   webcam_options=gr.WebcamOptions(mirror=False, constraints=size),
+                                   elem_id="live-camera")
+                still = gr.Checkbox(True, label="Hold the points still (One Euro filter)", elem_id="live-still")
+                take = gr.Button("Take this frame as the photo", size="md", elem_id="live-take")
+            with gr.Column(scale=2, min_width=280):
+                view = gr.HTML(IDLE, css_template=CSS, elem_id="live-view")
+    return LivePanel(camera, still, take, view, gr.State(None, time_to_live=600))
