@@ -129,6 +129,8 @@ def _remarks(analysis: Analysis) -> str:
     unsure = sum(face.confidence is not None and face.confidence < CONFIDENT for face in analysis.faces)
     if unsure == len(analysis.faces) == 1:
         text += " **The network is not sure of it: this may be no face.**"
+    elif unsure == len(analysis.faces) > 1:
+        text += " **The network is sure of none of them: they may be no faces.**"
     elif unsure:
         text += f" **Of {unsure} of them the network is not sure: they may be no faces.**"
     return text
