@@ -10,7 +10,7 @@ from collections import defaultdict
 import torch
 from torch import Tensor, nn
 
-ROUNDS = 3                              # of Newton-Schulz's iteration; five, as published, learnt no better here
+ROUNDS = 3                              # of Newton-Schulz's iteration; five, as published, take a third longer
 QUINTIC = (3.4445, -4.7750, 2.0315)     # its coefficients: fast growth of small singular values, to about 1
 MOMENTUM = 0.9
 OTHERS = 0.1                            # AdamW's share of the learning rate
