@@ -30,6 +30,7 @@ FORMAT = 1
 KEY = "keypoint_lab"  # the one metadata entry of the file, a JSON object
 SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"
 SUFFIX = ".safetensors"
+NO_NETWORK = "appearance"  # the sample faces' model (kp/data/appearance.py), which lies among the checkpoints
 DESCRIPTION: dict[str, type] = {  # what that object must hold
     "architecture": str, "arguments": dict, "preprocessing": dict, "config": dict, "data": dict, "metrics": dict,
     "history": list, "versions": dict, "title": str, "shards": dict,
@@ -160,7 +161,7 @@ def _write(path: Path, data: bytes) -> None:
 
 def list_checkpoints(folder: Path = SHIPPED) -> dict[str, Path]:
     """Names and paths of the checkpoints in a folder."""
-    return {path.stem: path for path in sorted(folder.glob(f"*{SUFFIX}"))}
+    return {path.stem: path for path in sorted(folder.glob(f"*{SUFFIX}")) if path.stem != NO_NETWORK}
 
 
 def find_checkpoint(model: str | Path) -> Path:

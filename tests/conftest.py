@@ -64,7 +64,7 @@ def on_sample(few_faces: SyntheticFaces, tmp_path: Path, monkeypatch: pytest.Mon
 def on_nothing(on_sample: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """No dataset is found, and no sample faces can be made."""
     def fail() -> SyntheticFaces:
-        raise CheckpointError("faces.appearance is no appearance model. Copy the file again.")
+        raise CheckpointError("appearance.safetensors is no appearance model. Copy the file again.")
     monkeypatch.setattr("kp.ui.context.sample_faces", fail)
 
 

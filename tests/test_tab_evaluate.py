@@ -100,7 +100,7 @@ def test_chosen_models_stay_chosen_while_they_are_there(handlers: EvaluateHandle
 def test_without_any_face_stored_figures_are_shown_and_run_says_why_not(without_data: EvaluateHandlers) -> None:
     _, run, status, _ = without_data.start({"ids": []}, [])
     assert not run.interactive
-    assert "Run is off. faces.appearance is no appearance model" in status
+    assert "Run is off. appearance.safetensors is no appearance model" in status
     _, table, plots, _, leak = without_data.show(["first", "second"], *PLACE, None)
     assert "6.50 %" in table and "not measured yet; that needs the dataset" in table and "Error by region" in plots
     assert "most of the published test images" in leak

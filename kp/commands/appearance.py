@@ -17,7 +17,7 @@ FEWEST = 400  # frames; fewer do not tell so many components
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
     parser.add_argument("--out", required=True, metavar="FILE", help="where to write the model, such as "
-                                                                     "checkpoints/faces.appearance")
+                                                                     "checkpoints/appearance.safetensors")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -19,7 +19,7 @@ from kp.data.components import Components, unfold
 from kp.data.spreads import Spreads
 from kp.errors import CheckpointError
 
-FILE = Path(__file__).resolve().parent.parent.parent / "checkpoints" / "faces.appearance"
+FILE = Path(__file__).resolve().parent.parent.parent / "checkpoints" / "appearance.safetensors"
 SIDE = 160     # pixels of the bent picture; colours and edges have half of it
 WINDOW = 132   # pixels in its middle that the skin's components cover
 REACH = 1.25   # from the face's middle to the picture's border, in heights of the mean shape

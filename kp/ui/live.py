@@ -109,7 +109,7 @@ class LivePanel:
     state: gr.State
 
 
-def live_panel() -> LivePanel:
+def live_panel(max_megapixels: int) -> LivePanel:
     size = {"video": {"width": {"ideal": WIDTH}, "height": {"ideal": HEIGHT}}}
     with gr.Accordion("Live: your webcam", open=False, elem_id="predict-live"):
         gr.Markdown(NOTE, elem_classes="kp-note")
@@ -117,7 +117,7 @@ def live_panel() -> LivePanel:
             with gr.Column(scale=1, min_width=220):
                 camera = SafeImage(label="Camera", sources=["webcam"], streaming=True, height=240,
                                    webcam_options=gr.WebcamOptions(mirror=False, constraints=size),
-                                   elem_id="live-camera")
+                                   elem_id="live-camera").limit(max_megapixels)
                 still = gr.Checkbox(True, label="Hold the points still (One Euro filter)", elem_id="live-still")
                 take = gr.Button("Take this frame as the photo", size="md", elem_id="live-take")
             with gr.Column(scale=2, min_width=280):

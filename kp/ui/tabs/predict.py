@@ -105,7 +105,7 @@ def build(app: AppContext) -> None:
             with gr.Column(scale=1, min_width=240):
                 controls = _controls(app.settings.max_megapixels)
             with gr.Column(scale=3, min_width=320):
-                result = _result()
+                result = _result(app.settings.max_megapixels)
         with gr.Accordion("What is going on here?", open=False):
             gr.Markdown(LESSON)
     _wire(app, handlers, controls, result)
@@ -136,7 +136,7 @@ def _controls(max_megapixels: int) -> Controls:
     return Controls(photo, detector, threshold, margin, views, find, offer, examples)
 
 
-def _result() -> Result:
+def _result(max_megapixels: int) -> Result:
     analysis = gr.State(None, time_to_live=3600)
     status = gr.Markdown(elem_id="predict-status")
     notice = gr.HTML(visible=False, elem_id="predict-notice")
@@ -163,7 +163,7 @@ def _result() -> Result:
             table = gr.HTML(css_template=TABLE_CSS)
         test, compare, files = test_panel(), compare_panel(), files_panel()
     return Result(analysis, status, notice, whole, face, picture, png, about, steps, table, csv, json, details, marks,
-                  box, test, compare, files, live_panel())
+                  box, test, compare, files, live_panel(max_megapixels))
 
 
 def _wire(app: AppContext, handlers: PredictHandlers, controls: Controls, result: Result) -> None:
