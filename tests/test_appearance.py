@@ -60,7 +60,7 @@ def test_the_file_comes_back_as_it_was(model: AppearanceModel, tmp_path: Path) -
     again = load_appearance(tmp_path / "again.appearance")
     numbers = np.linspace(-1, 1, len(model.spreads))
     assert (again.shape(numbers) == model.shape(numbers)).all()
-    assert (again.portrait(numbers).hair.luma == model.portrait(numbers).hair.luma).all()
+    assert (again.portraits(numbers[None])[0].hair.luma == model.portraits(numbers[None])[0].hair.luma).all()
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no model", b"\x02\x00\x00\x00\x00\x00\x00\x00{}"])
@@ -116,8 +116,8 @@ def test_a_thin_plate_goes_through_its_points() -> None:
 def test_spread_out_keeps_straight_maps_straight() -> None:
     x, y = np.meshgrid(np.linspace(0, 9, 5), np.linspace(0, 19, 7))
     spread = spread_out(np.stack([x, y], axis=-1), (20, 10))
-    assert spread[..., 0] == pytest.approx(np.tile(np.arange(10), (20, 1)), abs=1e-4)
-    assert spread[..., 1] == pytest.approx(np.tile(np.arange(20)[:, None], 10), abs=1e-4)
+    assert spread[0] == pytest.approx(np.tile(np.arange(10), (20, 1)), abs=1e-4)
+    assert spread[1] == pytest.approx(np.tile(np.arange(20)[:, None], 10), abs=1e-4)
 
 
 def test_folding_and_unfolding() -> None:
@@ -363,7 +363,8 @@ def test_no_sample_looks_like_a_real_face(real_dataset: FacialKeypointsDataset) 
     real = np.stack([face(cv2.cvtColor(
         straighten(training.image(row), shapes[row], model.mean_shape, centre=centres[row], size=sizes[row])[0],
         cv2.COLOR_RGB2GRAY)) for row in rows])
-    made = np.stack([face(model.portrait(one.coefficients(model)).skin.luma) for one in faces.store.faces[::30]])
+    made = np.stack([face(model.portraits(one.coefficients(model)[None])[0].skin.luma)
+                     for one in faces.store.faces[::30]])
     among = real @ real.T - 2 * np.eye(len(real))
     assert (made @ real.T).max() < max(0.97, among.max())
     assert np.median((made @ real.T).max(axis=1)) < np.median(among.max(axis=1)) + 0.1

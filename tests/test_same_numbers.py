@@ -13,7 +13,7 @@ from conftest import ROOT
 
 from kp.__main__ import main
 from kp.checkpoint import list_checkpoints
-from kp.data.synthetic import invent_person, load_appearance
+from kp.data.synthetic import SyntheticFaces
 from kp.formats.record import faces_json, read_faces
 
 README = (ROOT / "README.md").read_text()
@@ -29,8 +29,8 @@ def example(word: str) -> str:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with photo.jpg, a portrait."""
-    folder, model = tmp_path_factory.mktemp("examples"), load_appearance()
-    cv2.imwrite(str(folder / "photo.jpg"), invent_person(model, 3)[0].image(model)[..., ::-1])
+    folder = tmp_path_factory.mktemp("examples")
+    cv2.imwrite(str(folder / "photo.jpg"), SyntheticFaces(4).image(3)[..., ::-1])
     return folder
 
 

@@ -115,7 +115,7 @@ def straighten(image: np.ndarray, shape: np.ndarray, mean: np.ndarray, *, centre
     border = border_points()
     bend = ThinPlate(np.concatenate([mean, border]), np.concatenate([shape, border]), stiffness=STIFFNESS)
     place = plane_places(GRID, SIDE)
-    seen = spread_out(bend(np.stack(np.meshgrid(place, place), axis=-1)), (SIDE, SIDE))
+    seen = cv2.merge(spread_out(bend(np.stack(np.meshgrid(place, place), axis=-1)), (SIDE, SIDE)))
     outline = limited(_look_up(outline, seen * unit + CANVAS / 2 - 0.5))
     shrink = min(1.0, FACE_SIDE / size)
     if shrink < 1:

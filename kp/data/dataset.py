@@ -26,6 +26,7 @@ from kp.landmarks import NUM_KEYPOINTS
 LABEL_ORIGIN = np.float32(1.0)
 
 FOLDERS = ("training", "test")
+TELL_EVERY = 100  # images between two tellings of how far it is
 PLACES = "--data DIR, the environment variable KP_DATA, or the folder data/"
 
 
@@ -119,23 +120,42 @@ class ImageStore:
         """uint8 (H, W, 3) RGB, not kept."""
         return read_frame(self.paths[index])
 
+    def read_group(self, indices: Sequence[int]) -> list[np.ndarray]:
+        """Those images, as `read` gives each."""
+        return [self.read(index) for index in indices]
+
     def image(self, index: int, *, grey: bool = False) -> np.ndarray:
         """uint8 (H, W, 3) RGB, or (H, W); read-only."""
         image = self._images.get((index, grey))
-        if image is None:
-            image = to_grey(self.read(index)) if grey else self.read(index)
-            image.setflags(write=False)
-            self._images[index, grey] = image
+        return self._keep(index, self.read(index), grey) if image is None else image
+
+    def _keep(self, index: int, image: np.ndarray, grey: bool) -> np.ndarray:
+        image = to_grey(image) if grey else image
+        image.setflags(write=False)
+        self._images[index, grey] = image
         return image
 
     def preload(self, indices: Sequence[int], progress: Callable[[int, int], None] | None = None, *,
                 grey: bool = False) -> None:
         """Decode these images on all cores; `progress(done, total)` is called now and then."""
         missing = [index for index in map(int, indices) if (index, grey) not in self._images]
+
+        def read(group: list[int]) -> int:
+            for index, image in zip(group, self.read_group(group), strict=True):
+                self._keep(index, image, grey)
+            return len(group)
+
+        done = told = 0
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for done, _ in enumerate(pool.map(lambda index: self.image(index, grey=grey), missing), start=1):
-                if progress and (done % 100 == 0 or done == len(missing)):
+            for count in pool.map(read, self.together(missing)):
+                done += count
+                if progress and (done - told >= TELL_EVERY or done == len(missing)):
                     progress(done, len(missing))
+                    told = done
+
+    def together(self, indices: Sequence[int]) -> list[list[int]]:
+        """These images in groups that are best read together. Here each is alone."""
+        return [[int(index)] for index in indices]
 
 
 class FacialKeypointsDataset(Dataset):

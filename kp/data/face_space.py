@@ -94,8 +94,9 @@ class FaceSpace:
         face = None if person is None else self.somebody(person)
         coefficients = self.coefficients(shape, picture, start=face)
         look = replace(face.look, blur=0.0) if face else Look.plain()  # it is looked at closely
-        image = paint(self.model, coefficients, VIEW, look=look, rng=np.random.default_rng(0))
-        return image, VIEW.place(self.model.shape(coefficients))
+        portrait = self.model.portraits(coefficients[None])[0]
+        image = paint(portrait, self.model, VIEW, look=look, rng=np.random.default_rng(0))
+        return image, VIEW.place(portrait.shape)
 
     def somebody(self, number: int) -> Face:
         """An invented person; the same number gives the same one."""

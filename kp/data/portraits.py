@@ -1,6 +1,7 @@
 """Painting a portrait from the appearance model: bent to its shape, cut out, before a background, with grain."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -51,7 +52,7 @@ class View:
         return (shape * self.size + self.centre).astype(np.float32)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Look:
     """What the frames of a video have in common. seed: of background and fine detail.
 
@@ -92,21 +93,58 @@ class Look:
                    wall=150.0, clothes=None, glasses=None, microphone=None)
 
 
-def paint(model: AppearanceModel, coefficients: np.ndarray, view: View, *, look: Look,
+def paint(portrait: Portrait, model: AppearanceModel, view: View, *, look: Look,
           rng: np.random.Generator) -> np.ndarray:
-    """A portrait uint8 (height, width, 3), RGB; its keypoints are `view.place(model.shape(...))`. rng: of the grain."""
-    same = np.random.default_rng(look.seed)
-    layers = flatten(model, model.portrait(coefficients), look, same)
-    image = (background((view.height, view.width), same) if look.wall is None
-             else np.full((view.height, view.width, 3), look.wall, np.float32))
-    return finish(stand(image, model, model.shape(coefficients), layers, view=view, look=look), look, view, rng)
+    """A portrait uint8 (height, width, 3), RGB; its keypoints are `view.place(portrait.shape)`. rng: of the grain."""
+    texture, image = _of_video(look, view.height, view.width)
+    layers = flatten(portrait, model, look, texture)
+    return finish(stand(image, model, portrait.shape, layers, view=view, look=look), look, view, rng)
+
+
+@dataclass(frozen=True)
+class Texture:
+    """What is drawn once for a video.
+
+    grain, strands: noise on skin and in hair, float32 (SIDE, SIDE), standard deviation 1. wisps: the strands at half
+    the size. clothes: None where the model's own are worn.
+    """
+
+    grain: np.ndarray = field(repr=False)
+    strands: np.ndarray = field(repr=False)
+    wisps: np.ndarray = field(repr=False)
+    clothes: Layer | None = field(repr=False)
+
+    @classmethod
+    def draw(cls, look: Look, rng: np.random.Generator) -> "Texture":
+        noise = rng.standard_normal((2, SIDE, SIDE), np.float32)
+        grain = cv2.GaussianBlur(noise[0], (0, 0), 0.7) * 2.4           # the factor keeps its standard deviation at 1
+        strands = cv2.GaussianBlur(noise[1], (0, 0), 0.7, sigmaY=2.0) * 4.0
+        wisps = cv2.resize(strands, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        clothes = None
+        if look.clothes:
+            picture = look.clothes.picture(plane_places(SIDE))
+            small = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+            clothes = Layer(picture[..., 0], small[..., 1:])
+        return cls(grain, strands, wisps, clothes)
+
+
+@lru_cache(maxsize=4)
+def _of_video(look: Look, height: int, width: int) -> tuple[Texture, np.ndarray]:
+    """Texture, and what stands behind the person, float32 (height, width, 3): the same in all frames of a video."""
+    rng = np.random.default_rng(look.seed)
+    texture = Texture.draw(look, rng)
+    if look.wall is None:
+        return texture, background((height, width), rng)
+    return texture, np.full((height, width, 3), look.wall, np.float32)
 
 
 def stand(image: np.ndarray, model: AppearanceModel, shape: np.ndarray, layers: tuple[np.ndarray, np.ndarray], *,
           view: View, look: Look) -> np.ndarray:
     """A picture float32 (height, width, 3) with a person before all that is in it. layers: of `flatten`."""
-    person, cover = bend(*layers, to_mean(model, shape), view)
-    image = image + cover[..., None] * (person - image)
+    seen, cover = bend(*layers, to_mean(model, shape), view)
+    seen -= image
+    seen *= cv2.merge([cover] * 3)
+    image = cv2.add(image, seen)
     points = view.place(shape)
     if look.glasses:
         image = look.glasses.put_on(image, points, view.size)
@@ -115,40 +153,36 @@ def stand(image: np.ndarray, model: AppearanceModel, shape: np.ndarray, layers: 
     return image
 
 
-def flatten(model: AppearanceModel, portrait: Portrait, look: Look,
-            rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def flatten(portrait: Portrait, model: AppearanceModel, look: Look,
+            texture: Texture) -> tuple[np.ndarray, np.ndarray]:
     """The layers on each other: luma (SIDE, SIDE), and at half the size red, blue and the outline (.., .., 3).
 
     What the components leave out is put back as noise of the right size: grain on skin, strands in hair.
     """
     amount, place = look.detail, plane_places(SIDE)
-    noise = rng.standard_normal((2, SIDE, SIDE), np.float32)
-    grain = cv2.GaussianBlur(noise[0], (0, 0), 0.7) * 2.4           # the factor keeps its standard deviation at 1
-    strands = cv2.GaussianBlur(noise[1], (0, 0), 0.7, sigmaY=2.0) * 4.0
-    wisps = cv2.resize(strands, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    grain, strands, wisps = texture.grain, texture.strands, texture.wisps
     outline, hairline, collar = (steep(edge) for edge in portrait.edges)
     hairline = hairline - HAIRLINE + WISPS * wisps
     outline = outline + WISPS * wisps * np.clip(hairline * 20 + 1, 0, 1)
-    clothes, low = portrait.clothes, plane_places(len(collar))
+    clothes, low = texture.clothes or portrait.clothes, plane_places(len(collar)).astype(np.float32)
     shoulders = np.minimum(low[:, None] - SHOULDERS[1], np.abs(low) - SHOULDERS[0])
     collar = np.maximum(collar, np.minimum(shoulders, 0.2))
-    hairline = hairline - np.maximum(low[:, None] - LONG_HAIR, 0) + CROWN[1] * np.clip(CROWN[0] - low[:, None], 0, 0.2)
-    if look.clothes:
-        picture = look.clothes.picture(place)
-        small = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-        clothes = Layer(picture[..., 0], small[..., 1:])
+    hairline += CROWN[1] * np.clip(CROWN[0] - low[:, None], 0, 0.2) - np.maximum(low[:, None] - LONG_HAIR, 0)
     luma, chroma = portrait.skin.luma, portrait.skin.chroma
-    luma = luma + SHARPER * (luma - cv2.GaussianBlur(luma, (0, 0), SHARPER_SIGMA)) + amount * model.detail[0] * grain
+    luma = cv2.addWeighted(luma, 1 + SHARPER, cv2.GaussianBlur(luma, (0, 0), SHARPER_SIGMA), -SHARPER, 0)
+    luma += amount * model.detail[0] * grain
     for layer, edge, softness, fine in (
         (clothes, collar, COLLAR_EDGE, 0.5 * model.detail[2] * grain),
         (dyed(portrait.hair), hairline, HAIR_EDGE, model.detail[1] * strands),
     ):
         cover = np.clip(edge / softness + 0.5, 0, 1)
-        chroma = chroma + cover[..., None] * (layer.chroma - chroma)
+        chroma = chroma + cv2.merge([cover, cover]) * (layer.chroma - chroma)
         wide = cv2.resize(np.clip(edge, -0.2, 0.2), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
-        luma = luma + np.clip(wide / softness + 0.5, 0, 1) * (layer.luma + amount * fine - luma)
-    luma = luma * np.exp(look.light[0] * place - look.light[1] * place[:, None]).astype(np.float32)
-    return luma.astype(np.float32), np.dstack([chroma, limited(outline)]).astype(np.float32)
+        luma += np.clip(wide / softness + 0.5, 0, 1) * (layer.luma + amount * fine - luma)
+    across, down = (np.exp(slope * place).astype(np.float32) for slope in (look.light[0], -look.light[1]))
+    luma *= across
+    luma *= down[:, None]
+    return luma, cv2.merge([chroma, limited(outline)])
 
 
 def dyed(hair: Layer) -> Layer:
@@ -170,12 +204,12 @@ def bend(luma: np.ndarray, small: np.ndarray, plate: ThinPlate, view: View) -> t
     plane = plate(knots)
     # Nobody is beyond the picture's top, nor farther to the sides than his arms.
     beyond = np.maximum(-REACH - plane[..., 1:], 0) + np.maximum(np.abs(plane[..., :1]) - ARMS, 0)
-    place = spread_out(np.dstack([to_picture(plane), beyond]), (view.height, view.width))
-    place, beyond = np.ascontiguousarray(place[..., :2]), place[..., 2]        # -1..1, xy; face heights
-    small = _look_up(small, place)                                             # Cr, Cb, outline
-    colours = np.dstack([_look_up(luma, place), small[..., :2]]) - np.array([0, 128, 128], np.float32)
+    across, down, beyond = spread_out(np.dstack([to_picture(plane), beyond]), (view.height, view.width))
+    place = cv2.merge([across, down])                                          # -1..1
+    red, blue, outline = cv2.split(_look_up(small, place))
+    colours = cv2.merge([_look_up(luma, place), red - 128, blue - 128])
     softness = max(EDGE, 1.2 / view.size)
-    return colours @ YCRCB_TO_RGB, np.clip((small[..., 2] - 2 * beyond) / softness + 0.5, 0, 1)
+    return cv2.transform(colours, YCRCB_TO_RGB.T), np.clip((outline - 2 * beyond) / softness + 0.5, 0, 1)
 
 
 def to_mean(model: AppearanceModel, shape: np.ndarray) -> ThinPlate:
@@ -197,9 +231,12 @@ def _look_up(values: np.ndarray, place: np.ndarray) -> np.ndarray:
 
 def finish(image: np.ndarray, look: Look, view: View, rng: np.random.Generator) -> np.ndarray:
     """Exposure, focus and film grain: uint8 from float32 (h, w, 3)."""
-    image = 255 * np.clip(image * look.gain / 255, 0, 1) ** look.gamma
+    image = cv2.multiply(image, (*(look.gain / 255).tolist(), 0.0))
+    np.clip(image, 0, 1, out=image)
+    image = cv2.pow(image, look.gamma) * 255
     blur = look.blur * view.height / BLURRED
     if blur > 0.3:
         image = cv2.GaussianBlur(image, (0, 0), blur)
     grain = cv2.GaussianBlur(rng.standard_normal(image.shape[:2], np.float32), (0, 0), 0.6)
-    return np.clip(image + (look.grain * 2) * grain[..., None], 0, 255).astype(np.uint8)
+    image += cv2.merge([(look.grain * 2) * grain] * 3)
+    return np.clip(image, 0, 255, out=image).astype(np.uint8)

@@ -10,7 +10,7 @@ import numpy as np
 from kp.data.appearance import AppearanceModel
 from kp.data.backgrounds import background
 from kp.data.clothes import Clothes
-from kp.data.portraits import Look, View, finish, flatten, stand
+from kp.data.portraits import Look, Texture, View, finish, flatten, stand
 from kp.data.synthetic import Face, invent_person
 
 ROOM = (1.45, 1.7)   # face heights from a face's middle to the sides and to the top: what a person takes
@@ -83,16 +83,15 @@ def _add_person(image: np.ndarray, model: AppearanceModel, spot: Spot) -> np.nda
     face: Face = replace(invent_person(model, spot.person, videos=1, frames=1)[0], turn=spot.turn)
     same = np.random.default_rng(face.look.seed)
     look = replace(face.look, clothes=face.look.clothes or Clothes.draw(same))
-    coefficients = face.coefficients(model)
-    layers = flatten(model, model.portrait(coefficients), look, same)
+    portrait = model.portraits(face.coefficients(model)[None])[0]
+    layers = flatten(portrait, model, look, Texture.draw(look, same))
     height, width = image.shape[:2]
     size, x, y = (value * height for value in (spot.size, spot.x, spot.y))
     left, top = max(0, round(x - ROOM[0] * size)), max(0, round(y - ROOM[1] * size))
     right = min(width, round(x + ROOM[0] * size))
     part = View(height - top, right - left, (x - left, y - top), size)
-    shape = model.shape(coefficients)
-    image[top:, left:right] = stand(image[top:, left:right], model, shape, layers, view=part, look=look)
-    return View(height, width, (x, y), size).place(shape)
+    image[top:, left:right] = stand(image[top:, left:right], model, portrait.shape, layers, view=part, look=look)
+    return View(height, width, (x, y), size).place(portrait.shape)
 
 
 def _add_desk(image: np.ndarray, share: float, rng: np.random.Generator) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -43,11 +44,15 @@ class Spreads:
         place = float(np.interp(abs(turn), YAWS, range(len(YAWS))))
         low = min(int(place), len(YAWS) - 2)
         draws = (np.clip(draws, -LIMIT, LIMIT) * flip).astype(np.float32)
-        spread = sum(share * sum(row @ root[at, :, :first] for row, root in zip(draws, self.roots, strict=True))
+        spread = sum(share * sum(row @ root[at, :, :first] for row, root in zip(draws, self._roots, strict=True))
                      for at, share in ((low, low + 1 - place), (low + 1, place - low)))
         values = self.mean(turn)[:first] + self._kind(kind)[:first] + spread * flip[:first]
         values[0] = turn
         return values
+
+    @cached_property
+    def _roots(self) -> np.ndarray:
+        return self.roots.astype(np.float32)
 
     def mean(self, turn: float) -> np.ndarray:
         """Coefficients of the mean face turned so far."""

@@ -5,9 +5,10 @@ face. A picture is painted when it is first asked for. The same seed gives the s
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from kp.data.appearance import AppearanceModel, load_appearance
 from kp.data.dataset import FacialKeypointsDataset, FrameInfo, ImageStore, find_data
 from kp.data.portraits import Look, View, paint
+from kp.data.threads import one_thread_each
 
 SAMPLE = "sample"            # names these faces where a folder is asked for
 PEOPLE, VIDEOS, FRAMES = 300, 2, 6
@@ -48,10 +50,6 @@ class Face:
         """float32 (68, 2), pixels."""
         return self.view.place(model.shape(self.coefficients(model, first=len(model.modes))))
 
-    def image(self, model: AppearanceModel) -> np.ndarray:
-        """uint8 (H, W, 3), RGB."""
-        rng = np.random.default_rng(self.seed)
-        return paint(model, self.coefficients(model), self.view, look=self.look, rng=rng)
 
 
 def invent_person(model: AppearanceModel, number: int, *, seed: int = 0, videos: int = VIDEOS,
@@ -105,7 +103,23 @@ class FaceStore(ImageStore):
         self.model, self.faces = model, list(faces)
 
     def read(self, index: int) -> np.ndarray:
-        return self.faces[index].image(self.model)
+        return self.read_group([index])[0]
+
+    def read_group(self, indices: Sequence[int]) -> list[np.ndarray]:
+        faces = [self.faces[index] for index in indices]
+        rows = np.stack([face.coefficients(self.model) for face in faces])
+        return [paint(portrait, self.model, face.view, look=face.look, rng=np.random.default_rng(face.seed))
+                for face, portrait in zip(faces, self.model.portraits(rows), strict=True)]
+
+    def together(self, indices: Sequence[int]) -> list[list[int]]:
+        """The frames of a video, which have much in common."""
+        ordered = sorted(map(int, indices), key=lambda index: self.faces[index].seed)
+        return [list(group) for _, group in groupby(ordered, key=lambda index: self.faces[index].seed[:-1])]
+
+    def preload(self, indices: Sequence[int], progress: Callable[[int, int], None] | None = None, *,
+                grey: bool = False) -> None:
+        with one_thread_each():
+            super().preload(indices, progress, grey=grey)
 
 
 class SyntheticFaces(FacialKeypointsDataset):

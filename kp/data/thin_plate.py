@@ -1,6 +1,8 @@
 """Bending a plane so that given points land on given places (Bookstein, "Principal Warps: Thin-Plate Splines and
 the Decomposition of Deformations", 1989)."""
 
+from functools import lru_cache
+
 import numpy as np
 
 GRID = 41  # knots a side at which a bend is computed; between them it is interpolated
@@ -34,21 +36,21 @@ class ThinPlate:
 
 def _bending(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
     """r^2 log r of all pairs, (m, n)."""
-    across, down = (points[:, None, axis] - centres[:, axis] for axis in (0, 1))
-    squared = across * across + down * down
-    return 0.5 * squared * np.log(np.maximum(squared, 1e-12))
+    squared = (points**2).sum(axis=1)[:, None] + (centres**2).sum(axis=1) - 2 * points @ centres.T
+    squared = np.maximum(squared, 1e-12)
+    return 0.5 * squared * np.log(squared)
 
 
 def spread_out(knots: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A map given at knots (m, n, c), the outermost on the centres of corner pixels, for every pixel; float32.
+    """A map given at knots (m, n, c), the outermost on the centres of corner pixels, at every pixel: float32 (c, h, w).
 
     Not by OpenCV: its `remap` knows places to a 32nd only, of the distance between knots.
     """
     down, across = (_between(count, pixels) for count, pixels in zip(knots.shape[:2], size, strict=True))
-    channels = [down @ channel @ across.T for channel in np.moveaxis(knots, -1, 0).astype(np.float32)]
-    return np.stack(channels, axis=-1)
+    return np.stack([down @ channel @ across.T for channel in np.moveaxis(knots, -1, 0).astype(np.float32)])
 
 
+@lru_cache(maxsize=8)
 def _between(count: int, pixels: int) -> np.ndarray:
     """The weights of linear interpolation, float32 (pixels, count)."""
     place = np.linspace(0, count - 1, pixels)

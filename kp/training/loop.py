@@ -73,8 +73,9 @@ def _decode(*parts: FacialKeypointsDataset, grey: bool) -> Iterator[TrainEvent]:
     """Decode the parts on all cores, telling how far it is."""
     done, total = 0, sum(map(len, parts))
     for part in parts:
-        for start in range(0, len(part), DECODE_BATCH):
-            rows = part.rows[start : start + DECODE_BATCH]
+        groups = part.store.together(part.rows)
+        for start in range(0, len(groups), DECODE_BATCH):
+            rows = [row for group in groups[start : start + DECODE_BATCH] for row in group]
             part.store.preload(rows, grey=grey)
             done += len(rows)
             yield Decoding(done, total)
