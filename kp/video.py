@@ -108,7 +108,7 @@ class FrameDone:
 def follow(predictor: Predictor, frames: VideoReader, tracker: FaceTracker) -> Iterator[FrameDone]:
     """The faces of frame after frame, with numbers that stay."""
     for frame in frames:
-        yield FrameDone(frame, tracker.update(predictor.predict(frame.image), frame.seconds))
+        yield FrameDone(frame, tracker.update(predictor.search(frame.image, turns=()).faces, frame.seconds))
 
 
 def annotate_video(predictor: Predictor, source: Path | str, folder: Path | str, *,

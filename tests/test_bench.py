@@ -17,6 +17,7 @@ from kp.bench import MEASUREMENTS, Row
 from kp.bench.data import measure_data
 from kp.bench.learning import reaching
 from kp.bench.peers import MESH_POINTS, PEERS, face_rows, measure_peers, open_shipped
+from kp.bench.photos import GREY, batch_row, photo_of, webcam_row
 from kp.bench.prediction import measure_prediction, network_rows
 from kp.bench.row import in_own_process, median_seconds
 from kp.bench.training import CONTESTS, Contest, excerpt, measure_training, our_rate, plain_network, plain_rate
@@ -219,3 +220,25 @@ def test_unknown_parts_are_wrong_options(words: list[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(["bench", *words])
     assert stopped.value.code == 2
+
+
+def test_photos_are_made_of_many_people(dataset: FacialKeypointsDataset) -> None:
+    photo = photo_of(dataset, (300, 400), count=6)
+    assert photo.shape == (300, 400, 3) and photo.dtype == np.uint8
+    cells = [photo[top : top + 150, left : left + 133] for top in (0, 150) for left in (0, 133, 266)]
+    assert all((cell != GREY).mean() > 0.3 for cell in cells)
+    assert len({cell.mean() for cell in cells}) == 6
+    assert (photo_of(dataset, (300, 400), start=3) != photo_of(dataset, (300, 400))).any()
+
+
+def test_a_webcam_s_row(dataset: FacialKeypointsDataset) -> None:
+    row = webcam_row(dataset)
+    assert (row.unit, row.value > 0) == ("a second", True)
+
+
+def test_a_folder_s_row(dataset: FacialKeypointsDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kp.bench.photos.BATCH", 4)
+    monkeypatch.setattr("kp.bench.photos.DIFFERENT", 2)
+    row = batch_row(dataset, tmp_path)
+    assert row.what.startswith("4 photos") and row.value > 0
+    assert len(list((tmp_path / "out").glob("*.json"))) == 4

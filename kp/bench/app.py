@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import kp
@@ -35,6 +36,15 @@ def resident_megabytes(process_id: int) -> float:
 
 def measure_app(root: Path) -> Iterator[Row]:
     """`python demo.py` until the page answers, and the memory it has then."""
+    begun = time.perf_counter()
+    with running_app(root) as (_, process):
+        yield Row("python demo.py to a page that answers", time.perf_counter() - begun, "s")
+        yield Row("memory then", resident_megabytes(process.pid), "MB")
+
+
+@contextmanager
+def running_app(root: Path) -> Iterator[tuple[str, subprocess.Popen]]:
+    """`python demo.py` as soon as its page answers: its address and its process. Raises KpError if it does not."""
     port = free_port()
     command = [sys.executable, "demo.py", "--data", str(root.resolve()), "--port", str(port)]
     begun = time.perf_counter()
@@ -45,8 +55,7 @@ def measure_app(root: Path) -> Iterator[Row]:
             if process.poll() is not None or time.perf_counter() - begun > PATIENCE:
                 raise KpError("The app did not start. Run `python demo.py` to see why.")
             time.sleep(0.05)
-        yield Row("python demo.py to a page that answers", time.perf_counter() - begun, "s")
-        yield Row("memory then", resident_megabytes(process.pid), "MB")
+        yield f"http://127.0.0.1:{port}/", process
     finally:
         process.terminate()
         process.wait()

@@ -1,4 +1,4 @@
-"""Measure speed on this machine: data, training, learning, prediction, other programs, the app's start.
+"""Measure speed on this machine: data, training, learning, prediction, photos, other programs, the app's start.
 
 Machines are noisy: compare figures of one run with each other, and run it on an idle machine. All of it takes
 about ten minutes on two cores; --only takes parts:
@@ -6,6 +6,7 @@ about ten minutes on two cores; --only takes parts:
   training    images a second of the training loop and of a plain one, same network and images
   learning    seconds until the preset minute reaches some levels of error on people never seen
   prediction  a photo of 12 megapixels; each shipped network alone, by threads and batch
+  photos      photos of one face and of twenty, frames of a webcam, a thousand files, twenty visitors at once
   peers       error and latency of the shipped networks, and of MediaPipe (pip install mediapipe==0.10.21) and dlib
               (its model's file named by KP_DLIB_MODEL) where they are installed
   app         python demo.py until its page answers

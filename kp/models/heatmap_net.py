@@ -97,7 +97,7 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         change = self.norm2(self.conv2(torch.relu(self.norm1(self.conv1(x)))))
-        # Not a convolution with this stride: the gradient of one writes past its memory in oneDNN 3.12, for some shapes.
+        # Not by a convolution with this stride: in oneDNN 3.12 the gradient of some writes past its memory.
         seen = x[:, :, :: self.stride, :: self.stride]
         return torch.relu(self.way_round(seen) + change)
 
