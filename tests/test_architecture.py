@@ -88,7 +88,7 @@ def test_the_rules_see_what_they_should() -> None:
 
 def test_gradio_is_for_the_ui_alone(trees: dict[str, ast.Module]) -> None:
     users = {room_of(file) for file, tree in trees.items()
-             for _, name in imported(tree) if name.split(".")[0] == "gradio"}  # the benchmark is a client of the app, as any program
+             for _, name in imported(tree) if name.split(".")[0] == "gradio"}  # a client of the app is no part of it
     assert "ui" in users
     assert users <= {"ui", "demo"}
 
