@@ -21,6 +21,7 @@ from kp.geometry import Box
 WEIGHTS = "face_detection_yunet_2023mar.onnx"
 # YuNet sees faces of about 20 to 500 pixels. Larger and smaller ones are looked for in copies of other sizes.
 LONGEST_SIDE = 1280   # larger pictures are looked at in this size
+QUICK_SIDE = 832      # pictures up to that size are looked at in this one first, which takes less than half the time
 SMALLEST_SIDE = 160   # smaller ones are enlarged: a frame that is all face lies outside what YuNet learnt
 COARSE_SIDE = 320     # in which a face that fills the picture is small enough
 FINEST_SIDE = 4000    # still larger pictures are looked at closely in this size
@@ -41,6 +42,11 @@ def weights_path() -> Path:
     return path
 
 
+def _may_be_smaller(found: Sequence[Detection], factor: float) -> bool:
+    """Whether there may be faces that were too small to be seen in a picture resized by this factor."""
+    return min((face.box.side * factor for face in found), default=0.0) < SMALL_FACE
+
+
 class YuNetDetector(Detector):
     """Threshold: the lowest score that counts as a face."""
 
@@ -59,7 +65,8 @@ class YuNetDetector(Detector):
     def detect(self, image: np.ndarray) -> list[Detection]:
         check_image(image)
         longest = max(image.shape[:2])
-        first, factor = resized(image, min(LONGEST_SIDE, max(SMALLEST_SIDE, longest)))
+        side = LONGEST_SIDE if longest > LONGEST_SIDE else QUICK_SIDE
+        first, factor = resized(image, min(side, max(SMALLEST_SIDE, longest)))
         if min(first.shape[:2]) < LEAST_FACE:
             return []
         whole = Box.of_image(image)
@@ -68,9 +75,8 @@ class YuNetDetector(Detector):
             return sorted(found, key=lambda face: -face.score)
         coarse, smaller = resized(first, COARSE_SIDE)
         found += self._ask(coarse, factor * smaller)
-        smallest = min((face.box.side * factor for face in found), default=0.0)
-        if longest > LONGEST_SIDE and smallest < SMALL_FACE:
-            found += self._look_closely(image)
+        if longest > side and _may_be_smaller(found, factor):
+            found += self._look_closely(image) if longest > LONGEST_SIDE else self._ask(image, 1.0)
         return strongest(found)
 
     def _look_closely(self, image: np.ndarray) -> list[Detection]:
