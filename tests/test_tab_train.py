@@ -325,12 +325,17 @@ def test_training_in_a_browser(app_url: str, chromium) -> None:
     mine.fill("#kp-train-epochs input", "9000")
     mine.click("#kp-train-advanced > button")
     mine.fill("#kp-train-learning-rate input", "-1")
+    mine.press("#kp-train-learning-rate input", "Tab")
     mine.click("#kp-train-start")
     toast(mine).filter(has_text="learning_rate is -1").wait_for()
     mine.fill("#kp-train-learning-rate input", "0.004")
     mine.fill("#kp-train-seconds input", "0")
 
     mine.click("#kp-train-start")
+    mine.wait_for_selector("#kp-train-stop:not([disabled])")
+    other.click("#kp-train-start")  # at once: soon his page knows of the run, and offers no start
+    toast(other).filter(has_text="trained on this machine already").wait_for()
+    check_watcher(other)
     mine.wait_for_selector("#kp-train-status:has-text('Training')", timeout=120_000)
     mine.wait_for_selector("#kp-train-charts svg[aria-label*='training ']")
     mine.wait_for_selector("#kp-train-charts svg[aria-label*='people never seen']")
@@ -345,9 +350,6 @@ def test_training_in_a_browser(app_url: str, chromium) -> None:
     mine.wait_for_selector("#kp-train-charts svg[aria-label*='people never seen']")
     mine.wait_for_selector("#kp-train-stop:not([disabled])")
 
-    other.click("#kp-train-start")
-    toast(other).filter(has_text="trained on this machine already").wait_for()
-    check_watcher(other)
     other.reload()
     other.locator("[role=tab]:visible", has_text="Train").click()
     check_watcher(other)
