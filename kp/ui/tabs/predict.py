@@ -35,6 +35,7 @@ EXAMPLES = """Or click an example. The people in drawn scenes do not exist; thos
 here, no shipped network has seen."""
 MARKS = ["points", "contours", "numbers", "boxes", "ellipses", ("colours by region", "colours")]
 PICTURE_HEIGHT = "min(440px, 90vw)"  # no empty bands above and below on a phone
+AT_ONCE = 2  # programs whose photos are worked on at a time; the others wait
 LEGEND_CSS = ".legend {margin: 9px 0 0}"  # level with the boxes to tick beside it
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 LESSON = """A *detector* looks over the whole photo and gives a box for each face. A square about the box is cut out and
@@ -141,8 +142,8 @@ def _result(max_megapixels: int) -> Result:
     status = gr.Markdown(elem_id="predict-status")
     notice = gr.HTML(visible=False, elem_id="predict-notice")
     whole = gr.Button("Take the whole photo as one face", visible=False, size="md", elem_id="predict-whole")
-    picture = gr.Image(label="Result", show_label=False, interactive=False, format="png", height=PICTURE_HEIGHT,
-                       buttons=["fullscreen"], elem_id="predict-picture")
+    picture = SafeImage(label="Result", show_label=False, interactive=False, format="png", height=PICTURE_HEIGHT,
+                        buttons=["fullscreen"], elem_id="predict-picture").limit(max_megapixels)
     box = box_panel()  # near the picture that is clicked
     with gr.Column(elem_id="predict-details") as details:
         with gr.Row(equal_height=True):
@@ -246,6 +247,7 @@ def _publish(app: AppContext, handlers: PredictHandlers) -> None:
         model = gr.Textbox(next(iter(app.models.names()), "five_conv"), label="model")
         detector = gr.Textbox("yunet", label="detector")
         threshold, margin = gr.Number(None, label="threshold"), gr.Number(None, label="margin")
-        drawn, faces = gr.Image(label="picture", format="png"), gr.JSON(label="faces")
+        drawn = SafeImage(label="picture", format="png").limit(app.settings.max_megapixels)
+        faces = gr.JSON(label="faces")
         gr.Button().click(show_errors(handlers.predict), [image, model, detector, threshold, margin], [drawn, faces],
-                          api_name="predict")
+                          api_name="predict", concurrency_limit=AT_ONCE)
