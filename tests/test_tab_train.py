@@ -336,6 +336,7 @@ def test_training_in_a_browser(app_url: str, chromium) -> None:
     toast(mine).filter(has_text="epochs is 0; it must be from 1 to 10000").wait_for()
     mine.fill("#kp-train-epochs input", "9000")
     mine.click("#kp-train-advanced > button")
+    mine.wait_for_timeout(2000)  # the fields in it are made when it opens, and take their values then
     mine.fill("#kp-train-learning-rate input", "-1")
     mine.press("#kp-train-learning-rate input", "Tab")
     start_until_told(mine, "learning_rate is -1")
