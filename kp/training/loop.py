@@ -23,7 +23,7 @@ from kp.training.losses import LOSSES
 from kp.training.machine import find_device, own_cores
 from kp.training.optimizers import make_optimizer, rate_factor
 
-DECODE_BATCH = 100      # images between two events
+DECODE_BATCH = 100      # images, or videos of sample faces, between two events
 VALIDATION_BATCH = 64
 WATCHED = 9             # faces whose keypoints are told after each epoch
 KEEP_EVERY = 100        # steps between two copies of good weights
