@@ -477,6 +477,15 @@ def test_a_run_goes_on_from_a_network(dataset: FacialKeypointsDataset) -> None:
                if name.endswith("weight"))
 
 
+def test_a_run_goes_on_with_another_crop(dataset: FacialKeypointsDataset) -> None:
+    """A network of convolutions alone takes crops of any size."""
+    settings = TrainConfig(architecture="heatmap_net", loss="heatmap", width=8, size=64, epochs=1)
+    first = run(settings, dataset)[-1].checkpoint
+    again = [*train(replace(settings, size=48), dataset, start=first)][-1].checkpoint
+    assert (first.preprocessing.size, again.preprocessing.size) == (64, 48)
+    assert [entry["epoch"] for entry in again.history] == [1, 2]
+
+
 def test_a_run_does_not_go_on_from_a_network_that_saw_its_test_people(dataset: FacialKeypointsDataset) -> None:
     official = run(replace(QUICK, epochs=1, split="official"), dataset)[-1].checkpoint
     with pytest.raises(ConfigError, match="split"):

@@ -61,12 +61,15 @@ def train(config: TrainConfig, dataset: FacialKeypointsDataset, *, stop: Callabl
 
 
 def check_start(start: Checkpoint, config: TrainConfig) -> None:
-    """Raises ConfigError unless a run with these settings can go on from there and be tested on people unseen."""
-    of_start = (start.architecture, start.arguments, start.preprocessing, start.data.get("split"))
-    of_config = (config.architecture, config.model_arguments, config.preprocessing, config.split)
+    """Raises ConfigError unless a run with these settings can go on from there and be tested on people unseen.
+
+    The crop may change where the network takes any.
+    """
+    of_start = (start.architecture, start.arguments, start.preprocessing.channels, start.data.get("split"))
+    of_config = (config.architecture, config.model_arguments, config.preprocessing.channels, config.split)
     if of_start != of_config:
-        raise ConfigError(f"The network to start from has architecture, arguments, crop and split {of_start}; this run "
-                          f"has {of_config}. They must be the same.")
+        raise ConfigError(f"The network to start from has architecture, arguments, channels and split {of_start}; this "
+                          f"run has {of_config}. They must be the same.")
 
 
 def _decode(*parts: FacialKeypointsDataset, grey: bool) -> Iterator[TrainEvent]:
