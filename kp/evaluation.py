@@ -136,7 +136,9 @@ def crop_of(predictor: Predictor, dataset: FacialKeypointsDataset, index: int, s
         return preprocessing.frame_map(*image.shape[:2])
     boxes = [predictor.detector.box_map.to_tight(face.box) for face in predictor.detector.detect(image)]
     best = max(boxes, key=truth.overlap, default=None)  # a frame may show other people's faces too
-    return preprocessing.crop_map(best) if best and truth.overlap(best) > 0.1 else None
+    if best is None or truth.overlap(best) <= 0.1:
+        return None
+    return preprocessing.crop_map(predictor.tight_boxes(image, [best])[0] if predictor.detector.rough else best)
 
 
 def evaluate(predictor: Predictor, dataset: FacialKeypointsDataset, *, split: str = "people", part: str = "test",

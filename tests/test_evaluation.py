@@ -108,6 +108,14 @@ def test_of_several_faces_the_labelled_one_is_measured(dataset, test_part) -> No
             np.array([[15.5, 15.5]]), abs=0.01)
 
 
+def test_a_rough_detector_s_faces_are_looked_at_twice_here_too(dataset, test_part) -> None:
+    predictor = Predictor(tiny_checkpoint(), "whole-image")
+    report = evaluate(predictor, dataset, setting="detected-box")
+    for index, points in enumerate(report.predicted):
+        (face,) = predictor.search(test_part.image(index), turns=()).faces
+        assert np.allclose(face.keypoints, points, atol=1e-3)
+
+
 def test_all_faces_missed_is_a_report_too(dataset, test_part) -> None:
     predictor = KnowsTheLabels(dataset, detector=Sees(test_part, every=0))
     summary = evaluate(predictor, dataset, setting="detected-box").summary()

@@ -221,6 +221,28 @@ def test_the_whole_image_may_be_a_face_on_its_side() -> None:
     assert point_errors(face.keypoints, truth).mean() < 0.08
 
 
+@pytest.mark.parametrize("quarters", [0, 1])
+def test_a_rough_box_is_made_anew_about_the_points(quarters: int) -> None:
+    image, (truth,) = scene([150], height=300, width=300, quarters=quarters)
+    tight, turn = Box.around(truth), 270 * quarters
+    wide = Box(tight.left - 30, tight.top - 10, tight.right + 20, tight.bottom + 50)
+    predictor = Predictor("heatmap_net", Seeing(Detection(wide, 0.9)))
+    (once,), (twice,) = (predictor.predict(image, [wide], turn=turn, rough=rough) for rough in (False, True))
+    assert once.box == wide
+    assert twice.box == Box.around(once.keypoints)
+    assert tight.overlap(twice.box) > 0.8 > tight.overlap(wide)
+    if not quarters:
+        assert predictor.predict(image)[0].box == Box.square(wide.centre, wide.side)
+        predictor.detector.rough = True
+        assert predictor.predict(image)[0].box == twice.box
+
+
+def test_a_rough_box_stays_where_the_points_are_in_one_place() -> None:
+    box = Box(50, 60, 110, 120)
+    (face,) = pointing_predictor(Blind()).predict(IMAGE, [box], rough=True)
+    assert face.box == box
+
+
 def test_a_face_in_a_given_box_is_turned_on_request() -> None:
     image, truth = turned_faces(1)
     boxes = [Box.around(points) for points in truth]

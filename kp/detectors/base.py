@@ -49,10 +49,14 @@ class BoxMap:
 
 
 class Detector:
-    """Finds faces. `default_threshold` and `threshold_range` are in the detector's own unit."""
+    """Finds faces. `default_threshold` and `threshold_range` are in the detector's own unit.
+
+    rough: its boxes are so far from tight that a second look, in a box about the points of the first, is better.
+    """
 
     title: str
     box_map: BoxMap
+    rough = False
     default_threshold: float
     threshold_range: tuple[float, float]
     threshold_help: str

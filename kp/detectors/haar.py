@@ -19,6 +19,7 @@ class HaarDetector(Detector):
 
     title = "Haar cascade (2001, the classic)"
     box_map = BoxMap(dx=-0.006, dy=0.151, scale=0.877)
+    rough = True
     default_threshold = 3
     threshold_range = (1, 12)
     threshold_help = "overlapping hits that make a face: fewer finds more, and more that is no face"

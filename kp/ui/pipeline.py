@@ -71,11 +71,9 @@ def analyse(image: np.ndarray, predictor: Predictor, model: str, *, box: Box | N
 
 
 def in_box(image: np.ndarray, predictor: Predictor, box: Box) -> Prediction:
-    """The face in a rough box: asked twice, the second time in the box about the points of the first."""
+    """The face in a box that was drawn by hand, which is rough."""
     start = perf_counter()
-    (first,) = predictor.predict(image, [box])
-    around = Box.around(first.keypoints)
-    faces = predictor.predict(image, [around]) if around.side > 0 else [first]
+    faces = predictor.predict(image, [box], rough=True)
     return Prediction(faces, 0, 0.0, perf_counter() - start)
 
 
