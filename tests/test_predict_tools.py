@@ -1,5 +1,6 @@
 """Predict's tools: how sure, which way the face looks, a box by hand, the box test, two networks, files."""
 
+import json
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -158,10 +159,13 @@ def test_the_other_network_is_never_the_same(tools: PredictTools) -> None:
 
 
 def test_files_of_all_formats(tools: PredictTools, analysis: Analysis, photo: tuple[np.ndarray, np.ndarray]) -> None:
-    made = tools.files(photo[0], analysis, ["json", "pts", "openface", "csv", "png", "aligned"], 128)
+    made = tools.files(photo[0], analysis, ["json", "pts", "openface", "csv", "png", "aligned", "coco"], 128)
     names = {Path(file["path"]).name: Path(file["path"]) for file in made.value}
     assert set(names) == {"photo.json", "photo.pts", "photo.face-2.pts", "photo.openface.csv", "photo.csv", "photo.png",
-                          "photo.aligned.png", "photo.face-2.aligned.png", "photo.aligned.json"}
+                          "photo.aligned.png", "photo.face-2.aligned.png", "photo.aligned.json", "keypoints.coco.json"}
+    coco = json.loads(names["keypoints.coco.json"].read_text())
+    assert (coco["images"][0]["height"], coco["images"][0]["width"]) == photo[0].shape[:2]
+    assert np.allclose(np.reshape(coco["annotations"][1]["keypoints"], (68, 3))[:, :2], analysis.faces[1].keypoints)
     faces = read_faces(names["photo.json"].read_bytes())
     assert np.array_equal(faces[1].keypoints, analysis.faces[1].keypoints)
     with pytest.raises(ConfigError, match="No format"):

@@ -18,11 +18,9 @@ from kp.detectors import DETECTORS
 from kp.errors import ConfigError
 from kp.export import FORMATS, USUAL, write_file
 from kp.formats.aligned import SIZES
-from kp.formats.coco import CocoPhoto, coco_bytes
+from kp.formats.coco import COCO, COCO_FILE, CocoPhoto, coco_bytes
 from kp.training.machine import own_cores
 
-COCO = "coco"                      # a format that is one file for all photos
-COCO_FILE = "keypoints.coco.json"
 MANY = 50                          # photos from which on it pays to start processes
 THRESHOLDS = "; ".join(f"{name} {kind.default_threshold:g} in {kind.threshold_range[0]:g}..{kind.threshold_range[1]:g}"
                        for name, kind in DETECTORS.items() if name != "whole-image")

@@ -10,6 +10,8 @@ from kp.formats.record import check_finite, number_or_none
 from kp.landmarks import CONTOURS, NUM_KEYPOINTS, POINT_NAMES
 from kp.predict import FacePrediction
 
+COCO = "coco"                      # the format's name; it is one file for all photos
+COCO_FILE = "keypoints.coco.json"
 LABELLED = 2   # COCO's flag of a point that is labelled and visible
 CATEGORY: dict[str, Any] = {
     "id": 1, "name": "face", "supercategory": "person", "keypoints": POINT_NAMES,

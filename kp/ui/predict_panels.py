@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import gradio as gr
 
 from kp.export import FORMATS
+from kp.formats.coco import COCO
 from kp.ui.predict_html import TOOLS_CSS
 from kp.ui.predict_tools import CORNERS
 
@@ -106,8 +107,10 @@ def files_panel() -> FilesPanel:
     with gr.Accordion("Save in other formats", open=False, elem_id="predict-files"):
         gr.Markdown(SAVE_NOTE, elem_classes="kp-note")
         offered = [(f"{name}: {kind.title}", name) for name, kind in FORMATS.items()]
-        formats = gr.CheckboxGroup([*offered, ("aligned: each face cut out with level eyes, PNG and JSON", "aligned")],
-                                   value=["openface", "pts", "aligned"], label="Formats", elem_id="predict-formats")
+        offered += [("coco: COCO keypoints, JSON", COCO),
+                    ("aligned: each face cut out with level eyes, PNG and JSON", "aligned")]
+        formats = gr.CheckboxGroup(offered, value=["openface", "pts", "aligned"], label="Formats",
+                                   elem_id="predict-formats")
         size = gr.Slider(64, 1024, value=256, step=32, label="Size of the aligned crops (pixels)",
                          elem_id="predict-aligned-size")
         make = gr.Button("Make the files", size="md", elem_id="predict-make")

@@ -12,7 +12,8 @@ from gradio.utils import get_upload_folder
 from kp.drawing.faces import draw_cross, draw_square
 from kp.drawing.overlay import data_uri, draw_errors, draw_face
 from kp.errors import ConfigError, ImageError
-from kp.export import FORMATS, png_bytes, write_outputs
+from kp.export import FORMATS, png_bytes, write_file, write_outputs
+from kp.formats.coco import COCO, COCO_FILE, CocoPhoto, coco_bytes
 from kp.geometry import Box, CropMap
 from kp.metrics import eye_distance
 from kp.predict import Predictor
@@ -102,7 +103,10 @@ class PredictTools:
 
     def files(self, photo: np.ndarray | None, analysis: Analysis | None, formats: Sequence[str],
               size: int) -> gr.File:
-        """The files of these formats for all faces; "aligned" adds crops of `size` pixels with the eyes level."""
+        """The files of these formats for all faces; "aligned" adds crops of `size` pixels with the eyes level.
+
+        "coco" is made as the command line makes it of a folder with one photo.
+        """
         if photo is None or analysis is None or not analysis.faces:
             raise ImageError("There is no face to save. Choose a photo with a face first.")
         if not formats:
@@ -111,7 +115,11 @@ class PredictTools:
             align = int(size) if "aligned" in formats else None
             paths = write_outputs(folder, "photo", photo, analysis.faces, align=align,
                                   formats=[name for name in FORMATS if name in formats])
-            kept = [save_bytes_to_cache(path.read_bytes(), Path(path).name, get_upload_folder()) for path in paths]
+            if COCO in formats:
+                height, width = photo.shape[:2]
+                paths.append(Path(folder) / COCO_FILE)
+                write_file(paths[-1], coco_bytes([CocoPhoto("photo", width, height, analysis.faces)]))
+            kept = [save_bytes_to_cache(path.read_bytes(), path.name, get_upload_folder()) for path in paths]
         return gr.File(kept, visible=True)
 
     def others(self, model: str | None, other: str | None, owned: dict) -> gr.Dropdown:
