@@ -4,35 +4,24 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
-import numpy as np
 import torch
 
+from kp.bench.photos import photo_of
 from kp.bench.row import Row, median_seconds, plural
 from kp.checkpoint import list_checkpoints
 from kp.data import FacialKeypointsDataset
 from kp.predict import Predictor
 
-PHOTO = (3000, 4000)  # 12 megapixels
+PHOTO = (3000, 4000)  # 12 megapixels: height, width
 PHOTO_ROUNDS = 10
 ROUNDS = 50           # of a network alone
 BATCH = 32
 BATCH_ROUNDS = 10
 
 
-def large_photo(dataset: FacialKeypointsDataset) -> np.ndarray:
-    """A test person's frame in the middle of 12 megapixels."""
-    frame = dataset.part("people", "test").image(0)
-    photo = np.full((*PHOTO, 3), 120, np.uint8)
-    factor = PHOTO[0] / 2 / frame.shape[0]
-    face = cv2.resize(frame, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
-    photo[700 : 700 + face.shape[0], 1000 : 1000 + face.shape[1]] = face
-    return photo
-
-
 def measure_prediction(root: Path) -> Iterator[Row]:
     """Each shipped network: one face in 12 megapixels, one face alone with one thread and with two, and batches."""
-    photo = large_photo(FacialKeypointsDataset(root))
+    photo = photo_of(FacialKeypointsDataset(root).part("people", "test"), PHOTO)
     for name in list_checkpoints():
         predictor = Predictor(name)
         found = plural(len(predictor.predict(photo)), "face")
