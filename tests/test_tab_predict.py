@@ -149,6 +149,7 @@ def test_page_finds_shows_and_saves(page_url: str, chromium, photo: Path, tmp_pa
     assert [len(face["keypoints"]) for face in saved] == [68]
 
     monkeypatch.setattr(WholeImage, "detect", lambda *_: [Detection(box, None) for box in TWO])
+    monkeypatch.setattr(WholeImage, "rough", False)
     page.click("#predict-find")
     page.wait_for_selector("#predict-status >> text=2 faces")
     page.locator("#predict-face label").nth(1).click()
