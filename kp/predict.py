@@ -22,7 +22,8 @@ from kp.metrics import eye_distance
 
 BATCH = 64            # crops a forward pass
 ANSWERS = ("keypoints", "spread")  # the stages that are answers; a spread is half the expected error
-CONFIDENT = 0.5       # a face of less may be none, or stand on its head: other orientations are tried
+CONFIDENT = 0.5       # a face of less may be none
+UPRIGHT = 0.7         # where no face has as much, they may stand on their heads: other orientations are tried
 FAR_OFF = 0.08        # of the eye distance: what the failure rate counts from, too
 TURNS = (90, 270, 180)  # degrees, sideways first: photos are taken so
 TURN_SIDE = 1280      # pixels of the longer side of what is looked at in other orientations
@@ -110,12 +111,12 @@ class Predictor:
     def search(self, image: np.ndarray, *, turns: Sequence[int] = TURNS) -> Prediction:
         """`predict`'s faces, and what it took to find them.
 
-        Where no face is found, or none that the network is sure of, the picture is looked at turned by so many degrees
-        too, multiples of 90.
+        Where no face is found, or none that the network is very sure of, the picture is looked at turned by so many
+        degrees too, multiples of 90.
         """
         check_image(image)
         best = self._search(image, 0)
-        if any(_is_sure(face) for face in best.faces):
+        if any(_is_sure(face, UPRIGHT) for face in best.faces):
             return best
         tried = [best]
         for turn in turns:
@@ -188,8 +189,8 @@ def turned_copy(image: np.ndarray, quarters: int) -> tuple[np.ndarray, np.ndarra
     return turned, invert(compose(quarter_turn(quarters, height, width), shrinking))
 
 
-def _is_sure(face: FacePrediction) -> bool:
-    return face.confidence is None or face.confidence >= CONFIDENT
+def _is_sure(face: FacePrediction, least: float = CONFIDENT) -> bool:
+    return face.confidence is None or face.confidence >= least
 
 
 def _rank(prediction: Prediction) -> tuple[float, float, int]:

@@ -152,8 +152,8 @@ def smiley() -> np.ndarray:
 def test_where_there_is_no_face_there_is_no_confidence(picture: Callable[[], np.ndarray], views: int) -> None:
     image = picture()
     (face,) = Predictor("heatmap_net", "whole-image", views=views).predict(image)
-    assert face.confidence < (CONFIDENT if views == 1 else 0.2)
-    assert face.unsure.mean() > 0.7
+    assert face.confidence < (CONFIDENT if views == 1 else 0.3)
+    assert face.unsure.mean() > 0.6
     assert not [face for face in Predictor("heatmap_net", "yunet", views=views).predict(image) if face.confidence > 0.5]
     weak = Predictor("heatmap_net", create_detector("yunet", threshold=0.1), views=views).predict(image)
     assert not [face for face in weak if face.confidence > 0.5]
