@@ -23,7 +23,7 @@ from kp.metrics import eye_distance
 BATCH = 64            # crops a forward pass
 ANSWERS = ("keypoints", "spread")  # the stages that are answers; a spread is half the expected error
 CONFIDENT = 0.5       # a face of less may be none
-UPRIGHT = 0.7         # where no face has as much, they may stand on their heads: other orientations are tried
+SURE = 0.7            # where no face has as much, they may stand on their heads: other orientations are tried
 FAR_OFF = 0.08        # of the eye distance: what the failure rate counts from, too
 TURNS = (90, 270, 180)  # degrees, sideways first: photos are taken so
 TURN_SIDE = 1280      # pixels of the longer side of what is looked at in other orientations
@@ -116,7 +116,7 @@ class Predictor:
         """
         check_image(image)
         best = self._search(image, 0)
-        if any(_is_sure(face, UPRIGHT) for face in best.faces):
+        if any(_is_sure(face) for face in best.faces):
             return best
         tried = [best]
         for turn in turns:
@@ -189,8 +189,8 @@ def turned_copy(image: np.ndarray, quarters: int) -> tuple[np.ndarray, np.ndarra
     return turned, invert(compose(quarter_turn(quarters, height, width), shrinking))
 
 
-def _is_sure(face: FacePrediction, least: float = CONFIDENT) -> bool:
-    return face.confidence is None or face.confidence >= least
+def _is_sure(face: FacePrediction) -> bool:
+    return face.confidence is None or face.confidence >= SURE
 
 
 def _rank(prediction: Prediction) -> tuple[float, float, int]:
