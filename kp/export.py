@@ -41,8 +41,8 @@ def draw_faces(canvas: np.ndarray, faces: Sequence[FacePrediction], factor: floa
 
     Points that are expected to be far off are hollow. ellipses: where each point may lie, as far as that is known.
     regions: a colour for each region of the face, else one for all. boxes: with face numbers where there are several
-    faces; None draws them only then. chosen: the one face (from 0) whose box is thicker, and whose points alone are
-    numbered.
+    faces, dashed about what may be no face; None draws them only where there are several. chosen: the one face (from 0)
+    whose box is thicker, and whose points alone are numbered.
     """
     check_finite(faces)
     several = len(faces) > 1
@@ -50,7 +50,7 @@ def draw_faces(canvas: np.ndarray, faces: Sequence[FacePrediction], factor: floa
     for index, face in enumerate(faces):
         if several if boxes is None else boxes:
             draw_box(canvas, scale_box(face.box, factor), label=str(index + 1) if several else "",
-                     chosen=several and index == chosen, copy=False)
+                     chosen=several and index == chosen, dashed=face.doubtful, copy=False)
     for index, face in enumerate(faces):
         draw_face(canvas, scale_points(face.keypoints, factor), points=points, contours=contours,
                   numbers=numbers and chosen in (None, index), hollow=face.unsure,

@@ -51,6 +51,11 @@ class FacePrediction:
         return None if np.isnan(self.spread).any() else float(share_within(self.relative_spread, FAR_OFF))
 
     @property
+    def doubtful(self) -> bool:
+        """Whether the network is so little sure of it that it may be no face."""
+        return self.confidence is not None and self.confidence < CONFIDENT
+
+    @property
     def relative_spread(self) -> np.ndarray:
         """Each point's expected error (68,) as a fraction of the eye distance."""
         return self.spread / max(float(eye_distance(self.keypoints)), 1e-6)

@@ -76,6 +76,14 @@ def test_drawing_leaves_the_picture_alone(face: tuple[np.ndarray, np.ndarray]) -
     assert (image == GREY).all()
 
 
+def test_a_dashed_box_shows_half_of_its_sides(face: tuple[np.ndarray, np.ndarray]) -> None:
+    image, box = face[0], Box(100, 100, 740, 740)
+    whole, dashed = (draw_box(image, box, dashed=dashed)[100, 110:730, 0] == 255 for dashed in (False, True))
+    assert whole.all()
+    assert 0.4 < dashed.mean() < 0.65
+    assert np.count_nonzero(np.diff(dashed.astype(int)) == 1) == 6  # seven dashes, the first of which starts before
+
+
 def test_a_point_that_is_missing_is_left_out_and_the_others_stay(face: tuple[np.ndarray, np.ndarray]) -> None:
     image, points = face
     whole = draw_face(image, points)

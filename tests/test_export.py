@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,15 @@ def test_boxes_are_drawn_where_there_are_several(scene) -> None:
     image, faces = scene
     assert np.array_equal(overlay(image, faces), overlay(image, faces, boxes=True))
     assert np.array_equal(overlay(image, faces[:1]), overlay(image, faces[:1], boxes=False))
+
+
+def test_the_box_of_what_may_be_no_face_is_dashed(scene) -> None:
+    image, (face, _) = scene
+    lines = []
+    for spread in (0.1, 50.0):
+        seen = replace(face, spread=np.full(68, spread, np.float32))
+        lines.append((overlay(image, [seen], boxes=True, points=False) == 255).all(axis=2).sum())
+    assert 0.4 * lines[0] < lines[1] < 0.7 * lines[0]
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 10000), (10000, 1), (3, 700)])

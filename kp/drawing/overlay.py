@@ -1,7 +1,7 @@
 """Keypoints drawn on pictures. Ground truth is hollow circles, a prediction filled dots."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -25,6 +25,7 @@ SUBPIXEL = 4               # bits of cv2's fixed-point coordinates
 CIRCLE = np.stack([np.cos(np.linspace(0, 2 * np.pi, 24, False)), np.sin(np.linspace(0, 2 * np.pi, 24, False))], 1)
 SHORT_SIDE = 512           # small pictures are enlarged to this before anything is drawn
 LONG_SIDE = 1600           # and not beyond this
+DASHES = 7                 # of each side of a dashed box
 ELLIPSE = 2.0              # standard deviations: of the test people's labels 9 of 10 lie inside
 
 
@@ -95,18 +96,31 @@ def draw_errors(image: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> 
     return draw_face(draw_face(canvas, truth, truth=True), predicted)
 
 
-def draw_box(image: np.ndarray, box: Box, *, label: str = "", chosen: bool = False, copy: bool = True) -> np.ndarray:
+def draw_box(image: np.ndarray, box: Box, *, label: str = "", chosen: bool = False, dashed: bool = False,
+             copy: bool = True) -> np.ndarray:
     """A copy, or the picture itself, with a box on it: white, thicker where it is the chosen one."""
     canvas = np.ascontiguousarray(image).copy() if copy else image
     width = max(1, round(min(max(image.shape[:2]) / 500, box.side / 40))) * (2 if chosen else 1)
     corners = np.array([[box.left, box.top], [box.right, box.bottom]])
+    dashes = list(_dashes(box)) if dashed else []
     for colour, thickness in ((OUTLINE, width + 2), (LIGHT, width)):
-        cv2.rectangle(canvas, _fixed(corners[0]), _fixed(corners[1]), colour, thickness, cv2.LINE_AA, SUBPIXEL)
+        if not dashed:
+            cv2.rectangle(canvas, _fixed(corners[0]), _fixed(corners[1]), colour, thickness, cv2.LINE_AA, SUBPIXEL)
+        for start, end in dashes:
+            cv2.line(canvas, _fixed(start), _fixed(end), colour, thickness, cv2.LINE_AA, SUBPIXEL)
     if label:
         size = max(3.5, box.side / 60, max(image.shape[:2]) / 220)
         above = corners[0][1] > 4.5 * size
         _text(canvas, label, corners[0] + (0, -1.2 * size - width if above else 4.5 * size), size * 1.3)
     return canvas
+
+
+def _dashes(box: Box) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Where each dash of a box starts and ends; the gaps are as long."""
+    corners = np.array([[box.left, box.top], [box.right, box.top], [box.right, box.bottom], [box.left, box.bottom]])
+    for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        places = np.linspace(start, end, 2 * DASHES)
+        yield from zip(places[::2], places[1::2], strict=True)
 
 
 def mark_radius(image: np.ndarray, keypoints: np.ndarray) -> float:

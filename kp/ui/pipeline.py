@@ -12,7 +12,7 @@ from kp.drawing.overlay import data_uri, draw_box, draw_face, enlarge, fit_displ
 from kp.export import check_finite, draw_faces
 from kp.geometry import Box, CropMap
 from kp.landmarks import POINT_NAMES
-from kp.predict import CONFIDENT, FacePrediction, Prediction, Predictor
+from kp.predict import FacePrediction, Prediction, Predictor
 
 LONGEST = 1600      # pixels of the longer side of what is shown
 INSPECTED = 60      # faces whose steps are kept for a visitor
@@ -124,7 +124,7 @@ def _remarks(analysis: Analysis) -> str:
     text = ""
     if analysis.turn:
         text += f" **The picture was turned by {TURNED[analysis.turn]} to find faces.**"
-    unsure = sum(face.confidence is not None and face.confidence < CONFIDENT for face in analysis.faces)
+    unsure = sum(face.doubtful for face in analysis.faces)
     if unsure == len(analysis.faces) == 1:
         text += " **The network is not sure of it: this may be no face.**"
     elif unsure == len(analysis.faces) > 1:
