@@ -358,7 +358,7 @@ def test_training_in_a_browser(app_url: str, chromium) -> None:
 
     mine.reload()
     mine.locator("[role=tab]:visible", has_text="Train").click()
-    mine.wait_for_selector("#kp-train-status:has-text('Training')")
+    mine.wait_for_selector("#kp-train-status:has-text('Training')", timeout=120_000)
     mine.wait_for_selector("#kp-train-charts svg[aria-label*='people never seen']")
     mine.wait_for_selector("#kp-train-stop:not([disabled])")
 
