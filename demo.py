@@ -4,6 +4,7 @@ import argparse
 
 import torch
 
+from kp.training.machine import share_memory
 from kp.ui.app import build_app, launch_options, stay_offline
 from kp.ui.settings import Settings
 
@@ -17,6 +18,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 stay_offline()
+share_memory()
 torch.set_num_threads(1)  # for each visitor: two who both take all cores are many times slower
 options = parse_arguments() if __name__ == "__main__" else argparse.Namespace(data=None, host=None, port=None)
 settings = Settings.from_environment(options.data)

@@ -4,13 +4,16 @@ import math
 import os
 import platform
 import resource
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from kp.errors import ConfigError
-from kp.training.machine import core_quota, find_device, idle_between, idle_cores, keep_memory
+from kp.training.machine import core_quota, find_device, idle_between, idle_cores, keep_memory, share_memory
 
 BEFORE = """cpu  200 0 100 1700 0 0 0 0 0 0
 cpu0 100 0 50 850 0 0 0 0 0 0
@@ -76,10 +79,30 @@ def test_large_buffers_stay() -> None:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < 5000
 
 
-def test_elsewhere_nothing_is_asked_of_the_allocator(monkeypatch) -> None:
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the pools are glibc's")
+@pytest.mark.parametrize("shared", [False, True])
+def test_threads_share_their_memory(shared: bool) -> None:
+    """In a process of its own, since pools stay; glibc itself tells how many there are."""
+    asked = "share_memory()" if shared else ""
+    told = subprocess.run([sys.executable, "-c", f"""
+import ctypes, threading
+from kp.training.machine import share_memory
+{asked}
+together = threading.Barrier(12)
+threads = [threading.Thread(target=lambda: (bytearray(2000), together.wait())) for _ in range(12)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+libc = ctypes.CDLL(None)
+libc.malloc_info(0, ctypes.c_void_p.in_dll(libc, "stdout"))
+"""], capture_output=True, text=True, check=True).stdout
+    assert (told.count("<heap nr=") <= 2) is shared
+
+
+@pytest.mark.parametrize("ask", [keep_memory, share_memory])
+def test_elsewhere_nothing_is_asked_of_the_allocator(ask: Callable[[], None], monkeypatch) -> None:
     monkeypatch.setattr("platform.libc_ver", lambda: ("", ""))
     monkeypatch.setattr("ctypes.CDLL", lambda *_: pytest.fail("asked"))
-    keep_memory()
+    ask()
 
 
 @pytest.mark.parametrize(("name", "there", "found"), [
