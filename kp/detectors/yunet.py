@@ -20,8 +20,9 @@ from kp.geometry import Box
 
 WEIGHTS = "face_detection_yunet_2023mar.onnx"
 # YuNet sees faces of about 20 to 500 pixels. Larger and smaller ones are looked for in copies of other sizes.
-LONGEST_SIDE = 1280   # larger pictures are looked at in this size
-QUICK_SIDE = 832      # pictures up to that size are looked at in this one first, which takes less than half the time
+LONGEST_SIDE = 1280   # pixels; larger pictures are never looked at whole in their own size, but
+LARGE_SIDE = 1024     # in this one first,
+QUICK_SIDE = 832      # and the others in this one first, which takes less than half the time
 SMALLEST_SIDE = 160   # smaller ones are enlarged: a frame that is all face lies outside what YuNet learnt
 COARSE_SIDE = 320     # in which a face that fills the picture is small enough
 FINEST_SIDE = 4000    # still larger pictures are looked at closely in this size
@@ -65,7 +66,7 @@ class YuNetDetector(Detector):
     def detect(self, image: np.ndarray) -> list[Detection]:
         check_image(image)
         longest = max(image.shape[:2])
-        side = LONGEST_SIDE if longest > LONGEST_SIDE else QUICK_SIDE
+        side = LARGE_SIDE if longest > LONGEST_SIDE else QUICK_SIDE
         first, factor = resized(image, min(side, max(SMALLEST_SIDE, longest)))
         if min(first.shape[:2]) < LEAST_FACE:
             return []
