@@ -1,6 +1,7 @@
 """The Dataset tab: its answers as plain functions, and the whole of it in a browser."""
 
 import shutil
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -189,6 +190,17 @@ def test_the_first_page_is_drawn_ahead(few_faces: SyntheticFaces) -> None:
     fresh = SyntheticFaces(12, model=few_faces.store.model)
     frames.draw_first_page(fresh)
     assert len(fresh.store._images) == 24
+
+
+@pytest.mark.usefixtures("on_sample", "small_pages")
+def test_the_next_page_is_painted_while_this_one_is_looked_at(few_faces: SyntheticFaces, monkeypatch) -> None:
+    fresh = SyntheticFaces(12, model=few_faces.store.model)
+    monkeypatch.setattr(DataSource, "open", lambda _: fresh)
+    FrameHandlers(DataSource(None)).next("people", "test", EVERYBODY, 1, None)
+    for thread in [thread for thread in threading.enumerate() if thread.name == "next-page"]:
+        thread.join()
+    rows = Selection("people", "test").rows(fresh)
+    assert set(fresh.store._images) == {(row, False) for row in rows[5:15]}
 
 
 # The shape space

@@ -1,6 +1,7 @@
 """What the Dataset tab answers: plain values in, values for its components out. No visitor's state is kept here."""
 
 from collections.abc import Sequence
+from threading import Thread
 from typing import Any
 
 import gradio as gr
@@ -119,6 +120,9 @@ class FrameHandlers:
     def _page(self, dataset: FacialKeypointsDataset, rows: Sequence[int], person: str, page: float,
               chosen: int | None) -> list[Any]:
         page = frames.existing_page(rows, page)
+        if dataset.invented:  # they take time to paint, so that the next page's are painted while this one is looked at
+            frames.draw_page(dataset, rows, page)
+            Thread(target=frames.draw_page, args=(dataset, rows, page + 1), daemon=True, name="next-page").start()
         items: list[GridItem] = []
         for row in frames.page_rows(rows, page):
             frame = dataset.frames[row]

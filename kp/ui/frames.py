@@ -54,10 +54,14 @@ def existing_page(rows: Sequence[int], page: float | None) -> int:
     return int(min(max(page or 1, 1), page_count(rows)))
 
 
+def draw_page(dataset: FacialKeypointsDataset, rows: Sequence[int], page: int) -> None:
+    """Make a page's pictures on all cores; after that they are there for all."""
+    dataset.store.preload(dataset.rows[page_rows(rows, page)])
+
+
 def draw_first_page(dataset: FacialKeypointsDataset) -> None:
-    """Make the pictures that the first visitor is shown; after that they are there for all."""
-    for row in page_rows(Selection().rows(dataset), 1):
-        dataset.image(row)
+    """Make the pictures that the first visitor is shown."""
+    draw_page(dataset, Selection().rows(dataset), 1)
 
 
 def summary(dataset: FacialKeypointsDataset, rows: Sequence[int]) -> str:
