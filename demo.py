@@ -1,6 +1,7 @@
 """Start the app: python demo.py [--data DIR] [--host HOST] [--port PORT]"""
 
 import argparse
+import os
 
 import torch
 
@@ -22,6 +23,8 @@ share_memory()
 torch.set_num_threads(1)  # for each visitor: two who both take all cores are many times slower
 options = parse_arguments() if __name__ == "__main__" else argparse.Namespace(data=None, host=None, port=None)
 settings = Settings.from_environment(options.data)
+# gradio's own folder for uploads is one for all users of a machine, and only the first of them may write there.
+os.environ.setdefault("GRADIO_TEMP_DIR", str(settings.home / "uploads"))
 demo = build_app(settings)
 
 if __name__ == "__main__":

@@ -86,6 +86,14 @@ def test_demo_starts_behind_a_proxy_and_calls_nobody(proxy: tuple[str, list], da
         app.stderr.close()
 
 
+def test_uploads_go_to_a_folder_of_the_user_s_own(data_root: Path, tmp_path: Path) -> None:
+    ask = "import demo; from gradio.utils import get_upload_folder; print(get_upload_folder())"
+    environment = {name: value for name, value in os.environ.items() if name != "GRADIO_TEMP_DIR"}
+    told = subprocess.run([sys.executable, "-c", ask], cwd=ROOT, capture_output=True, text=True, check=True,
+                          env=environment | {"KP_HOME": str(tmp_path), "KP_DATA": str(data_root)}).stdout
+    assert told.splitlines()[-1] == str(tmp_path / "uploads")
+
+
 def test_demo_is_there_for_those_who_import_it(data_root: Path, tmp_path: Path,
                                                monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KP_DATA", str(data_root))
