@@ -309,5 +309,5 @@ def joined_history(earlier: list[dict[str, float]], later: list[dict[str, float]
     if not earlier:
         return list(later)
     epochs, seconds = earlier[-1]["epoch"], earlier[-1]["seconds"]
-    return [*earlier, *({**entry, "epoch": entry["epoch"] + epochs, "seconds": entry["seconds"] + seconds}
+    return [*earlier, *({**entry, "epoch": round(entry["epoch"] + epochs, 2), "seconds": entry["seconds"] + seconds}
                         for entry in later)]

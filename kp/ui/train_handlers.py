@@ -125,9 +125,10 @@ class TrainHandlers:
             card = models.card(name)
         except KpError as error:
             return gr.skip(), gr.skip(), str(error)
+        epochs = f"{card.history[-1]['epoch']:.4g}" if card.history else "?"
         return (status_html(None), history_html(card.history, card.config.get("loss", "")),
                 f"Until you start: how {name} learnt from {card.data.get('images', '?')} images in "
-                f"{card.history[-1]['epoch'] if card.history else '?'} epochs.")
+                f"{epochs} epochs.")
 
 
 def caption_of(run: Run, *, mine: bool) -> str:
