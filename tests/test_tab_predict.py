@@ -224,6 +224,8 @@ def click_face(page, box: Box) -> None:
 def click_pixel(page, x: float, y: float) -> None:
     """Click a pixel of the photo, 150 pixels high, in the picture, which lies in the middle of its frame."""
     picture = page.locator("#predict-picture img")
+    # The page has the answer's text before the answer's picture: wait until the browser has read that.
+    page.wait_for_function("() => document.querySelector('#predict-picture img')?.naturalWidth > 0")
     width, height = picture.evaluate("image => [image.naturalWidth, image.naturalHeight]")
     frame = picture.bounding_box()
     zoom = min(frame["width"] / width, frame["height"] / height)
