@@ -93,13 +93,20 @@ class EvaluationReport:
         return groups
 
     def _spread(self) -> dict[str, Any] | None:
-        """Rank correlation per point, and means of expected and true error in groups of equal size, percent."""
+        """Rank correlations over all points, and means of expected and true error in groups of equal size, percent.
+
+        rank_correlation: of both as shares of the eye distance; in_pixels: of both in pixels of the image;
+        by_size: of the face's size alone with the error in pixels, what the former is to be compared with.
+        """
         told = np.isfinite(self.errors) & np.isfinite(self.spread)
         if told.sum() < SPREAD_GROUPS:
             return None
         expected, errors = self.spread[told], self.errors[told]
+        size = np.broadcast_to(eye_distance(self.predicted)[:, None], told.shape)[told]
+        pixels = np.broadcast_to(eye_distance(self.truth)[:, None], told.shape)[told] * errors
         groups = np.array_split(np.argsort(expected), SPREAD_GROUPS)
         return {"rank_correlation": rank_correlation(expected, errors),
+                "in_pixels": rank_correlation(expected * size, pixels), "by_size": rank_correlation(size, pixels),
                 "expected": [float(expected[group].mean() * 100) for group in groups],
                 "measured": [float(errors[group].mean() * 100) for group in groups]}
 

@@ -22,8 +22,7 @@ from kp.metrics import eye_distance
 
 BATCH = 64            # crops a forward pass
 ANSWERS = ("keypoints", "spread")  # the stages that are answers; a spread is half the expected error
-CONFIDENT = 0.5       # a face of less may be none
-SURE = 0.7            # where no face has as much, they may stand on their heads: other orientations are tried
+CONFIDENT = 0.7       # a face of less may be none, or stand on its head: where all have less, turns are tried
 FAR_OFF = 0.08        # of the eye distance: what the failure rate counts from, too
 TURNS = (90, 270, 180)  # degrees, sideways first: photos are taken so
 TURN_SIDE = 1280      # pixels of the longer side of what is looked at in other orientations
@@ -52,7 +51,7 @@ class FacePrediction:
 
     @property
     def doubtful(self) -> bool:
-        """Whether the network is so little sure of it that it may be no face."""
+        """Whether the network is so little sure of it that it may be no face, or its points off."""
         return self.confidence is not None and self.confidence < CONFIDENT
 
     @property
@@ -121,13 +120,13 @@ class Predictor:
         """
         check_image(image)
         best = self._search(image, 0)
-        if any(_is_sure(face) for face in best.faces):
+        if not all(face.doubtful for face in best.faces):
             return best
         tried = [best]
         for turn in turns:
             turned = self._search(image, turn)
             tried.append(turned)
-            if any(_is_sure(face) for face in turned.faces) and _rank(turned) > _rank(best):
+            if not all(face.doubtful for face in turned.faces) and _rank(turned) > _rank(best):
                 best = turned
         return replace(best, detector_seconds=sum(one.detector_seconds for one in tried),
                        network_seconds=sum(one.network_seconds for one in tried))
@@ -192,10 +191,6 @@ def turned_copy(image: np.ndarray, quarters: int) -> tuple[np.ndarray, np.ndarra
     shrinking = scaling(width / image.shape[1], height / image.shape[0])
     turned = np.ascontiguousarray(np.rot90(small, quarters))
     return turned, invert(compose(quarter_turn(quarters, height, width), shrinking))
-
-
-def _is_sure(face: FacePrediction) -> bool:
-    return face.confidence is None or face.confidence >= SURE
 
 
 def _rank(prediction: Prediction) -> tuple[float, float, int]:

@@ -177,9 +177,24 @@ def test_a_report_by_hand() -> None:
     assert summary["regions"]["mouth"] == pytest.approx((5 + 9 + 5) / 3, rel=1e-4)
 
 
+def test_what_a_spread_is_worth() -> None:
+    """Faces of three sizes. Where the spread knows nothing of points, pixels still seem to know: by the size alone."""
+    sizes, rng = np.array([20, 40, 80], np.float32), np.random.default_rng(0)
+    truth = np.zeros((3, 68, 2), np.float32)
+    truth[:, 45, 0] = sizes
+    errors = rng.uniform(0.02, 0.06, (3, 68)).astype(np.float32)
+    told = {}
+    for name, spread in (("knows", errors * 2), ("guesses", rng.uniform(0.039, 0.041, (3, 68)).astype(np.float32))):
+        told[name] = EvaluationReport("m", "s", "t", list("abc"), errors, truth, spread, truth).record()["spread"]
+    assert [told["knows"][key] for key in ("rank_correlation", "in_pixels")] == pytest.approx([1, 1])
+    assert abs(told["guesses"]["rank_correlation"]) < 0.15
+    assert told["guesses"]["in_pixels"] == pytest.approx(told["guesses"]["by_size"], abs=0.05)
+    assert told["knows"]["by_size"] == told["guesses"]["by_size"] > 0.7
+
+
 @pytest.mark.real_data
 def test_the_mean_shape_in_the_true_box_has_its_known_error(real_dataset: FacialKeypointsDataset) -> None:
-    """20 %: the reference line of data.md, by the same code that measures networks."""
+    """20 %: the reference line of the plots, by the same code that measures networks."""
     class MeanShape(Predictor):
         def answers(self, crops):
             return answers_of([crop.to_image(mean) for _, crop in crops])

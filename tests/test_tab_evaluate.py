@@ -328,10 +328,12 @@ def test_a_test_face_stands_beside_its_training_frames(handlers: EvaluateHandler
     ([2.0, 4.0], "about as large"), ([4.0, 8.0], "2.0 times what it expects: it is too sure"),
     ([1.0, 2.0], "0.5 times what it expects: it is too modest")])
 def test_expected_errors_are_put_into_words(handlers, measured_errors: list[float], words: str) -> None:
-    spread = {"rank_correlation": 0.456, "expected": [2.0, 4.0], "measured": measured_errors}
+    spread = {"rank_correlation": 0.456, "in_pixels": 0.567, "by_size": 0.345, "expected": [2.0, 4.0],
+              "measured": measured_errors}
     keep(handlers, PLACE, FIGURES | {"learnt": 0, "errors": [2.0, 4.0], "spread": spread})
     plots = handlers.show(["first", "second"], *PLACE, None)[2]
-    assert words in plots and "<b>0.46</b>" in plots and "Measured error of a point" in plots
+    assert words in plots and "Measured error of a point" in plots
+    assert "<b>0.57</b> in pixels (the face's size alone gives 0.34), and <b>0.46</b> with both as shares" in plots
 
 
 def test_networks_that_are_not_there_are_an_error(handlers: EvaluateHandlers) -> None:

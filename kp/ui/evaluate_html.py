@@ -158,9 +158,11 @@ def _spread_sentence(label: str, spread: Mapping[str, Any]) -> str:
     size = "about as large as it expects" if 0.85 <= ratio <= 1.18 else \
         f"{ratio:.1f} times what it expects: it is too sure of itself" if ratio > 1 else \
         f"{ratio:.1f} times what it expects: it is too modest"
+    pixels = f"<b>{spread['in_pixels']:.2f}</b> in pixels (the face's size alone gives {spread['by_size']:.2f}), and " \
+        if "in_pixels" in spread else ""  # not in records of earlier versions
     return (f"{escape(label)} says of each point how far off it may be. The rank correlation of that with the true "
-            f"error is <b>{spread['rank_correlation']:.2f}</b> (1: it always knows which point is worse; 0: it has no "
-            f"idea), and its errors are {size}.")
+            f"error (1: it always knows which point is worse; 0: it has no idea) is {pixels}"
+            f"<b>{spread['rank_correlation']:.2f}</b> with both as shares of the eye distance. Its errors are {size}.")
 
 
 def leak_html(label: str, results: Mapping[str, Result | None], learnt: str) -> str:

@@ -126,11 +126,11 @@ def _remarks(analysis: Analysis) -> str:
         text += f" **The picture was turned by {TURNED[analysis.turn]} to find faces.**"
     unsure = sum(face.doubtful for face in analysis.faces)
     if unsure == len(analysis.faces) == 1:
-        text += " **The network is not sure of it: this may be no face.**"
+        text += " **The network is not sure of it: it may be no face, or its points may be off.**"
     elif unsure == len(analysis.faces) > 1:
-        text += " **The network is sure of none of them: they may be no faces.**"
+        text += " **The network is sure of none of them: they may be no faces, or their points may be off.**"
     elif unsure:
-        text += f" **Of {unsure} of them the network is not sure: they may be no faces.**"
+        text += f" **Of {unsure} of them the network is not sure: they may be no faces, or their points may be off.**"
     return text
 
 
