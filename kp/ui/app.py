@@ -80,6 +80,7 @@ def launch_options(settings: Settings) -> dict:
     return {
         "theme": THEME, "css": CSS, "max_file_size": f"{settings.max_upload_mb}mb", "run_history": False,
         "enable_monitoring": False, "show_error": False, "footer_links": ["api"], "ssr_mode": False,
+        "state_session_capacity": settings.visitors,
     }
 
 

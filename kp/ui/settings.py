@@ -17,6 +17,8 @@ def default_home() -> Path:
 class Settings:
     """Limits and places. max_megapixels: of an uploaded picture. runs_kept: finished runs on disk.
 
+    visitors: how many pages, open or closed, the app remembers; one that it has forgotten must be opened anew. Each
+    takes 0.4 MB and what is shown on it, and gradio by itself keeps 10,000.
     fetch_data: where there is no dataset, download it when the app starts, without being asked; from `sources`.
     """
 
@@ -26,6 +28,7 @@ class Settings:
     max_upload_mb: int = 40
     max_training_seconds: int = 4 * 3600
     runs_kept: int = 20
+    visitors: int = 200
     max_queue: int = 40
     fetch_data: bool = False
     sources: tuple[Source, ...] = SOURCES
