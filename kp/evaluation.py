@@ -13,10 +13,10 @@ from kp.data import FacialKeypointsDataset
 from kp.data.splits import SPLITS
 from kp.data.synthetic import SAMPLE
 from kp.errors import DataError, choose
-from kp.geometry import Box, CropMap
+from kp.geometry import Box
 from kp.metrics import auc, eye_distance, failure_rate, point_errors, rank_correlation, region_means
 from kp.pose import head_pose
-from kp.predict import Predictor
+from kp.predict import Answers, Predictor
 
 SETTINGS = {
     "true-box": "the crop is made from the labels' own box",
@@ -133,19 +133,30 @@ def frames_learnt(trained: Checkpoint | ModelCard, dataset: FacialKeypointsDatas
     return len(np.intersect1d(learning.rows, faces.rows)) if len(learning) == trained.data.get("images") else None
 
 
-def crop_of(predictor: Predictor, dataset: FacialKeypointsDataset, index: int, setting: str) -> CropMap | None:
-    """Where one face's crop lies in this setting; None where the detector misses it."""
-    preprocessing, truth = predictor.preprocessing, Box.around(dataset.keypoints[index])
-    if setting == "true-box":
-        return preprocessing.crop_map(truth)
-    image = dataset.image(index)
-    if setting == "whole-frame":
-        return preprocessing.frame_map(*image.shape[:2])
-    boxes = [predictor.detector.box_map.to_tight(face.box) for face in predictor.detector.detect(image)]
+def answers_of(predictor: Predictor, faces: FacialKeypointsDataset, indices: Sequence[int],
+               setting: str) -> tuple[list[int], Answers]:
+    """Which of these faces are found in this setting, and the network's answers for them."""
+    if setting == "detected-box":
+        boxes = {index: found_box(predictor, faces, index) for index in indices}
+        found = {index: box for index, box in boxes.items() if box is not None}
+        _, answers = predictor.look([(faces.image(index), box) for index, box in found.items()],
+                                    rough=predictor.detector.rough)
+        return list(found), answers
+    crops = []
+    for index in indices:
+        image = faces.image(index)
+        crop = (predictor.preprocessing.frame_map(*image.shape[:2]) if setting == "whole-frame"
+                else predictor.preprocessing.crop_map(Box.around(faces.keypoints[index])))
+        crops.append((image, crop))
+    return list(indices), predictor.answers(crops)
+
+
+def found_box(predictor: Predictor, faces: FacialKeypointsDataset, index: int) -> Box | None:
+    """The box that the detector finds about a labelled face, tight as far as it tells; None where it misses it."""
+    truth = Box.around(faces.keypoints[index])
+    boxes = [predictor.detector.box_map.to_tight(face.box) for face in predictor.detector.detect(faces.image(index))]
     best = max(boxes, key=truth.overlap, default=None)  # a frame may show other people's faces too
-    if best is None or truth.overlap(best) <= 0.1:
-        return None
-    return preprocessing.crop_map(predictor.tight_boxes(image, [best])[0] if predictor.detector.rough else best)
+    return best if best is not None and truth.overlap(best) > 0.1 else None
 
 
 def evaluate(predictor: Predictor, dataset: FacialKeypointsDataset, *, split: str = "people", part: str = "test",
@@ -159,13 +170,11 @@ def evaluate(predictor: Predictor, dataset: FacialKeypointsDataset, *, split: st
     predicted = np.full((len(faces), 68, 2), np.nan, np.float32)
     spread = np.full((len(faces), 68), np.nan, np.float32)
     for start in range(0, len(faces), CHUNK):
-        maps = {index: crop_of(predictor, faces, index, setting)
-                for index in range(start, min(start + CHUNK, len(faces)))}
-        found = {index: crop for index, crop in maps.items() if crop is not None}
-        answers = predictor.answers([(faces.image(index), crop) for index, crop in found.items()])
-        predicted[list(found)], spread[list(found)] = answers.keypoints, answers.spread
+        chunk = range(start, min(start + CHUNK, len(faces)))
+        found, answers = answers_of(predictor, faces, chunk, setting)
+        predicted[found], spread[found] = answers.keypoints, answers.spread
         if progress:
-            progress(start + len(maps), len(faces))
+            progress(chunk.stop, len(faces))
     errors = point_errors(predicted, faces.keypoints)
     errors[np.isnan(errors)] = np.inf
     return EvaluationReport(

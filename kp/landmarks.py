@@ -16,6 +16,7 @@ REGIONS: dict[str, range] = {
     "mouth": range(48, 68),
 }
 
+LEFT_EYE, RIGHT_EYE = range(36, 42), range(42, 48)
 EYE_CORNERS = (36, 45)  # the outer corners; their distance is the unit of NME
 
 CONTOURS: dict[str, list[int]] = {

@@ -75,8 +75,9 @@ def test_a_sideways_face_is_described_upright() -> None:
     looks = []
     for quarters in (0, 1):
         image, _ = scene([150], height=300, width=300, quarters=quarters)
-        (face,) = pipeline.analyse(image, Predictor(BEST), BEST).faces
-        looks.append(re.search(r"Looks <b>(\d+)° to the (\w+)", face_html(face)))
+        analysis = pipeline.analyse(image, Predictor(BEST), BEST)
+        words = face_html(analysis.faces[0], turn=analysis.turn)
+        looks.append(re.search(r"Looks <b>(\d+)° to the (\w+)", words))
     assert looks[0][2] == looks[1][2]
     assert int(looks[0][1]) == pytest.approx(int(looks[1][1]), abs=3)
 

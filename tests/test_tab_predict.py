@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -104,6 +105,10 @@ def test_analysis_is_the_prediction_with_its_steps(model: Path) -> None:
     assert np.array_equal(analysis.crops[0], analysis.maps[0].cut(image))
     steps = pipeline.steps_html(analysis, 0)
     assert "32 × 32 pixels" in steps and "1 × 1 × 32 × 32" in steps and "136, float32" in steps
+    (face,) = analysis.faces
+    assert f"the eyes {abs(face.turn):.0f}° from the level" in steps  # this network sees them anywhere
+    level = replace(analysis, faces=[replace(face, turn=90.0)], turn=90)
+    assert "from the level" not in pipeline.steps_html(level, 0)
 
 
 def test_a_click_chooses_the_smallest_face_around_it(model: Path) -> None:

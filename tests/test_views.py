@@ -14,6 +14,7 @@ from kp.errors import ConfigError
 from kp.geometry import CropMap
 from kp.landmarks import MIRROR
 from kp.metrics import eye_distance, point_errors
+from kp.predict import CONFIDENT
 
 IMAGE, TRUTH = drawn_face(2, height=220, width=240)
 CROP = CropMap.from_box(Box.square((110, 100), 150), 96)
@@ -151,7 +152,7 @@ def smiley() -> np.ndarray:
 def test_where_there_is_no_face_there_is_no_confidence(picture: Callable[[], np.ndarray], views: int) -> None:
     image = picture()
     (face,) = Predictor("heatmap_net", "whole-image", views=views).predict(image)
-    assert face.confidence < (0.5 if views == 1 else 0.3)
+    assert face.confidence < (CONFIDENT if views == 1 else 0.3)
     assert face.unsure.mean() > 0.6
     assert not [face for face in Predictor("heatmap_net", "yunet", views=views).predict(image) if face.confidence > 0.5]
     weak = Predictor("heatmap_net", create_detector("yunet", threshold=0.1), views=views).predict(image)

@@ -9,10 +9,9 @@ import numpy as np
 from kp.errors import ConfigError
 from kp.formats.record import check_finite
 from kp.geometry import CropMap
-from kp.landmarks import REGIONS
+from kp.landmarks import LEFT_EYE, REGIONS, RIGHT_EYE
 from kp.predict import FacePrediction
 
-LEFT_EYE, RIGHT_EYE, MOUTH = range(36, 42), range(42, 48), REGIONS["mouth"]
 EYES_AT = (0.5, 0.4)    # where the middle between the eyes lies, in sides of the crop
 EYE_DISTANCE = 0.32     # between the eyes' centres of a face that looks ahead, in sides of the crop
 MOUTH_BELOW = 0.98      # how far the mouth lies below the eyes, in eye distances (median of faces that look ahead)
@@ -28,7 +27,7 @@ def aligned_map(keypoints: np.ndarray, size: int) -> CropMap:
     if not SIZES[0] <= size <= SIZES[1]:
         raise ConfigError(f"An aligned crop is {SIZES[0]} to {SIZES[1]} pixels, not {size}.")
     points = keypoints.astype(np.float64)
-    left, right, mouth = (points[list(part)].mean(axis=0) for part in (LEFT_EYE, RIGHT_EYE, MOUTH))
+    left, right, mouth = (points[list(part)].mean(axis=0) for part in (LEFT_EYE, RIGHT_EYE, REGIONS["mouth"]))
     middle = (left + right) / 2
     distance = max(math.dist(left, right), math.dist(middle, mouth) / MOUTH_BELOW)
     if distance < 1e-6:

@@ -8,11 +8,12 @@ from time import perf_counter
 import numpy as np
 
 from kp.data import Preprocessing
+from kp.drawing.faces import draw_square
 from kp.drawing.overlay import data_uri, draw_box, draw_face, enlarge, fit_display, scale_box, scale_points
 from kp.export import check_finite, draw_faces
 from kp.geometry import Box, CropMap
 from kp.landmarks import POINT_NAMES
-from kp.predict import FacePrediction, Prediction, Predictor
+from kp.predict import TILTED, FacePrediction, Prediction, Predictor, angle_between
 
 LONGEST = 1600      # pixels of the longer side of what is shown
 INSPECTED = 60      # faces whose steps are kept for a visitor
@@ -137,24 +138,35 @@ def _remarks(analysis: Analysis) -> str:
 def steps_html(analysis: Analysis, chosen: int) -> str:
     """The way of one face from box to points, as a row of cards."""
     face, crop, crop_map = analysis.faces[chosen], analysis.crops[chosen], analysis.maps[chosen]
-    steps = (_box_step(analysis, face), _crop_step(analysis, crop, crop_map), _tensor_step(analysis, crop),
+    steps = (_box_step(analysis, face, crop_map), _crop_step(analysis, crop, crop_map), _tensor_step(analysis, crop),
              _answer_step(analysis, face, crop, crop_map))
     return f"<ol>{''.join(steps)}</ol>"
 
 
-def _box_step(analysis: Analysis, face: FacePrediction) -> str:
+def _box_step(analysis: Analysis, face: FacePrediction, crop_map: CropMap) -> str:
     margin, box = analysis.preprocessing.margin, scale_box(face.box, analysis.factor)
-    square = Box.square(box.centre, box.side * margin)
-    view = CropMap.from_box(Box.square(box.centre, square.side * AROUND), STEP_SIDE)
-    picture = view.cut(analysis.picture)
-    for rectangle, thick in ((square, False), (box, True)):
-        corners = view.to_crop(np.array([[rectangle.left, rectangle.top], [rectangle.right, rectangle.bottom]]))
-        picture = draw_box(picture, Box.around(corners), chosen=thick)
+    view = CropMap.from_box(Box.square(box.centre, box.side * margin * AROUND), STEP_SIDE)
+    first, last = -0.5, crop_map.size - 0.5
+    crop = crop_map.to_image(np.array([[first, first], [last, first], [last, last], [first, last]]))
+    picture = draw_square(view.cut(analysis.picture), view.to_crop(scale_points(crop, analysis.factor)))
+    corners = view.to_crop(np.array([[box.left, box.top], [box.right, box.bottom]]))
+    picture = draw_box(picture, Box.around(corners), chosen=True)
     facts = {"box": f"{face.box.width:.0f} × {face.box.height:.0f} pixels",
              "found by": "you" if analysis.given else analysis.detector,
              "score": "none given" if face.score is None else f"{face.score:.2f}"}
+    note = f"Thick: where the 68 points should lie. Thin: the crop, {margin:g} times as large."
     return _card("1. Box", picture, "The face box in the photo, and around it the square that is cut out", facts,
-                 f"Thick: where the 68 points should lie. Thin: the crop, {margin:g} times as large.")
+                 note + _levelled(analysis, face))
+
+
+def _levelled(analysis: Analysis, face: FacePrediction) -> str:
+    """What was done about a head that is tilted; that the whole picture was turned is told elsewhere."""
+    tilt = angle_between(face.turn, analysis.turn)
+    if abs(tilt) < TILTED:
+        return ""
+    way = "counter-clockwise" if tilt > 0 else "clockwise"
+    return (f" A first look found the eyes {abs(tilt):.0f}° from the level, so that the face was looked at again, "
+            f"turned {way}.")
 
 
 def _crop_step(analysis: Analysis, crop: np.ndarray, crop_map: CropMap) -> str:

@@ -93,7 +93,8 @@ class PredictHandlers:
         if analysis is None or chosen is None or chosen >= len(analysis.crops):
             return [gr.skip()] * 5
         face = analysis.faces[chosen]
-        return [*self.draw(analysis, chosen, marks), face_html(face, chosen + 1 if len(analysis.faces) > 1 else None),
+        number = chosen + 1 if len(analysis.faces) > 1 else None
+        return [*self.draw(analysis, chosen, marks), face_html(face, number, turn=analysis.turn),
                 pipeline.steps_html(analysis, chosen), coordinates_html(face.keypoints, decimals=1)]
 
     def draw(self, analysis: Analysis | None, chosen: int | None, marks: Sequence[str]) -> list[Any]:

@@ -35,9 +35,12 @@ img {width: 100%; max-width: 512px; border-radius: 8px; display: block; margin: 
 STILL = 3.0  # degrees; a head turned by less looks ahead
 
 
-def face_html(face: FacePrediction, number: int | None = None) -> str:
-    """Confidence, head pose and doubtful points of one face; number: counted from 1, where there are several."""
-    parts = [_confidence(face), _pose(face)]
+def face_html(face: FacePrediction, number: int | None = None, *, turn: float = 0.0) -> str:
+    """Confidence, head pose and doubtful points of one face; number: counted from 1, where there are several.
+
+    turn: degrees counter-clockwise that set the picture upright: the head's tilt is told as it looks then.
+    """
+    parts = [_confidence(face), _pose(face, turn)]
     unsure = int(face.unsure.sum())
     if unsure:
         parts.append(f"{unsure} of 68 points are hollow: each may well be off by more than {percent(FAR_OFF)} of it")
@@ -52,8 +55,8 @@ def _confidence(face: FacePrediction) -> str:
     return f"Confidence <b>{percent(face.confidence)}</b> ({within})"
 
 
-def _pose(face: FacePrediction) -> str:
-    upright = CropMap.from_box(face.box, 256, turn=face.turn)  # of a sideways picture: as it looks when set upright
+def _pose(face: FacePrediction, turn: float) -> str:
+    upright = CropMap.from_box(face.box, 256, turn=turn)
     pose = head_pose(upright.to_crop(face.keypoints))
     if number_or_none(pose.yaw) is None:
         return ""

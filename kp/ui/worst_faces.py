@@ -10,7 +10,7 @@ from kp.data import FacialKeypointsDataset
 from kp.data.dataset import FrameInfo
 from kp.drawing.faces import error_picture
 from kp.drawing.overlay import data_uri
-from kp.evaluation import crop_of
+from kp.evaluation import answers_of
 from kp.metrics import eye_distance, point_errors, region_means
 from kp.pose import head_pose
 from kp.predict import Predictor
@@ -53,9 +53,7 @@ def worst_indices(errors: Sequence[float | None], count: int = COUNT) -> list[in
 def answers_for(predictor: Predictor, faces: FacialKeypointsDataset, indices: Sequence[int],
                 setting: str) -> list[Answer]:
     """The network's answers for these faces of a part, without those that the detector misses."""
-    maps = {index: crop_of(predictor, faces, index, setting) for index in indices}
-    found = [index for index in indices if maps[index] is not None]
-    told = predictor.answers([(faces.image(index), maps[index]) for index in found])
+    found, told = answers_of(predictor, faces, indices, setting)
     return [Answer(faces.frames[index], faces.image(index), faces.keypoints[index], points,
                    spread / eye_distance(points))
             for index, points, spread in zip(found, told.keypoints, told.spread, strict=True)]
