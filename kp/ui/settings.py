@@ -28,7 +28,7 @@ class Settings:
     max_upload_mb: int = 40
     max_training_seconds: int = 4 * 3600
     runs_kept: int = 20
-    visitors: int = 200
+    visitors: int = 100
     max_queue: int = 40
     fetch_data: bool = False
     sources: tuple[Source, ...] = SOURCES
