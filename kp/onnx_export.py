@@ -17,7 +17,8 @@ from kp.checkpoint import Checkpoint
 from kp.data import Preprocessing
 from kp.errors import KpError
 from kp.export import write_file
-from kp.landmarks import POINT_NAMES
+from kp.landmarks import LEFT_EYE, POINT_NAMES, RIGHT_EYE
+from kp.predict import TILTED
 
 OPSET = 17
 INPUT, KEYPOINTS, SPREAD = "crops", "keypoints", "spread"
@@ -86,8 +87,20 @@ def description(checkpoint: Checkpoint, file: str, outputs: list[str]) -> dict[s
                         "top left pixel is (0, 0)", "points": POINT_NAMES},
             **(spread if SPREAD in outputs else {}),
         },
+        "second_look": second_look(),
         "back_to_image": "image_x = (crop_x - (size - 1) / 2) / zoom + box_x, and y alike; zoom = size / crop_side",
         "metrics": checkpoint.metrics.get("people, true-box", {}).get("nme_mean"),
+    }
+
+
+def second_look() -> dict[str, Any]:
+    """What the library does about a head that is tilted."""
+    return {
+        "tilt": "of the line from the left to the right eye, degrees(atan2(dy, dx)); an eye is the mean of its points",
+        "left_eye": list(LEFT_EYE), "right_eye": list(RIGHT_EYE),
+        "from": TILTED,
+        "crop": "where the tilt is larger either way, turn the crop about its middle by as much, counter-clockwise as "
+                "seen on the screen, and ask again; turn the points back",
     }
 
 

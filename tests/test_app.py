@@ -15,8 +15,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import cv2
 import gradio as gr
 import pytest
+from builders import drawn_face
 from conftest import ROOT
 
 from kp.bench.app import free_port
@@ -132,6 +134,21 @@ def test_nothing_is_kept_or_told_about_visitors(built: gr.Blocks) -> None:
     options = launch_options(Settings())
     assert (options["run_history"], options["enable_monitoring"], options["show_error"]) == (False, False, False)
     assert built.analytics_enabled is False and built.delete_cache == (3600, 3600) and built.api_open is False
+
+
+def test_a_program_s_call_leaves_nothing_behind(built: gr.Blocks, tmp_path: Path) -> None:
+    from gradio_client import Client, handle_file
+    cv2.imwrite(str(tmp_path / "face.png"), drawn_face(7)[0])
+    stay_offline()
+    _, url, _ = built.launch(prevent_thread_lock=True, quiet=True, **launch_options(Settings()))
+    try:
+        for _ in range(2):
+            _, faces = Client(url, verbose=False).predict(handle_file(tmp_path / "face.png"), detector="whole-image",
+                                                          api_name="/predict")
+            assert len(faces) == 1
+        assert not built.state_holder.session_data
+    finally:
+        built.close()
 
 
 def test_every_id_is_there_once(built: gr.Blocks) -> None:

@@ -2,6 +2,7 @@
 
 import builtins
 import json
+import math
 import subprocess
 import sys
 from dataclasses import replace
@@ -97,13 +98,24 @@ def test_the_description_is_enough(exported: tuple[Checkpoint, Path]) -> None:
     middle = (size - 1) / 2
     matrix = np.array([[zoom, 0, middle - zoom * box_x], [0, zoom, middle - zoom * box_y]])
     assert zoom > 0.5  # so that one step of OpenCV's does
-    crop = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    if about["input"]["shape"][1] == 1:
-        crop = np.round(crop @ np.array([0.299, 0.587, 0.114]))[..., None]
-    tensor = np.float32(crop.transpose(2, 0, 1)[None] / 255)
-    answers = dict(zip(about["outputs"], session(path).run(list(about["outputs"]), {about["input"]["name"]: tensor}),
-                       strict=True))
-    found = (answers["keypoints"][0] - middle) / zoom + (box_x, box_y)
+
+    def ask(matrix: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """All outputs, and the keypoints in the image."""
+        crop = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        if about["input"]["shape"][1] == 1:
+            crop = np.round(crop @ np.array([0.299, 0.587, 0.114]))[..., None]
+        tensor = np.float32(crop.transpose(2, 0, 1)[None] / 255)
+        answers = session(path).run(list(about["outputs"]), {about["input"]["name"]: tensor})
+        answers = dict(zip(about["outputs"], answers, strict=True))
+        return answers, cv2.transform(answers["keypoints"], cv2.invertAffineTransform(matrix))[0]
+
+    answers, found = ask(matrix)
+    again = about["second_look"]
+    left, right = found[again["left_eye"]].mean(axis=0), found[again["right_eye"]].mean(axis=0)
+    tilt = math.degrees(math.atan2(right[1] - left[1], right[0] - left[0]))
+    if abs(tilt) > again["from"]:
+        turn = np.vstack([cv2.getRotationMatrix2D((middle, middle), tilt, 1.0), [0, 0, 1]])
+        answers, found = ask((turn @ np.vstack([matrix, [0, 0, 1]]))[:2])
     assert np.abs(found - face.keypoints).max() < 0.05
     assert ("spread" in answers) == np.isfinite(face.spread).all()
     if "spread" in answers:

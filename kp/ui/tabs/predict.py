@@ -1,9 +1,12 @@
 """The Predict tab: the 68 points on any photo, and the steps from photo to points."""
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
+from gradio.context import LocalContext
 
 from kp.data.views import VIEWS
 from kp.detectors import DETECTORS
@@ -249,5 +252,19 @@ def _publish(app: AppContext, handlers: PredictHandlers) -> None:
         threshold, margin = gr.Number(None, label="threshold"), gr.Number(None, label="margin")
         drawn = SafeImage(label="picture", format="png").limit(app.settings.max_megapixels)
         faces = gr.JSON(label="faces")
-        gr.Button().click(show_errors(handlers.predict), [image, model, detector, threshold, margin], [drawn, faces],
+        gr.Button().click(show_errors(_forgotten(app.page, handlers.predict)),
+                          [image, model, detector, threshold, margin], [drawn, faces],
                           api_name="predict", concurrency_limit=AT_ONCE)
+
+
+def _forgotten(page: gr.Blocks, answer: Callable[..., Any]) -> Callable[..., Any]:
+    """A program's call leaves nothing behind. Gradio takes each for a visitor, and remembers so many of them."""
+
+    @functools.wraps(answer)
+    def called(*values: Any) -> Any:
+        try:
+            return answer(*values)
+        finally:
+            page.state_holder.session_data.pop(LocalContext.request.get().session_hash, None)
+
+    return called
