@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +16,7 @@ from kp import Box, Predictor, save_checkpoint
 from kp.errors import ConfigError, ImageError
 from kp.formats.record import read_faces
 from kp.metrics import point_errors
+from kp.predict import FacePrediction
 from kp.ui import pipeline
 from kp.ui.models import ModelStore
 from kp.ui.pipeline import Analysis
@@ -69,6 +71,18 @@ def test_a_face_in_words(analysis: Analysis) -> None:
     assert "Looks" in words
     (unknown,) = Predictor(tiny_checkpoint(), "whole-image").predict(np.zeros((99, 99, 3), np.uint8))
     assert "does not tell how sure" in face_html(unknown)
+
+
+@pytest.mark.parametrize(("confidences", "words"), [
+    ((0.9, 0.9), ""), ((0.1,), "is not sure of it: it may be"), ((0.9, 0.1), "Of one of them the network is not sure"),
+    ((0.1, 0.1), "is sure of none of them"), ((0.9, 0.1, 0.1), "Of 2 of them the network is not sure")])
+def test_doubtful_faces_are_told(photo, confidences: tuple[float, ...], words: str) -> None:
+    image, (points, *_) = photo
+    faces = [FacePrediction(Box.around(points), None, points, np.full(68, 2 if sure > 0.5 else 200, np.float32))
+             for sure in confidences]
+    analysis = replace(pipeline.analyse(image[:40, :40], Predictor(BEST), BEST), faces=faces)
+    text = pipeline.status_text(analysis)
+    assert words in text if words else "sure" not in text
 
 
 def test_a_sideways_face_is_described_upright() -> None:

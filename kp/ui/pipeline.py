@@ -130,6 +130,8 @@ def _remarks(analysis: Analysis) -> str:
         text += " **The network is not sure of it: it may be no face, or its points may be off.**"
     elif unsure == len(analysis.faces) > 1:
         text += " **The network is sure of none of them: they may be no faces, or their points may be off.**"
+    elif unsure == 1:
+        text += " **Of one of them the network is not sure: it may be no face, or its points may be off.**"
     elif unsure:
         text += f" **Of {unsure} of them the network is not sure: they may be no faces, or their points may be off.**"
     return text
