@@ -33,7 +33,8 @@ TURN_SIDE = 1280      # pixels of the longer side of what is looked at in other 
 
 @dataclass(frozen=True)
 class FacePrediction:
-    """One face. box: tight about the points, as far as the detector tells. keypoints: float32 (68, 2), image pixels.
+    """One face. box: tight about the points, as far as the detector tells, once the picture is turned about its centre
+    by `turn`. keypoints: float32 (68, 2), image pixels.
 
     spread: float32 (68,), how far off each point is expected to be, image pixels. covariance: float32 (68, 2, 2), of
     where it may lie, square pixels. Both are NaN where neither the network nor several views tell. turn: degrees
