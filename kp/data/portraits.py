@@ -178,7 +178,13 @@ def flatten(portrait: Portrait, model: AppearanceModel, look: Look,
         cover = np.clip(edge / softness + 0.5, 0, 1)
         chroma = chroma + cv2.merge([cover, cover]) * (layer.chroma - chroma)
         wide = cv2.resize(np.clip(edge, -0.2, 0.2), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
-        luma += np.clip(wide / softness + 0.5, 0, 1) * (layer.luma + amount * fine - luma)
+        wide /= softness
+        wide += 0.5
+        fine *= amount
+        fine += layer.luma
+        fine -= luma
+        fine *= np.clip(wide, 0, 1, out=wide)
+        luma += fine
     across, down = (np.exp(slope * place).astype(np.float32) for slope in (look.light[0], -look.light[1]))
     luma *= across
     luma *= down[:, None]
@@ -194,7 +200,8 @@ def steep(edge: np.ndarray) -> np.ndarray:
     """Distances to an edge, where sums of such distances have made them too small."""
     smooth = cv2.GaussianBlur(edge, (0, 0), 1.0)
     down, across = np.gradient(smooth, 2 * REACH / len(edge))
-    return edge / np.clip(np.hypot(across, down), LEAST_SLOPE, 1.0)
+    slope = cv2.magnitude(across, down)
+    return edge / np.clip(slope, LEAST_SLOPE, 1.0, out=slope)
 
 
 def bend(luma: np.ndarray, small: np.ndarray, plate: ThinPlate, view: View) -> tuple[np.ndarray, np.ndarray]:
@@ -233,7 +240,8 @@ def finish(image: np.ndarray, look: Look, view: View, rng: np.random.Generator) 
     """Exposure, focus and film grain: uint8 from float32 (h, w, 3)."""
     image = cv2.multiply(image, (*(look.gain / 255).tolist(), 0.0))
     np.clip(image, 0, 1, out=image)
-    image = cv2.pow(image, look.gamma) * 255
+    image = cv2.pow(image, look.gamma)
+    image *= 255
     blur = look.blur * view.height / BLURRED
     if blur > 0.3:
         image = cv2.GaussianBlur(image, (0, 0), blur)

@@ -3,6 +3,7 @@ the Decomposition of Deformations", 1989)."""
 
 from functools import lru_cache
 
+import cv2
 import numpy as np
 
 GRID = 41  # knots a side at which a bend is computed; between them it is interpolated
@@ -36,9 +37,14 @@ class ThinPlate:
 
 def _bending(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
     """r^2 log r of all pairs, (m, n)."""
-    squared = (points**2).sum(axis=1)[:, None] + (centres**2).sum(axis=1) - 2 * points @ centres.T
-    squared = np.maximum(squared, 1e-12)
-    return 0.5 * squared * np.log(squared)
+    squared = points @ (-2 * centres.T)
+    squared += (points**2).sum(axis=1)[:, None]
+    squared += (centres**2).sum(axis=1)
+    np.maximum(squared, 1e-12, out=squared)
+    bending = cv2.log(squared)
+    bending *= squared
+    bending *= 0.5
+    return bending
 
 
 def spread_out(knots: np.ndarray, size: tuple[int, int]) -> np.ndarray:
