@@ -5,8 +5,9 @@
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -139,19 +140,20 @@ class ImageStore:
                 grey: bool = False) -> None:
         """Decode these images on all cores; `progress(done, total)` is called now and then."""
         missing = [index for index in map(int, indices) if (index, grey) not in self._images]
-
-        def read(group: list[int]) -> int:
-            for index, image in zip(group, self.read_group(group), strict=True):
-                self._keep(index, image, grey)
-            return len(group)
-
         done = told = 0
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for count in pool.map(read, self.together(missing)):
-                done += count
+        with closing(self.read_groups(self.together(missing))) as reading:
+            for group, images in reading:
+                for index, image in zip(group, images, strict=True):
+                    self._keep(index, image, grey)
+                done += len(group)
                 if progress and (done - told >= TELL_EVERY or done == len(missing)):
                     progress(done, len(missing))
                     told = done
+
+    def read_groups(self, groups: Sequence[list[int]]) -> Iterator[tuple[list[int], list[np.ndarray]]]:
+        """Each group and its images, read on all cores."""
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            yield from zip(groups, pool.map(self.read_group, groups), strict=True)
 
     def together(self, indices: Sequence[int]) -> list[list[int]]:
         """These images in groups that are best read together. Here each is alone."""
