@@ -9,6 +9,8 @@ from torch import Tensor
 
 from kp.data import FacialKeypointsDataset, Sample
 from kp.data.augment import RandomBlur, RandomLight, RandomNoise, RandomOcclusion
+from kp.data.deform import RandomHeadTurn, RandomMouth
+from kp.data.head import Head, fit_head
 from kp.data.preprocessing import FRAME_RATIO, Preprocessing
 from kp.data.transforms import Compose, FaceCrop, RandomCrop, RandomMirror, RandomRotate, Rescale, Transform
 from kp.geometry import Box
@@ -17,14 +19,18 @@ from kp.training.distributed import ALONE, Team
 
 # Jitter of the face crop: FaceCrop's scale, shift and turn. Wide enough that a detector's box falls inside it; wider
 # for runs that have the time to learn from it.
-JITTER = {"geometry": ((-0.15, 0.2), 0.04, 12.0), "full": ((-0.25, 0.3), 0.06, 18.0)}
+WIDE = ((-0.25, 0.3), 0.06, 18.0)
+JITTER = {"geometry": ((-0.15, 0.2), 0.04, 12.0), "full": WIDE, "deep": WIDE}
 
 
-def crop_transform(config: TrainConfig, rng: np.random.Generator) -> Transform:
-    """From a whole frame to a crop of the network's size, with the config's augmentation."""
+def crop_transform(config: TrainConfig, rng: np.random.Generator, head: Head | None = None) -> Transform:
+    """From a whole frame to a crop of the network's size, with the config's augmentation.
+
+    head: of the frames' people, which the augmentation "deep" turns.
+    """
     varied = config.augmentation != "none"
     scale, shift, turn = JITTER.get(config.augmentation, ((0.0, 0.0), 0.0, 0.0))
-    steps: list[Transform] = []
+    steps: list[Transform] = [RandomMouth(head, rng=rng), RandomHeadTurn(head, rng=rng)] if head else []
     if config.crop == "frame":
         steps += [Rescale(round(config.crop_size * FRAME_RATIO)), RandomCrop(config.crop_size, rng=rng)]
         steps += [RandomRotate(turn, rng=rng)] if varied else []
@@ -32,7 +38,7 @@ def crop_transform(config: TrainConfig, rng: np.random.Generator) -> Transform:
         steps.append(FaceCrop(config.crop_size, config.margin, scale=scale, shift=shift, turn=turn, rng=rng))
     if varied:
         steps.append(RandomMirror(rng=rng))
-    if config.augmentation == "full":
+    if config.augmentation in ("full", "deep"):
         steps += [RandomLight(rng=rng), RandomBlur(0.3, rng=rng), RandomNoise(0.3, rng=rng),
                   RandomOcclusion(0.3, rng=rng)]
     return Compose(steps)
@@ -58,6 +64,7 @@ class TrainingBatches:
         self.dataset, self.config, self.preprocessing, self.team = dataset, config, config.preprocessing, team
         self.ahead = ahead
         self.grey = self.preprocessing.channels == 1
+        self.head = fit_head(dataset.keypoints) if config.augmentation == "deep" else None
 
     def __len__(self) -> int:
         return -(-len(self.dataset) // self.config.batch_size)
@@ -80,7 +87,7 @@ class TrainingBatches:
         samples = []
         for row in self.team.share(rows):
             rng = np.random.default_rng((self.config.seed, epoch, int(row)))
-            samples.append(crop_transform(self.config, rng)(self.dataset.sample(int(row), grey=self.grey)))
+            samples.append(crop_transform(self.config, rng, self.head)(self.dataset.sample(int(row), grey=self.grey)))
         return to_batch(samples, self.preprocessing)
 
 

@@ -27,6 +27,7 @@ AUGMENTATIONS = {
     "none": "each face always looks the same",
     "geometry": "random size, place, turn and mirror image",
     "full": "the same, larger, and random light, blur, noise and occlusion",
+    "deep": "the same, and heads turned further in depth, mouths opened",
 }
 SCHEDULES = {
     "constant": "the same learning rate all along",
