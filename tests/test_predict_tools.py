@@ -16,6 +16,7 @@ from kp import Box, Predictor, save_checkpoint
 from kp.errors import ConfigError, ImageError
 from kp.formats.record import read_faces
 from kp.metrics import point_errors
+from kp.pose import HeadPose
 from kp.predict import FacePrediction
 from kp.ui import pipeline
 from kp.ui.models import ModelStore
@@ -63,6 +64,17 @@ def test_the_status_says_when_it_may_be_no_face() -> None:
     assert "68 of 68 points are hollow" in face_html(analysis.faces[0])
     empty = pipeline.status_text(pipeline.analyse(wall, Predictor(BEST), BEST))
     assert "No face" in empty and "turned by 90, 180 and 270" in empty
+
+
+def test_a_doubtful_face_says_why(analysis: Analysis, monkeypatch) -> None:
+    face = replace(analysis.faces[0], spread=np.full(68, 30, np.float32))
+    assert "not sure" not in face_html(analysis.faces[0])
+    assert "not sure: it may be no face, or its points may be off." in face_html(face)
+    small = replace(face, box=Box.square(face.box.centre, 20))
+    assert "not sure: at 20 pixels it may be too small" in face_html(small)
+    monkeypatch.setattr("kp.ui.predict_html.head_pose", lambda points: HeadPose(-62.3, 0.0, 0.0))
+    assert "turned far to the side (by about 62°)" in face_html(face)
+    assert "turned far to the side" in pipeline.status_text(replace(analysis, faces=[face]))
 
 
 def test_a_face_in_words(analysis: Analysis) -> None:

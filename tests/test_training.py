@@ -156,10 +156,10 @@ def test_the_same_seed_gives_the_same_run(events: list[TrainEvent], dataset: Fac
     assert losses(run(replace(QUICK, seed=1), dataset)) != losses(events)
 
 
-@pytest.mark.parametrize("augmentation", ["geometry", "full"])
-def test_augmentation_is_drawn_anew_each_epoch_and_repeats_with_the_seed(augmentation: str, dataset) -> None:
+@pytest.mark.parametrize("augmentation", ["geometry", "full", "deep"])
+def test_augmentation_is_drawn_anew_each_epoch_and_repeats_with_the_seed(augmentation: str, few_faces) -> None:
     def drawn(config: TrainConfig, epoch: int) -> list[torch.Tensor]:
-        return [inputs for inputs, _ in TrainingBatches(dataset.subset(range(6)), config).epoch(epoch)]
+        return [inputs for inputs, _ in TrainingBatches(few_faces, config).epoch(epoch)]
 
     config = replace(QUICK, augmentation=augmentation)
     first = drawn(config, 1)
@@ -167,6 +167,16 @@ def test_augmentation_is_drawn_anew_each_epoch_and_repeats_with_the_seed(augment
     assert not torch.equal(torch.cat(first).sum((1, 2, 3)).sort().values,
                            torch.cat(drawn(config, 2)).sum((1, 2, 3)).sort().values)
     assert not torch.equal(first[0], drawn(replace(config, seed=1), 1)[0])
+
+
+def test_deep_bends_faces_that_full_leaves(few_faces) -> None:
+    bent, plain = (torch.cat([targets for _, targets in TrainingBatches(few_faces, config).epoch(1)])
+                   for config in (replace(QUICK, augmentation=name) for name in ("deep", "full")))
+    narrow = [torch.linalg.svdvals(targets - targets.mean(1, keepdim=True)) for targets in (bent, plain)]
+    shares = [(values[:, 1] / values[:, 0]).std() for values in narrow]  # a face's width by its height, or so
+    assert shares[0] > 1.2 * shares[1]
+    with pytest.raises(ConfigError, match="do not tell how deep"):
+        TrainingBatches(few_faces.subset([0]), replace(QUICK, augmentation="deep"))
 
 
 def test_batches_prepared_ahead_are_the_same(dataset) -> None:

@@ -14,6 +14,7 @@ from kp.export import check_finite, draw_faces
 from kp.geometry import Box, CropMap
 from kp.landmarks import POINT_NAMES
 from kp.predict import TILTED, FacePrediction, Prediction, Predictor, angle_between
+from kp.ui.predict_html import reason_of_doubt
 
 LONGEST = 1600      # pixels of the longer side of what is shown
 INSPECTED = 60      # faces whose steps are kept for a visitor
@@ -127,7 +128,7 @@ def _remarks(analysis: Analysis) -> str:
         text += f" **The picture was turned by {TURNED[analysis.turn]} to find faces.**"
     unsure = sum(face.doubtful for face in analysis.faces)
     if unsure == len(analysis.faces) == 1:
-        text += " **The network is not sure of it: it may be no face, or its points may be off.**"
+        text += f" **The network is not sure of it: {reason_of_doubt(analysis.faces[0], analysis.turn)}.**"
     elif unsure == len(analysis.faces) > 1:
         text += " **The network is sure of none of them: they may be no faces, or their points may be off.**"
     elif unsure == 1:

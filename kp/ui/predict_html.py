@@ -10,7 +10,7 @@ from kp.formats.record import number_or_none
 from kp.geometry import CropMap
 from kp.landmarks import POINT_NAMES, REGIONS
 from kp.metrics import eye_distance
-from kp.pose import head_pose
+from kp.pose import HeadPose, head_pose
 from kp.predict import FAR_OFF, FacePrediction
 
 CSS = """
@@ -32,7 +32,9 @@ img {width: 100%; max-width: 512px; border-radius: 8px; display: block; margin: 
 .map th {font-weight: 400; padding: 3px 4px; border: 0; text-align: right; color: var(--body-text-color-subdued)}
 .map td {padding: 6px 4px; border: 1px solid var(--border-color-primary); text-align: center; min-width: 34px}
 """
-STILL = 3.0  # degrees; a head turned by less looks ahead
+STILL = 3.0        # degrees; a head turned by less looks ahead
+FAR_TURNED = 50.0  # degrees; there are few training frames beyond
+SMALL = 32         # pixels; no face of the training frames is smaller
 
 
 def face_html(face: FacePrediction, number: int | None = None, *, turn: float = 0.0) -> str:
@@ -40,7 +42,7 @@ def face_html(face: FacePrediction, number: int | None = None, *, turn: float = 
 
     turn: degrees counter-clockwise that set the picture upright: the head's tilt is told as it looks then.
     """
-    parts = [_confidence(face), _pose(face, turn)]
+    parts = [_confidence(face), _doubt(face, turn), _pose(face, turn)]
     unsure = int(face.unsure.sum())
     if unsure:
         parts.append(f"{unsure} of 68 points are hollow: each may well be off by more than {percent(FAR_OFF)} of it")
@@ -55,9 +57,27 @@ def _confidence(face: FacePrediction) -> str:
     return f"Confidence <b>{percent(face.confidence)}</b> ({within})"
 
 
+def reason_of_doubt(face: FacePrediction, turn: float) -> str:
+    """Why the network may not be sure of a face; turn: as in `face_html`."""
+    yaw = abs(_upright_pose(face, turn).yaw)
+    if yaw > FAR_TURNED:
+        return (f"it may be no face; if it is one, its head is turned far to the side (by about {yaw:.0f}°), where "
+                "half of the points are hidden and the others are often off")
+    if face.box.side < SMALL:
+        return f"at {face.box.side:.0f} pixels it may be too small, or no face, or its points may be off"
+    return "it may be no face, or its points may be off"
+
+
+def _doubt(face: FacePrediction, turn: float) -> str:
+    return f"The network is not sure: {reason_of_doubt(face, turn)}" if face.doubtful else ""
+
+
+def _upright_pose(face: FacePrediction, turn: float) -> HeadPose:
+    return head_pose(CropMap.from_box(face.box, 256, turn=turn).to_crop(face.keypoints))
+
+
 def _pose(face: FacePrediction, turn: float) -> str:
-    upright = CropMap.from_box(face.box, 256, turn=turn)
-    pose = head_pose(upright.to_crop(face.keypoints))
+    pose = _upright_pose(face, turn)
     if number_or_none(pose.yaw) is None:
         return ""
     looks = [_way(pose.yaw, "to the right", "to the left"), _way(pose.pitch, "down", "up")]
