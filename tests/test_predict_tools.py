@@ -68,12 +68,13 @@ def test_the_status_says_when_it_may_be_no_face() -> None:
 
 def test_a_doubtful_face_says_why(analysis: Analysis, monkeypatch) -> None:
     face = replace(analysis.faces[0], spread=np.full(68, 30, np.float32))
-    assert "not sure" not in face_html(analysis.faces[0])
-    assert "not sure: it may be no face, or its points may be off." in face_html(face)
+    assert "not sure" not in face_html(analysis.faces[0], 1)
+    assert "not sure of it: it may be no face, or its points may be off." in face_html(face, 2)
     small = replace(face, box=Box.square(face.box.centre, 20))
-    assert "not sure: at 20 pixels it may be too small" in face_html(small)
+    assert "not sure of it: at 20 pixels it may be too small" in face_html(small, 2)
     monkeypatch.setattr("kp.ui.predict_html.head_pose", lambda points: HeadPose(-62.3, 0.0, 0.0))
-    assert "turned far to the side (by about 62°)" in face_html(face)
+    assert "turned far to the side (by about 62°)" in face_html(face, 2)
+    assert "not sure" not in face_html(face)  # what is said of a face that is alone stands above the picture
     assert "turned far to the side" in pipeline.status_text(replace(analysis, faces=[face]))
 
 

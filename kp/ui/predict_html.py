@@ -42,7 +42,9 @@ def face_html(face: FacePrediction, number: int | None = None, *, turn: float = 
 
     turn: degrees counter-clockwise that set the picture upright: the head's tilt is told as it looks then.
     """
-    parts = [_confidence(face), _doubt(face, turn), _pose(face, turn)]
+    parts = [_confidence(face), _pose(face, turn)]
+    if number and face.doubtful:  # of a face that is alone, the status says it
+        parts.insert(1, f"The network is not sure of it: {reason_of_doubt(face, turn)}")
     unsure = int(face.unsure.sum())
     if unsure:
         parts.append(f"{unsure} of 68 points are hollow: each may well be off by more than {percent(FAR_OFF)} of it")
@@ -66,10 +68,6 @@ def reason_of_doubt(face: FacePrediction, turn: float) -> str:
     if face.box.side < SMALL:
         return f"at {face.box.side:.0f} pixels it may be too small, or no face, or its points may be off"
     return "it may be no face, or its points may be off"
-
-
-def _doubt(face: FacePrediction, turn: float) -> str:
-    return f"The network is not sure: {reason_of_doubt(face, turn)}" if face.doubtful else ""
 
 
 def _upright_pose(face: FacePrediction, turn: float) -> HeadPose:
