@@ -34,8 +34,7 @@ def test_the_pictures_are_the_same(few_faces: SyntheticFaces, processes: list) -
     helper.read(waiting, done)  # all of them, since nobody else reads
     helper.close()
     painted = 0
-    while not done.empty():
-        group, images = done.get()
+    for group, images in iter(done.get, None):
         for there, here in zip(images, part.store.read_group(group), strict=True):
             assert (there == here).all()
             painted += 1
@@ -59,6 +58,15 @@ def test_what_a_helper_leaves_is_painted_here(few_faces: SyntheticFaces, process
     part.preload()
     assert len(part.store._images) == 24
     assert all(process.poll() is not None for process in processes)
+
+
+def test_where_no_process_can_be_started_all_is_painted_here(few_faces: SyntheticFaces, processes: list,
+                                                             monkeypatch) -> None:
+    monkeypatch.setattr("sys.executable", "/no/such/python")
+    part = SyntheticFaces(2, model=few_faces.store.model)
+    part.preload()
+    assert len(part.store._images) == 24
+    assert not processes
 
 
 def test_helpers_end_with_a_preload_that_is_stopped(few_faces: SyntheticFaces, processes: list) -> None:

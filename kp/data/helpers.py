@@ -35,9 +35,9 @@ class Helper:
                                          stdout=subprocess.PIPE, start_new_session=True)
 
     def read(self, groups: SimpleQueue[Group], done: SimpleQueue[tuple[Group, Images] | None]) -> None:
-        """Take groups until there are none, and put each with its images into `done`.
+        """Take groups until there are none, put each with its images into `done`, and None at the end.
 
-        Should the process end before, the group that it has goes back, and None into `done`.
+        Should the process end before, the group that it has goes back.
         """
         group: Group = []
         try:
@@ -47,9 +47,9 @@ class Helper:
                 self._tell(group)
                 done.put((group, pickle.load(self._process.stdout)))
                 group = []
-        except Empty:
-            return
-        except (OSError, EOFError, ValueError, pickle.UnpicklingError):
+        except (Empty, OSError, EOFError, ValueError, pickle.UnpicklingError):
+            return  # all is read, or the process has ended
+        finally:
             if group:
                 groups.put(group)
             done.put(None)
@@ -67,7 +67,7 @@ def read_with_helpers(store: Any, groups: Sequence[Group], count: int,
                       read_here: Callable[[Group], Images]) -> Iterator[tuple[Group, Images]]:
     """Each group and its images, in any order, from so many helpers and from this thread, which calls `read_here`.
 
-    What helpers that end early leave is read here.
+    What helpers leave that cannot be started, or that end early, is read here.
     """
     waiting: SimpleQueue[Group] = SimpleQueue()
     done: SimpleQueue[tuple[Group, Images] | None] = SimpleQueue()
@@ -76,7 +76,10 @@ def read_with_helpers(store: Any, groups: Sequence[Group], count: int,
     left = len(groups)
     with ExitStack() as stack:
         for _ in range(count):
-            helper = Helper(store)
+            try:
+                helper = Helper(store)
+            except OSError:  # a machine that allows no more processes
+                break
             stack.callback(helper.close)
             threading.Thread(target=helper.read, args=(waiting, done), daemon=True).start()
         while left:
