@@ -88,15 +88,17 @@ def run_async(work: Coroutine) -> object:
 
 
 FRESH = """
-import json, sys, kp
+import json, sys, kp, kp.data.face_store
 shapes = {name: kp.read_image(f"{sys.argv[1]}/{name}").shape for name in ("me.jpg", "me.png")}
-print(json.dumps({"shapes": shapes, "modules": list(sys.modules)}))
+pictures_only = list(sys.modules)
+from kp import *
+print(json.dumps({"shapes": shapes, "pictures only": pictures_only, "modules": list(sys.modules)}))
 """
 
 
 @pytest.fixture(scope="session")
 def fresh_process(tmp_path_factory: pytest.TempPathFactory) -> dict:
-    """What a new process says after `import kp` and reading two pictures; one for all tests, as it takes seconds."""
+    """What a new process says after reading two pictures and `from kp import *`; one for all tests, being slow."""
     folder = tmp_path_factory.mktemp("fresh")
     for name in ("me.jpg", "me.png"):
         Image.new("RGB", (9, 8), "red").save(folder / name)

@@ -12,7 +12,7 @@ from kp import errors
 ROOT = Path(__file__).parent.parent
 # From the ground up: a module imports from its own row and from the rows before it.
 ROWS = [
-    ["landmarks", "geometry", "errors", "smoothing"],
+    ["landmarks", "geometry", "errors", "smoothing", "lazy"],
     ["data", "models", "detectors", "metrics", "pose"],
     ["checkpoint", "cards", "drawing"],
     ["predict", "evaluation", "explain", "export", "formats", "tracking", "video", "onnx_export"],
@@ -97,6 +97,13 @@ def test_importing_kp_imports_no_gradio(fresh_process: dict) -> None:
     packages = {name.split(".")[0] for name in fresh_process["modules"]}
     assert "torch" in packages
     assert not packages & {"gradio", "gradio_client", "fastapi", "matplotlib", "plotly"}
+    assert not {"torch", "pandas"} & set(fresh_process["pictures only"])  # a process that paints faces starts soon
+
+
+def test_all_public_names_are_there_and_no_others() -> None:
+    assert all(getattr(package, name).__name__ == name for package in (kp, kp.data) for name in package.__all__)
+    with pytest.raises(AttributeError, match="module 'kp' has no attribute 'nothing'"):
+        kp.nothing  # noqa: B018
 
 
 def test_only_the_command_line_prints(trees: dict[str, ast.Module]) -> None:

@@ -194,7 +194,7 @@ def test_an_image_that_cannot_be_read_is_named(own_root: Path, content: bytes | 
 def test_an_image_is_decoded_once(data_root: Path, monkeypatch) -> None:
     dataset = FacialKeypointsDataset(data_root)
     first = dataset.image(3)
-    monkeypatch.setattr("kp.data.dataset.read_frame", lambda path: pytest.fail(f"{path} was decoded again"))
+    monkeypatch.setattr("kp.data.store.read_frame", lambda path: pytest.fail(f"{path} was decoded again"))
     assert dataset.image(3) is first
     assert dataset[3].image is first
     assert dataset.subset([3]).image(0) is first  # parts share the decoded images
@@ -207,7 +207,7 @@ def test_preload_decodes_a_part_and_tells_how_far_it_is(data_root: Path, monkeyp
     news = []
     part.preload(lambda done, total: news.append((done, total)))
     assert news[-1] == (12, 12)
-    monkeypatch.setattr("kp.data.dataset.read_frame", lambda path: pytest.fail("decoded again"))
+    monkeypatch.setattr("kp.data.store.read_frame", lambda path: pytest.fail("decoded again"))
     assert all(part.image(index) is not None for index in range(len(part)))
 
 

@@ -4,7 +4,7 @@ from queue import SimpleQueue
 
 import pytest
 
-from kp.data import helpers, synthetic
+from kp.data import face_store, helpers
 from kp.data.synthetic import SyntheticFaces
 
 
@@ -19,8 +19,8 @@ def processes(monkeypatch) -> list:
             started.append(self._process)
 
     monkeypatch.setattr(helpers, "Helper", Watched)
-    monkeypatch.setattr(synthetic, "WORTH_HELPERS", 1)
-    monkeypatch.setattr(synthetic, "MOST_HELPERS", 2)
+    monkeypatch.setattr(face_store, "WORTH_HELPERS", 1)
+    monkeypatch.setattr(face_store, "MOST_HELPERS", 2)
     monkeypatch.setattr("os.cpu_count", lambda: 8)
     return started
 

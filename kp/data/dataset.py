@@ -5,9 +5,7 @@
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +13,9 @@ import numpy as np
 import pandas as pd
 from torch.utils.data import Dataset
 
-from kp.data.images import read_frame, to_grey
 from kp.data.sample import Sample
 from kp.data.splits import part_indices
+from kp.data.store import ImageStore
 from kp.errors import DataError
 from kp.landmarks import NUM_KEYPOINTS
 
@@ -27,7 +25,6 @@ from kp.landmarks import NUM_KEYPOINTS
 LABEL_ORIGIN = np.float32(1.0)
 
 FOLDERS = ("training", "test")
-TELL_EVERY = 100  # images between two tellings of how far it is
 PLACES = "--data DIR, the environment variable KP_DATA, or the folder data/"
 
 
@@ -108,56 +105,6 @@ def _files_in(folder: Path) -> set[str]:
         return set()
     except OSError as error:
         raise DataError(f"{folder} cannot be read ({error.strerror or error}). Check its permissions.") from None
-
-
-class ImageStore:
-    """Decodes each image once and keeps it, uint8, in colour or grey. Shared by all parts; safe between threads."""
-
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self.paths = list(paths)
-        self._images: dict[tuple[int, bool], np.ndarray] = {}
-
-    def read(self, index: int) -> np.ndarray:
-        """uint8 (H, W, 3) RGB, not kept."""
-        return read_frame(self.paths[index])
-
-    def read_group(self, indices: Sequence[int]) -> list[np.ndarray]:
-        """Those images, as `read` gives each."""
-        return [self.read(index) for index in indices]
-
-    def image(self, index: int, *, grey: bool = False) -> np.ndarray:
-        """uint8 (H, W, 3) RGB, or (H, W); read-only."""
-        image = self._images.get((index, grey))
-        return self._keep(index, self.read(index), grey) if image is None else image
-
-    def _keep(self, index: int, image: np.ndarray, grey: bool) -> np.ndarray:
-        image = to_grey(image) if grey else image
-        image.setflags(write=False)
-        self._images[index, grey] = image
-        return image
-
-    def preload(self, indices: Sequence[int], progress: Callable[[int, int], None] | None = None, *,
-                grey: bool = False) -> None:
-        """Decode these images on all cores; `progress(done, total)` is called now and then."""
-        missing = [index for index in map(int, indices) if (index, grey) not in self._images]
-        done = told = 0
-        with closing(self.read_groups(self.together(missing))) as reading:
-            for group, images in reading:
-                for index, image in zip(group, images, strict=True):
-                    self._keep(index, image, grey)
-                done += len(group)
-                if progress and (done - told >= TELL_EVERY or done == len(missing)):
-                    progress(done, len(missing))
-                    told = done
-
-    def read_groups(self, groups: Sequence[list[int]]) -> Iterator[tuple[list[int], list[np.ndarray]]]:
-        """Each group and its images, read on all cores."""
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            yield from zip(groups, pool.map(self.read_group, groups), strict=True)
-
-    def together(self, indices: Sequence[int]) -> list[list[int]]:
-        """These images in groups that are best read together. Here each is alone."""
-        return [[int(index)] for index in indices]
 
 
 class FacialKeypointsDataset(Dataset):

@@ -5,54 +5,25 @@ face. A picture is painted when it is first asked for. The same seed gives the s
 """
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import lru_cache
-from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 
 from kp.data.appearance import AppearanceModel, load_appearance
-from kp.data.dataset import FacialKeypointsDataset, FrameInfo, ImageStore, find_data
-from kp.data.helpers import read_with_helpers
-from kp.data.portraits import Look, View, paint
-from kp.data.threads import one_thread_each
+from kp.data.dataset import FacialKeypointsDataset, FrameInfo, find_data
+from kp.data.face_store import SAMPLE, Face, FaceStore
+from kp.data.portraits import Look, View
 
-SAMPLE = "sample"            # names these faces where a folder is asked for
 PEOPLE, VIDEOS, FRAMES = 300, 2, 6
 TEST_FRAME = FRAMES - 1      # of each video this one lies in the folder test/, as published: that split leaks
 MOST_TURNED = 1.9            # standard deviations; beyond, one half of the face hides the other
-MOST_HELPERS = 3             # processes that paint beside this one, of some 300 MB each
-WORTH_HELPERS = 500          # faces: a helper is ready after the time that these take
 # Sizes of frames and faces are as the real ones': median, spread of the logarithm, least, most.
 HEIGHT = (201, 0.32, 90, 480)         # pixels
 WIDTH = (0.91, 0.11, 0.7, 1.15)       # in heights
 FACE = (0.40, 0.15, 0.28, 0.54)       # height of the mean shape, in the frame's shorter side
 SWAY = (0.25, 0.12)                   # of the face's place in a video, and in a frame: share of the room there is
-
-
-@dataclass(frozen=True)
-class Face:
-    """One invented frame: the turn to the side and the kind of person, random numbers (levels, n), how it is taken.
-
-    seed: of the picture's grain.
-    """
-
-    turn: float
-    kind: int
-    draws: np.ndarray = field(repr=False)
-    view: View
-    look: Look
-    seed: tuple[int, ...]
-
-    def coefficients(self, model: AppearanceModel, *, first: int | None = None) -> np.ndarray:
-        return model.spreads.coefficients(self.turn, self.kind, self.draws, first=first)
-
-    def keypoints(self, model: AppearanceModel) -> np.ndarray:
-        """float32 (68, 2), pixels."""
-        return self.view.place(model.shape(self.coefficients(model, first=len(model.modes))))
-
 
 
 def invent_person(model: AppearanceModel, number: int, *, seed: int = 0, videos: int = VIDEOS,
@@ -96,37 +67,6 @@ def for_shapes(model: AppearanceModel) -> AppearanceModel:
     """The model for shapes alone, four times as fast: only their part of the spreads, in float32."""
     roots = model.spreads.roots[..., : len(model.modes)].astype(np.float32)
     return replace(model, spreads=replace(model.spreads, roots=roots))
-
-
-class FaceStore(ImageStore):
-    """Paints each face once and keeps it."""
-
-    def __init__(self, model: AppearanceModel, faces: Sequence[Face], names: Sequence[str]) -> None:
-        super().__init__([Path(SAMPLE, name) for name in names])
-        self.model, self.faces = model, list(faces)
-
-    def read(self, index: int) -> np.ndarray:
-        return self.read_group([index])[0]
-
-    def read_group(self, indices: Sequence[int]) -> list[np.ndarray]:
-        faces = [self.faces[index] for index in indices]
-        rows = np.stack([face.coefficients(self.model) for face in faces])
-        return [paint(portrait, self.model, face.view, look=face.look, rng=np.random.default_rng(face.seed))
-                for face, portrait in zip(faces, self.model.portraits(rows), strict=True)]
-
-    def together(self, indices: Sequence[int]) -> list[list[int]]:
-        """The frames of a video, which have much in common."""
-        ordered = sorted(map(int, indices), key=lambda index: self.faces[index].seed)
-        return [list(group) for _, group in groupby(ordered, key=lambda index: self.faces[index].seed[:-1])]
-
-    def read_groups(self, groups: Sequence[list[int]]) -> Iterator[tuple[list[int], list[np.ndarray]]]:
-        with one_thread_each():
-            helpers = min((os.cpu_count() or 1) - 1, MOST_HELPERS)
-            if not helpers or sum(map(len, groups)) < WORTH_HELPERS:
-                yield from super().read_groups(groups)
-            else:
-                store = FaceStore(self.model, self.faces, [path.name for path in self.paths])
-                yield from read_with_helpers(store, groups, helpers, self.read_group)
 
 
 class SyntheticFaces(FacialKeypointsDataset):
