@@ -51,14 +51,13 @@ class _ConvInputs(TorchFunctionMode):
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         if func is torch.conv2d and id(args[1]) in self.names:
-            self.inputs[self.names[id(args[1])]] = args[0]
+            self.inputs[self.names[id(args[1])]] = args[0].detach()
         return func(*args, **(kwargs or {}))
 
 
-@torch.inference_mode()
 def convolution_inputs(model: StagedModel, x: Tensor) -> dict[str, Tensor]:
     """What each convolution reads, (n, in, h, w), for x (n, channels, size, size); in the order they come up."""
-    with _ConvInputs(model) as mode:
+    with torch.enable_grad(), _ConvInputs(model) as mode:  # with gradients, PackedConv2d is a conv2d like others
         for _ in model.stages(x):
             pass
     return mode.inputs
