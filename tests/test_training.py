@@ -1,5 +1,6 @@
 """Training: what happens, in which order, and what a run leaves behind."""
 
+import copy
 import json
 import math
 import shutil
@@ -23,7 +24,7 @@ from kp.training import PRESETS, Decoding, EpochDone, RunEnded, RunStarted, Step
 from kp.training.batches import TrainingBatches, crop_transform, to_batch
 from kp.training.config import CHOICES
 from kp.training.losses import LOSSES, heatmap_loss, wing_loss
-from kp.training.optimizers import rate_factor
+from kp.training.optimizers import RMSprop, rate_factor
 
 QUICK = TrainConfig(architecture="naimishnet", size=32, augmentation="none", subset=6, batch_size=4, epochs=2,
                     precision="float32", optimizer="adam")
@@ -283,6 +284,23 @@ def test_every_loss_falls(loss: str, dataset: FacialKeypointsDataset) -> None:
     told = losses(run(config, dataset))
     assert np.isfinite(told).all()
     assert np.mean(told[-3:]) < np.mean(told[:2])
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_rmsprop_makes_the_steps_of_pytorchs(decay: float) -> None:
+    torch.manual_seed(0)
+    ours = torch.nn.Linear(5, 4)
+    theirs = copy.deepcopy(ours)
+    optimizers = (RMSprop(ours.parameters(), lr=1e-2, weight_decay=decay),
+                  torch.optim.RMSprop(theirs.parameters(), lr=1e-2, weight_decay=decay))
+    for _ in range(5):
+        for weight, twin in zip(ours.parameters(), theirs.parameters(), strict=True):
+            weight.grad = torch.randn_like(weight) * (torch.rand_like(weight) < 0.5)
+            twin.grad = weight.grad.clone()
+        for optimizer in optimizers:
+            optimizer.step()
+    for weight, twin in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(weight, twin)
 
 
 @pytest.mark.parametrize("optimizer", CHOICES["optimizer"])

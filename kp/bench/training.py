@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from kp.training.batches import crop_transform
 from kp.training.losses import LOSSES, Stages
 from kp.training.machine import keep_memory
 
-ROUNDS = 2       # the two loops take turns, so that a busy machine slows both
+ROUNDS = 3       # the two loops take turns, so that a busy machine slows both; the middle one counts
 WARM_UP = 2      # steps
 VALIDATION = 16  # images; our loop has no run without any
 
@@ -131,6 +132,6 @@ def measure_training(root: Path) -> Iterator[Row]:
         for _ in range(ROUNDS):
             plain.append(in_own_process(plain_rate, root, contest, torch.get_num_threads()))
             ours.append(in_own_process(our_rate, root, contest, torch.get_num_threads()))
-        yield Row(f"{name}: plain loop", max(plain), "images/s")
-        yield Row(f"{name}: kp.training", max(ours), "images/s")
-        yield Row(f"{name}: kp.training / plain loop", max(ours) / max(plain), "x")
+        yield Row(f"{name}: plain loop", median(plain), "images/s")
+        yield Row(f"{name}: kp.training", median(ours), "images/s")
+        yield Row(f"{name}: kp.training / plain loop", median(ours) / median(plain), "x")

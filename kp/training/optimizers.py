@@ -1,6 +1,7 @@
 """How a step is made, and how its length changes over a run."""
 
 import math
+from collections.abc import Iterable
 
 import torch
 from torch import nn
@@ -10,6 +11,20 @@ from kp.training.muon import Muon
 
 WARM_UP = 0.05          # of the run, for the one-cycle schedule
 FIRST_RATE = 0.1        # of the learning rate, where one-cycle starts
+LATE = 2.0**20          # steps; Adam's correction for having started at zero is over long before
+
+
+class RMSprop(torch.optim.Adam):
+    """The steps of torch.optim.RMSprop in one pass over the weights, where that takes one for each operation.
+
+    RMSprop is Adam without momentum and without its correction for the first steps, so Adam's fused kernel makes them.
+    """
+
+    def __init__(self, parameters: Iterable[nn.Parameter], *, lr: float, weight_decay: float = 0.0) -> None:
+        super().__init__(parameters, lr=lr, betas=(0.0, 0.99), weight_decay=weight_decay, fused=True)
+        for parameter in self.param_groups[0]["params"]:
+            self.state[parameter] = {"step": torch.tensor(LATE, device=parameter.device),
+                                     "exp_avg": torch.zeros_like(parameter), "exp_avg_sq": torch.zeros_like(parameter)}
 
 
 def make_optimizer(config: TrainConfig, model: nn.Module,
@@ -18,7 +33,7 @@ def make_optimizer(config: TrainConfig, model: nn.Module,
     rate, decay = config.learning_rate, config.weight_decay
     match config.optimizer:
         case "rmsprop":
-            return torch.optim.RMSprop(model.parameters(), lr=rate, weight_decay=decay)
+            return RMSprop(model.parameters(), lr=rate, weight_decay=decay)
         case "adam":
             return torch.optim.Adam(model.parameters(), lr=rate, weight_decay=decay, fused=True)
         case "adamw":
