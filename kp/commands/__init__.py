@@ -2,7 +2,7 @@
 
 from types import ModuleType
 
-from kp.commands import appearance, bench, calibrate, download, evaluate, export, info, predict, train, video
+from kp.commands import appearance, average, bench, calibrate, download, evaluate, export, info, predict, train, video
 
 COMMANDS: dict[str, ModuleType] = {
     "download": download,
@@ -11,6 +11,7 @@ COMMANDS: dict[str, ModuleType] = {
     "evaluate": evaluate,
     "predict": predict,
     "video": video,
+    "average": average,
     "export": export,
     "calibrate": calibrate,
     "appearance": appearance,

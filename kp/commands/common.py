@@ -1,6 +1,7 @@
 """Options and output that several commands share. Only the command line prints."""
 
 import argparse
+import dataclasses
 import json
 import tempfile
 from collections.abc import Callable
@@ -8,12 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from tqdm import tqdm
 
+from kp.checkpoint import SUFFIX, Checkpoint, save_checkpoint
 from kp.data import FacialKeypointsDataset, find_data
 from kp.data.dataset import PLACES
 from kp.data.synthetic import SAMPLE, names_sample, open_data
 from kp.errors import ConfigError, DataError
+
+SHARD_BYTES = 9_500_000  # the Hub takes plain files of up to 10 MB
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +46,29 @@ def check_writable(out: Path) -> None:
     except OSError as error:
         raise ConfigError(f"--out {out} cannot be written ({error.strerror or error}). "
                           "Name a file in a folder that you may write to.") from None
+
+
+def add_checkpoint(parser: argparse.ArgumentParser) -> None:
+    """The options of a command that makes a network."""
+    parser.add_argument("--out", required=True, metavar="FILE", help=f"the checkpoint to write, NAME{SUFFIX}")
+    parser.add_argument("--title", default="", help="one line that tells people what this network is")
+    parser.add_argument("--half", action="store_true",
+                        help="save as float16, in files below 10 MB, as the shipped ones are")
+
+
+def checkpoint_file(options: argparse.Namespace) -> Path:
+    """The checkpoint to write. Raises ConfigError for a name that it cannot have."""
+    out = Path(options.out)
+    if out.is_dir() or out.suffix != SUFFIX:
+        raise ConfigError(f"--out {out} must name a file that ends in {SUFFIX}.")
+    return out
+
+
+def write_checkpoint(checkpoint: Checkpoint, options: argparse.Namespace) -> list[Path]:
+    """The files. Raises CheckpointError where the disk does not take them."""
+    return save_checkpoint(dataclasses.replace(checkpoint, title=options.title or checkpoint.title), options.out,
+                           dtype=torch.float16 if options.half else None,
+                           max_bytes=SHARD_BYTES if options.half else None)
 
 
 def print_json(value: Any) -> None:

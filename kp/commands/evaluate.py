@@ -11,8 +11,7 @@ from pathlib import Path
 import torch
 
 from kp.checkpoint import find_checkpoint, load_checkpoint, read_description, save_checkpoint
-from kp.commands.common import add_data, add_json, open_dataset, print_json, progress_bar
-from kp.commands.train import SHARD_BYTES
+from kp.commands.common import SHARD_BYTES, add_data, add_json, open_dataset, print_json, progress_bar
 from kp.data.splits import SPLITS
 from kp.detectors import DETECTORS
 from kp.errors import ConfigError

@@ -16,13 +16,21 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import torch
 from tqdm import tqdm
 
-from kp.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from kp.commands.common import add_data, add_json, check_writable, open_dataset, print_json
+from kp.checkpoint import Checkpoint, load_checkpoint
+from kp.commands.common import (
+    add_checkpoint,
+    add_data,
+    add_json,
+    check_writable,
+    checkpoint_file,
+    open_dataset,
+    print_json,
+    write_checkpoint,
+)
 from kp.errors import CheckpointError, ConfigError
 from kp.training import PRESETS, Decoding, EpochDone, RunEnded, RunStarted, StepDone, TrainConfig, TrainEvent, train
 from kp.training.config import CHOICES
@@ -31,19 +39,15 @@ from kp.training.machine import DEVICES, keep_memory
 
 EXIT_CODES = {"finished": 0, "diverged": 1, "stopped": 130}
 SAVE_EVERY = 60.0   # seconds between two saves of the network so far
-SHARD_BYTES = 9_500_000  # the Hub takes plain files of up to 10 MB
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
-    parser.add_argument("--out", required=True, metavar="FILE", help="the checkpoint to write, NAME.safetensors")
+    add_checkpoint(parser)
     parser.add_argument("--preset", default=None, metavar="NAME",
                         help=f"settings to start from: {', '.join(PRESETS)}; other options change them")
     parser.add_argument("--start", default=None, metavar="MODEL",
                         help="a network to go on from, by name or file, in place of a new one")
-    parser.add_argument("--title", default="", help="one line that tells people what this network is")
-    parser.add_argument("--half", action="store_true",
-                        help="save as float16, in files below 10 MB, as the shipped ones are")
     parser.add_argument("--threads", type=int, default=0,
                         help="processor threads of each process; 0 for as many as there are idle cores")
     parser.add_argument("--device", default="auto", metavar="NAME",
@@ -70,9 +74,7 @@ def config_of(options: argparse.Namespace) -> TrainConfig:
 
 def run(options: argparse.Namespace) -> int:
     config = config_of(options)
-    out = Path(options.out)
-    if out.is_dir() or out.suffix != ".safetensors":
-        raise ConfigError(f"--out {out} must name a file that ends in .safetensors.")
+    out = checkpoint_file(options)
     if options.threads < 0:
         raise ConfigError(f"--threads is {options.threads}; name at least 1, or 0 for as many as there are idle cores.")
     start = load_checkpoint(options.start) if options.start else None
@@ -111,7 +113,7 @@ class Keeper:
     """Saves the network now and then, and at the end. Only at the end is it an error if that cannot be done."""
 
     def __init__(self, options: argparse.Namespace) -> None:
-        self.out, self.title, self.half = Path(options.out), options.title, options.half
+        self.options = options
         self.tried, self.kept = time.monotonic(), 0  # the epoch of the last one saved
 
     def take(self, event: TrainEvent) -> None:
@@ -119,21 +121,17 @@ class Keeper:
         match event:
             case EpochDone() if time.monotonic() - self.tried > SAVE_EVERY:
                 try:
-                    self._save(event.checkpoint)
+                    write_checkpoint(event.checkpoint, self.options)
                     self.kept = event.epoch
                 except CheckpointError as error:
                     tqdm.write(f"Warning: {error} The training goes on, and the next try is soon.", file=sys.stderr)
                 self.tried = time.monotonic()
             case RunEnded(checkpoint=Checkpoint()):
                 try:
-                    self._save(event.checkpoint)
+                    write_checkpoint(event.checkpoint, self.options)
                 except CheckpointError as error:
                     older = f" It still holds the network after epoch {self.kept}." if self.kept else ""
                     raise CheckpointError(f"{error}{older}") from None
-
-    def _save(self, checkpoint: Checkpoint) -> None:
-        save_checkpoint(dataclasses.replace(checkpoint, title=self.title or checkpoint.title), self.out,
-                        dtype=torch.float16 if self.half else None, max_bytes=SHARD_BYTES if self.half else None)
 
 
 def print_event_json(event: TrainEvent) -> None:

@@ -1,0 +1,28 @@
+"""Make one network of several that were trained on from the same one (`train --start`).
+
+The mean of their weights errs less than each of them. Settings and curve are the first one's; `evaluate --record` adds
+its own figures.
+"""
+
+import argparse
+
+from kp.averaging import average_checkpoints
+from kp.checkpoint import load_checkpoint
+from kp.commands.common import add_checkpoint, add_json, check_writable, checkpoint_file, print_json, write_checkpoint
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("models", nargs="+", metavar="MODEL", help="shipped checkpoints' names, or .safetensors files")
+    add_checkpoint(parser)
+    add_json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    out = checkpoint_file(options)
+    check_writable(out)
+    files = write_checkpoint(average_checkpoints([load_checkpoint(model) for model in options.models]), options)
+    if options.json:
+        print_json({"models": options.models, "files": [str(file) for file in files]})
+    else:
+        print(f"wrote {out}, the mean of {len(options.models)} networks")
+    return 0
