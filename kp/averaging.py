@@ -13,24 +13,29 @@ from torch.nn import functional as F
 from kp.checkpoint import Checkpoint, current_versions
 from kp.errors import ConfigError
 
-ALIKE = ("architecture", "arguments", "preprocessing", "data")  # of networks that can have an average
+ALIKE = {  # what networks must have in common
+    "architecture": lambda checkpoint: checkpoint.architecture,
+    "arguments": lambda checkpoint: checkpoint.arguments,
+    "preprocessing": lambda checkpoint: checkpoint.preprocessing,
+    "split": lambda checkpoint: checkpoint.data.get("split"),  # or one has seen people whom another is tested on
+}
 RELATED = 0.5  # cosine of the angle between their weights; of networks that began apart it is near 0
 
 
 def average_checkpoints(checkpoints: Sequence[Checkpoint]) -> Checkpoint:
     """The mean of the weights. Settings and curve are the first one's; figures there are none yet.
 
-    Raises ConfigError where they are fewer than two, differ in architecture, crop or what they learnt from, or began
+    Raises ConfigError where they are fewer than two, differ in architecture, crop or split, or began
     apart: between networks of different random starts lies none that has learnt anything.
     """
     if len(checkpoints) < 2:
         raise ConfigError("An average needs two networks or more. Name another one.")
     first = checkpoints[0]
     for number, other in enumerate(checkpoints[1:], start=2):
-        for what in ALIKE:
-            if getattr(first, what) != getattr(other, what):
-                raise ConfigError(f"The first network's {what} is {getattr(first, what)}, that of number {number} "
-                                  f"{getattr(other, what)}. Take networks that were trained on from the same one.")
+        for what, of in ALIKE.items():
+            if of(first) != of(other):
+                raise ConfigError(f"The first network's {what} is {of(first)}, that of number {number} "
+                                  f"{of(other)}. Take networks that were trained on from the same one.")
         if F.cosine_similarity(_direction(first), _direction(other), dim=0) < RELATED:
             raise ConfigError(f"Network number {number} was not trained on from the same one as the first, so that "
                               "their mean would know nothing. Take networks that were (train --start).")

@@ -55,7 +55,7 @@ def test_the_command_writes_it(files: list[str], tmp_path: Path, capsys: pytest.
     ([tiny_checkpoint(1, size=48)], "arguments.*32.*number 2.*48"),
     ([tiny_checkpoint(1)], "number 2 was not trained on from the same one"),
     ([trained_on(tiny_checkpoint(), 1), replace(tiny_checkpoint(), data={"split": "official"})],
-     "data.*number 3.*official"),
+     "split.*number 3.*official"),
 ])
 def test_networks_that_have_no_average(others: list, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
