@@ -84,6 +84,12 @@ def apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
     return (np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
 
 
+def zoom(matrix: np.ndarray) -> float:
+    """How many times as long things are after a 2x3 matrix: the square root of what areas gain."""
+    (a, b), (c, d) = matrix[:, :2]
+    return math.sqrt(abs(a * d - b * c))
+
+
 def scaling(factor_x: float, factor_y: float) -> np.ndarray:
     """Resizing by a factor; pixel centres are integers, hence the half pixels."""
     return np.array([[factor_x, 0, (factor_x - 1) / 2], [0, factor_y, (factor_y - 1) / 2]], np.float64)
@@ -122,15 +128,14 @@ def warp(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.nda
     height, width = size
     corners = np.array([[0, 0], [width, 0], [0, height], [width, height]], np.float64) - 0.5  # pixels are squares
     seen = apply(invert(matrix), corners)
-    left, top = np.floor(seen.min(axis=0)).astype(int) - 2
-    right, bottom = np.ceil(seen.max(axis=0)).astype(int) + 3
-    left, right = np.clip([left, right], 0, image.shape[1])
-    top, bottom = np.clip([top, bottom], 0, image.shape[0])
+    left, top = (max(0, math.floor(edge) - 2) for edge in seen.min(axis=0))
+    right, bottom = (min(side, math.ceil(edge) + 3)
+                     for edge, side in zip(seen.max(axis=0), image.shape[1::-1], strict=True))
     if left >= right or top >= bottom:
         return np.zeros((height, width, *image.shape[2:]), image.dtype)
     part = image[top:bottom, left:right]
     matrix = compose(matrix, np.array([[1, 0, left], [0, 1, top]], np.float64))
-    scale = math.sqrt(abs(np.linalg.det(matrix[:, :2])))
+    scale = zoom(matrix)
     if scale < 0.5:
         new_size = (max(1, round(part.shape[1] * 2 * scale)), max(1, round(part.shape[0] * 2 * scale)))
         factor = scaling(new_size[0] / part.shape[1], new_size[1] / part.shape[0])
@@ -158,7 +163,7 @@ class CropMap:
     @property
     def zoom(self) -> float:
         """Crop pixels an image pixel."""
-        return math.sqrt(abs(np.linalg.det(self.matrix[:, :2])))
+        return zoom(self.matrix)
 
     def to_crop(self, points: np.ndarray) -> np.ndarray:
         return apply(self.matrix, points)
