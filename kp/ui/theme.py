@@ -28,7 +28,7 @@ footer button, footer a {color: var(--body-text-color-subdued) !important}
   border-radius: 8px; padding: 12px 16px}
 .kp-run {font-size: .9375rem; min-height: 2.4em; color: var(--body-text-color)}
 .kp-bar {height: 6px; border-radius: 3px; background: var(--border-color-primary); margin-top: 6px; overflow: hidden}
-.kp-bar div {height: 100%; background: var(--color-accent); transition: width .3s}
+.kp-bar div {height: 100%; background: var(--color-accent)}
 .kp-faces {display: grid; grid-template-columns: repeat(auto-fit, minmax(88px, 1fr)); gap: 6px; margin-top: 6px}
 .kp-faces figure {margin: 0}
 .kp-faces img {width: 100%; aspect-ratio: 1; border-radius: 5px; display: block; margin: 0}

@@ -16,7 +16,7 @@ from kp.ui.run_view import charts_html, history_html, status_html
 from kp.ui.runs import Run
 from kp.ui.watched_faces import faces_html
 
-POLL = 0.3  # seconds between two looks at a run
+POLL = 0.5  # seconds between two looks at a run; each takes the browser 50 ms of a core that the run may want
 
 
 @dataclass
