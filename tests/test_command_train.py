@@ -96,7 +96,7 @@ def fail_at(tries: set[int], monkeypatch) -> None:
             raise CheckpointError(f"{arguments[1]} cannot be written (No space left on device).")
         return save_checkpoint(*arguments, **options)
 
-    monkeypatch.setattr("kp.commands.train.save_checkpoint", save)
+    monkeypatch.setattr("kp.commands.common.save_checkpoint", save)
     monkeypatch.setattr("kp.commands.train.SAVE_EVERY", -1.0)
 
 
