@@ -31,12 +31,13 @@ def average_checkpoints(checkpoints: Sequence[Checkpoint]) -> Checkpoint:
     if len(checkpoints) < 2:
         raise ConfigError("An average needs two networks or more. Name another one.")
     first = checkpoints[0]
+    direction = _direction(first)
     for number, other in enumerate(checkpoints[1:], start=2):
         for what, of in ALIKE.items():
             if of(first) != of(other):
                 raise ConfigError(f"The first network's {what} is {of(first)}, that of number {number} "
                                   f"{of(other)}. Take networks that were trained on from the same one.")
-        if F.cosine_similarity(_direction(first), _direction(other), dim=0) < RELATED:
+        if F.cosine_similarity(direction, _direction(other), dim=0) < RELATED:
             raise ConfigError(f"Network number {number} was not trained on from the same one as the first, so that "
                               "their mean would know nothing. Take networks that were (train --start).")
     weights = {name: (sum(one.weights[name].double() for one in checkpoints) / len(checkpoints)).to(weight.dtype)
