@@ -40,7 +40,7 @@ def average_checkpoints(checkpoints: Sequence[Checkpoint]) -> Checkpoint:
         if F.cosine_similarity(direction, _direction(other), dim=0) < RELATED:
             raise ConfigError(f"Network number {number} was not trained on from the same one as the first, so that "
                               "their mean would know nothing. Take networks that were (train --start).")
-    weights = {name: (sum(one.weights[name].double() for one in checkpoints) / len(checkpoints)).to(weight.dtype)
+    weights = {name: torch.stack([one.weights[name].double() for one in checkpoints]).mean(0).to(weight.dtype)
                for name, weight in first.weights.items()}
     return replace(first, weights=weights, metrics={}, versions=current_versions())
 

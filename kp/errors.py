@@ -1,5 +1,10 @@
 """The errors that a user can meet. Each message says what happened, with the value, and what to do."""
 
+from collections.abc import Mapping
+from typing import TypeVar
+
+T = TypeVar("T")
+
 
 class KpError(Exception):
     """Something that the user can put right; the message says how."""
@@ -33,7 +38,7 @@ class CheckpointError(KpError):
     """A checkpoint that is damaged, foreign or unknown."""
 
 
-def choose(kind: str, name: str, choices: dict) -> object:
+def choose(kind: str, name: str, choices: Mapping[str, T]) -> T:
     """`choices[name]`, or a ConfigError that lists what there is."""
     if name not in choices:
         raise ConfigError(f"There is no {kind} named {name!r}. Choose one of: {', '.join(choices)}.")

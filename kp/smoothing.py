@@ -42,9 +42,9 @@ class OneEuroFilter:
 
     def __init__(self, settings: OneEuro | None = None) -> None:
         self.settings = settings or OneEuro()
-        self.seconds: float | None = None
+        self.seconds = -math.inf
         self.value: np.ndarray | None = None
-        self.speed: np.ndarray | None = None
+        self.speed: np.ndarray | float = 0.0
 
     def __call__(self, value: np.ndarray | float, seconds: float, *, size: float = 1.0) -> np.ndarray:
         """The smoothed value at the time `seconds`; one that is not after the last is passed on as it is.

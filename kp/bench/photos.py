@@ -1,5 +1,6 @@
 """Photos as users bring them: small and large, many at once, from a camera, and of many visitors together."""
 
+import functools
 import os
 import subprocess
 import sys
@@ -51,7 +52,7 @@ def measure_photos(root: Path) -> Iterator[Row]:
     for name, size, count in (("1 megapixel", (866, 1155), 1), ("12 megapixels", (3000, 4000), 20)):
         photo = photo_of(faces, size, count=count)
         found = plural(len(predictor.predict(photo)), "face")
-        taken = median_seconds(lambda photo=photo: predictor.predict(photo), ROUNDS)
+        taken = median_seconds(functools.partial(predictor.predict, photo), ROUNDS)
         yield Row(f"a photo of {name}, {found}, {threads}, p50", taken * 1000, "ms")
     yield webcam_row(faces)
     with tempfile.TemporaryDirectory() as folder:
@@ -81,7 +82,7 @@ def batch_row(faces: FacialKeypointsDataset, folder: Path) -> Row:
     for number in range(DIFFERENT):
         _, data = cv2.imencode(".jpg", photo_of(faces, (480, 640), start=number)[..., ::-1])
         for copy in range(BATCH // DIFFERENT):
-            (photos / f"{number:02}-{copy:02}.jpg").write_bytes(data)
+            (photos / f"{number:02}-{copy:02}.jpg").write_bytes(data.tobytes())
     command = [sys.executable, "-m", "kp", "predict", str(photos), "--out", str(folder / "out"), "--formats", "json"]
     begun = time.perf_counter()
     done = subprocess.run(command, cwd=Path(kp.__file__).parent.parent, capture_output=True, text=True, check=False)

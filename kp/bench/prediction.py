@@ -1,5 +1,6 @@
 """From a photo to keypoints: whole photos, and a network alone."""
 
+import functools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +26,7 @@ def measure_prediction(root: Path) -> Iterator[Row]:
     for name in list_checkpoints():
         predictor = Predictor(name)
         found = plural(len(predictor.predict(photo)), "face")
-        taken = median_seconds(lambda p=predictor: p.predict(photo), PHOTO_ROUNDS)
+        taken = median_seconds(functools.partial(predictor.predict, photo), PHOTO_ROUNDS)
         yield Row(f"{name}: a photo of 12 megapixels, {found}, p50", taken, "s")
         yield from network_rows(name, predictor)
 

@@ -55,8 +55,8 @@ def plain_five_conv() -> nn.Sequential:
 def plain_network(config: TrainConfig) -> tuple[nn.Module, Callable[[Tensor], Stages]]:
     """A network, and how to ask it."""
     if config.architecture == "five_conv":
-        model = plain_five_conv()
-        return model, lambda inputs: {"keypoints": model(inputs).view(-1, 68, 2)}
+        plain = plain_five_conv()
+        return plain, lambda inputs: {"keypoints": plain(inputs).view(-1, 68, 2)}
     model = create_model(config.architecture, **config.model_arguments)
     return model, lambda inputs: dict(model.stages(inputs))
 
@@ -84,7 +84,7 @@ class PlainDataset(Dataset):
     def __getitem__(self, row: int) -> tuple[Tensor, Tensor]:
         image = read_frame(self.frames.store.paths[int(self.frames.rows[row])])
         sample = self.transform(Sample(image, self.frames.keypoints[row]))
-        return sample.image, sample.keypoints
+        return torch.as_tensor(sample.image), torch.as_tensor(sample.keypoints)
 
 
 def plain_optimizer(config: TrainConfig, model: nn.Module) -> torch.optim.Optimizer:

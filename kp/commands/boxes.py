@@ -55,7 +55,8 @@ def boxes_of_photos(boxes: dict[str, list[Box]], photos: Sequence[str]) -> dict[
 
     Raises DataError where a file name stands for several photos of the table.
     """
-    given, by_name = set(photos), {}
+    given = set(photos)
+    by_name: dict[str, list[str]] = {}
     for file in boxes:
         if file not in given:  # a row that names one photo exactly is not meant for another
             by_name.setdefault(Path(file).name, []).append(file)

@@ -9,6 +9,7 @@ of any one person or picture is kept, so none can be made from it again.
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -158,9 +159,10 @@ class AppearanceModel:
     def _portrait(self, coefficients: np.ndarray, halves: dict[str, tuple[np.ndarray, np.ndarray]]) -> Portrait:
         layers = {name: Layer(*planes(*halves[name])) for name in ("hair", "clothes")}
         rim = (SIDE - WINDOW) // 2
+        half = rim // 2
         luma, chroma = planes(*halves["skin"])
-        skin = Layer(cv2.copyMakeBorder(luma, *[rim] * 4, cv2.BORDER_REPLICATE),
-                     cv2.copyMakeBorder(chroma, *[rim // 2] * 4, cv2.BORDER_REPLICATE))
+        skin = Layer(cv2.copyMakeBorder(luma, rim, rim, rim, rim, cv2.BORDER_REPLICATE),
+                     cv2.copyMakeBorder(chroma, half, half, half, half, cv2.BORDER_REPLICATE))
         even, odd = (half.reshape(3, SIDE // 2, SIDE // 4) for half in halves["edges"])
         return Portrait(self.shape(coefficients), skin, layers["hair"], layers["clothes"], unfold(even, odd))
 
@@ -177,7 +179,7 @@ def planes(even: np.ndarray, odd: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def save_appearance(model: AppearanceModel, path: Path | str) -> None:
     """Write the model as safetensors. Raises CheckpointError where the disk does not take it."""
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     for name, value in vars(model).items():
         inner = {"": value} if isinstance(value, np.ndarray) else {f".{key}": part for key, part in vars(value).items()}
         arrays |= {f"{name}{key}": np.ascontiguousarray(part) for key, part in inner.items()
@@ -194,9 +196,9 @@ def save_appearance(model: AppearanceModel, path: Path | str) -> None:
 def load_appearance(path: Path | str = FILE) -> AppearanceModel:
     """The model in a file. Raises CheckpointError with advice where there is none."""
     try:
-        arrays = load(Path(path).read_bytes())
-        kinds = dict.fromkeys(PARTS, Components) | {"spreads": Spreads}
-        inner = {name: kind(**{key.partition(".")[2]: arrays.pop(key) for key in list(arrays)
+        arrays: dict[str, Any] = load(Path(path).read_bytes())
+        kinds: dict[str, type] = dict.fromkeys(PARTS, Components) | {"spreads": Spreads}
+        inner: dict[str, Any] = {name: kind(**{key.partition(".")[2]: arrays.pop(key) for key in list(arrays)
                                if key.startswith(f"{name}.")}) for name, kind in kinds.items()}
         return AppearanceModel(**arrays, **inner)
     except (OSError, SafetensorError, TypeError) as error:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from kp.data.appearance import PARTS, REACH, SIDE, WINDOW, AppearanceModel, border_points, limited, plane_places, planes
-from kp.data.components import Learnt, fold, learn, principal
+from kp.data.components import Coefficients, Learnt, fold, learn, principal
 from kp.data.dataset import FacialKeypointsDataset
 from kp.data.layers import CLOTHES, HAIR, SKIN, Layers
 from kp.data.layers import SIDE as LAYER_SIDE
@@ -115,7 +115,7 @@ def straighten(image: np.ndarray, shape: np.ndarray, mean: np.ndarray, *, centre
     border = border_points()
     bend = ThinPlate(np.concatenate([mean, border]), np.concatenate([shape, border]), stiffness=STIFFNESS)
     place = plane_places(GRID, SIDE)
-    seen = cv2.merge(spread_out(bend(np.stack(np.meshgrid(place, place), axis=-1)), (SIDE, SIDE)))
+    seen = np.dstack(list(spread_out(bend(np.stack(np.meshgrid(place, place), axis=-1)), (SIDE, SIDE))))
     outline = limited(_look_up(outline, seen * unit + CANVAS / 2 - 0.5))
     shrink = min(1.0, FACE_SIDE / size)
     if shrink < 1:
@@ -138,7 +138,8 @@ def fit_components(mean: np.ndarray, shapes: np.ndarray, pictures: Pictures, *, 
                    videos: np.ndarray) -> AppearanceModel:
     """The model from shapes (n, 68, 2), straightened pictures, and the number of each one's person and video."""
     modes, shape = _learn_shapes(mean, shapes)
-    found, details = {"shape": shape}, []
+    learnt: dict[str, Learnt] = {}
+    details = []
     outline, *others = pictures.edges.transpose(1, 0, 2, 3) > 0
     seen = [outline & ~others[0] & ~others[1], *others]
     for layer, name in enumerate(("skin", "hair", "clothes")):
@@ -146,15 +147,16 @@ def fit_components(mean: np.ndarray, shapes: np.ndarray, pictures: Pictures, *, 
         channels = inside(pictures.lumas[layer], side), inside(pictures.chromas[layer], side // 2)
         share = inside(seen[layer], side // 2).mean(axis=0, dtype=np.float32)
         weight = (share + share[:, ::-1]) * (1 - BEHIND) / 2 + BEHIND
-        found[name] = _learn_pictures(*channels, COUNTS[name], weight)
-        details.append(_detail(found[name], channels[0], inside(seen[layer], side // 2)))
-    found["edges"] = learn(lambda sign: fold_edges(pictures.edges, sign), COUNTS["edges"])
+        learnt[name] = _learn_pictures(*channels, COUNTS[name], weight)
+        details.append(_detail(learnt[name], channels[0], inside(seen[layer], side // 2)))
+    learnt["edges"] = learn(lambda sign: fold_edges(pictures.edges, sign), COUNTS["edges"])
+    found: dict[str, Coefficients] = {"shape": shape, **learnt}
     spreads = measure(
         np.concatenate([part.coefficients for part in found.values()], axis=1).astype(np.float64),
         np.concatenate([part.parity for part in found.values()]), people=people, videos=videos,
         similar=np.concatenate([part.spread * SIMILAR[name] for name, part in found.items()]),
         variety=np.concatenate([np.full(len(part.parity), VARIETY[name]) for name, part in found.items()]))
-    return AppearanceModel(mean, modes, **{name: found[name].components for name in PARTS}, detail=np.stack(details),
+    return AppearanceModel(mean, modes, **{name: learnt[name].components for name in PARTS}, detail=np.stack(details),
                            spreads=spreads)
 
 
@@ -163,7 +165,7 @@ def fold_edges(edges: np.ndarray, sign: int) -> np.ndarray:
     return np.concatenate([fold(edges[:, layer], sign) for layer in range(edges.shape[1])], axis=1)
 
 
-def _learn_shapes(mean: np.ndarray, shapes: np.ndarray) -> tuple[np.ndarray, Learnt]:
+def _learn_shapes(mean: np.ndarray, shapes: np.ndarray) -> tuple[np.ndarray, Coefficients]:
     """Modes (n, 68, 2) a standard deviation long, the largest first; the first one turns the head."""
     away = shapes - mean
     parts = [(away + sign * mirrored(away)).reshape(len(shapes), -1) / 2 for sign in (1, -1)]
@@ -173,8 +175,8 @@ def _learn_shapes(mean: np.ndarray, shapes: np.ndarray) -> tuple[np.ndarray, Lea
     modes = np.concatenate([rows for rows, _, _ in found]) * spread[:, None]
     coefficients = np.concatenate([values for _, values, _ in found], axis=1)
     parity = np.repeat([1, -1], COUNTS["shape"])
-    return modes[order].reshape(-1, *mean.shape).astype(np.float32), Learnt(
-        None, coefficients[:, order], parity[order], spread[order] / np.linalg.norm(spread))
+    return modes[order].reshape(-1, *mean.shape).astype(np.float32), Coefficients(
+        coefficients[:, order], parity[order], spread[order] / np.linalg.norm(spread))
 
 
 def _learn_pictures(luma: np.ndarray, chroma: np.ndarray, counts: tuple[int, int], weight: np.ndarray) -> Learnt:

@@ -40,24 +40,30 @@ class Components:
 
 
 @dataclass(frozen=True)
-class Learnt:
-    """Components, and for the pictures they are learnt from the coefficients (n, count).
+class Coefficients:
+    """Of the faces that a model is fitted to: coefficients (n, count), in standard deviations.
 
     parity: 1 for an even one, -1 for an odd one. spread: the share of each in what pictures differ by, squared.
     """
 
-    components: Components
     coefficients: np.ndarray
     parity: np.ndarray
     spread: np.ndarray
 
 
+@dataclass(frozen=True)
+class Learnt(Coefficients):
+    """The same of pictures, with their components."""
+
+    components: Components
+
+
 def learn(halves: Callable[[int], np.ndarray], counts: tuple[int, int], weight: np.ndarray | float = 1.0) -> Learnt:
     """Components of pictures; `halves(sign)` gives their folded parts. weight: how much each pixel matters."""
-    rows, coefficients, spreads, mean = [], [], [], None
+    rows, coefficients, spreads, mean = [], [], [], np.empty(0)
     for sign, count in zip((1, -1), counts, strict=True):
         part = halves(sign)
-        if mean is None:
+        if sign == 1:
             mean = part.mean(axis=0)
             part -= mean
         part *= weight
@@ -68,8 +74,8 @@ def learn(halves: Callable[[int], np.ndarray], counts: tuple[int, int], weight: 
     scales = [np.abs(part).max(axis=1) / 127 for part in rows]
     even, odd = (np.round(part / scale[:, None]).astype(np.int8) for part, scale in zip(rows, scales, strict=True))
     spread = np.concatenate(spreads)
-    return Learnt(Components(mean, even, odd, np.concatenate(scales).astype(np.float32)),
-                  np.concatenate(coefficients, axis=1), np.repeat([1, -1], counts), spread / np.linalg.norm(spread))
+    return Learnt(np.concatenate(coefficients, axis=1), np.repeat([1, -1], counts), spread / np.linalg.norm(spread),
+                  Components(mean, even, odd, np.concatenate(scales).astype(np.float32)))
 
 
 def fold(pictures: np.ndarray, sign: int) -> np.ndarray:

@@ -35,7 +35,7 @@ class Deformation(Transform):
     Only a picture's pixels and keypoints: `to_original` does not undo it.
     """
 
-    shown = ("probability",)
+    shown: tuple[str, ...] = ("probability",)
 
     def __init__(self, head: Head, probability: float = 0.5, *, rng: Rng = None) -> None:
         self.head, self.probability, self.rng = head, probability, np.random.default_rng(rng)
@@ -44,7 +44,7 @@ class Deformation(Transform):
         image = self.pixels(sample)
         if self.rng.random() >= self.probability:
             return sample
-        before = sample.keypoints.astype(np.float64)
+        before = np.asarray(sample.keypoints, np.float64)
         change = self.move(before) - before
         for part in PARTS:
             after = before + part * change

@@ -17,7 +17,7 @@ from kp.errors import DownloadError
 try:
     import fcntl
 except ImportError:  # Windows: two downloads at once into one folder are not kept apart there
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 TIMEOUT = 20.0  # seconds to connect, and without a byte
 
@@ -92,7 +92,7 @@ def _working_folder(target: Path) -> Iterator[Path]:
         work.mkdir(parents=True, exist_ok=True)
         lock = os.open(work, os.O_RDONLY) if fcntl else None
     try:
-        if fcntl:
+        if lock is not None:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -101,7 +101,7 @@ def _working_folder(target: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # it holds an archive, or is gone
             work.rmdir()
-        if fcntl:
+        if lock is not None:
             os.close(lock)
 
 

@@ -1,7 +1,7 @@
 """The pictures of invented faces, painted when they are asked for. Without PyTorch: see `kp.data.store`."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -51,18 +51,18 @@ class FaceStore(ImageStore):
     def read(self, index: int) -> np.ndarray:
         return self.read_group([index])[0]
 
-    def read_group(self, indices: Sequence[int]) -> list[np.ndarray]:
+    def read_group(self, indices: Sequence[int] | np.ndarray) -> list[np.ndarray]:
         faces = [self.faces[index] for index in indices]
         rows = np.stack([face.coefficients(self.model) for face in faces])
         return [paint(portrait, self.model, face.view, look=face.look, rng=np.random.default_rng(face.seed))
                 for face, portrait in zip(faces, self.model.portraits(rows), strict=True)]
 
-    def together(self, indices: Sequence[int]) -> list[list[int]]:
+    def together(self, indices: Sequence[int] | np.ndarray) -> list[list[int]]:
         """The frames of a video, which have much in common."""
         ordered = sorted(map(int, indices), key=lambda index: self.faces[index].seed)
         return [list(group) for _, group in groupby(ordered, key=lambda index: self.faces[index].seed[:-1])]
 
-    def read_groups(self, groups: Sequence[list[int]]) -> Iterator[tuple[list[int], list[np.ndarray]]]:
+    def read_groups(self, groups: Sequence[list[int]]) -> Generator[tuple[list[int], list[np.ndarray]]]:
         with one_thread_each():
             helpers = min((os.cpu_count() or 1) - 1, MOST_HELPERS)
             if not helpers or sum(map(len, groups)) < WORTH_HELPERS:

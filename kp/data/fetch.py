@@ -115,7 +115,7 @@ def _receive(source: Source, partial: Partial, *, meter: Meter, timeout: float) 
     have, known = partial.size, partial.identity
     if known and have and have == known.total:
         return
-    meter.begin("connecting", source.name, done=have, total=known and known.total)
+    meter.begin("connecting", source.name, done=have, total=known.total if known else None)
     with _ask(source, partial, timeout) as response:
         fresh = Identity.of(response)
         if response.status != http.HTTPStatus.PARTIAL_CONTENT:

@@ -33,6 +33,8 @@ class Helper:
         self._store = store
         self._process = subprocess.Popen([sys.executable, "-c", PROGRAM], cwd=HOME, stdin=subprocess.PIPE,
                                          stdout=subprocess.PIPE, start_new_session=True)
+        assert self._process.stdin and self._process.stdout  # as asked for with PIPE
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
 
     def read(self, groups: SimpleQueue[Group], done: SimpleQueue[tuple[Group, Images] | None]) -> None:
         """Take groups until there are none, put each with its images into `done`, and None at the end.
@@ -45,7 +47,7 @@ class Helper:
             while True:
                 group = groups.get_nowait()
                 self._tell(group)
-                done.put((group, pickle.load(self._process.stdout)))
+                done.put((group, pickle.load(self._stdout)))
                 group = []
         except (Empty, OSError, EOFError, ValueError, pickle.UnpicklingError):
             return  # all is read, or the process has ended
@@ -55,8 +57,8 @@ class Helper:
             done.put(None)
 
     def _tell(self, thing: Any) -> None:
-        pickle.dump(thing, self._process.stdin, pickle.HIGHEST_PROTOCOL)
-        self._process.stdin.flush()
+        pickle.dump(thing, self._stdin, pickle.HIGHEST_PROTOCOL)
+        self._stdin.flush()
 
     def close(self) -> None:
         self._process.kill()

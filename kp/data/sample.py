@@ -31,7 +31,7 @@ class Sample:
 
     def moved(self, image: np.ndarray, matrix: np.ndarray) -> "Sample":
         """The sample with new pixels, and its keypoints moved by `matrix` (old pixels -> new ones)."""
-        return replace(self, image=image, keypoints=apply(matrix, self.keypoints),
+        return replace(self, image=image, keypoints=apply(matrix, np.asarray(self.keypoints)),
                        matrix=compose(matrix, self.matrix))
 
     def to_original(self, keypoints: np.ndarray | torch.Tensor) -> np.ndarray:

@@ -55,13 +55,14 @@ def fill_in(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     weight = mask.astype(np.float32)
     levels = [(image.astype(np.float32) * weight[..., None], weight)]
     while levels[-1][1].size > 1:
-        levels.append(tuple(map(_halved, levels[-1])))
-    filled = None
+        colours, weight = levels[-1]
+        levels.append((_halved(colours), _halved(weight)))
+    filled = levels[-1][0][:1, :1]
     for colours, weight in reversed(levels):
         size = weight.shape[1], weight.shape[0]
         here = np.minimum(weight, 1)[..., None]
         known = colours / np.maximum(weight, 1e-4)[..., None]
-        below = known if filled is None else cv2.resize(filled, size, interpolation=cv2.INTER_LINEAR)
+        below = known if weight.size == 1 else cv2.resize(filled, size, interpolation=cv2.INTER_LINEAR)
         filled = known * here + below * (1 - here)
     return np.clip(filled, 0, 255).astype(np.uint8)
 

@@ -1,7 +1,7 @@
 """Images of a dataset, decoded once; without PyTorch, so that a process which only makes images starts soon."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -24,7 +24,7 @@ class ImageStore:
         """uint8 (H, W, 3) RGB, not kept."""
         return read_frame(self.paths[index])
 
-    def read_group(self, indices: Sequence[int]) -> list[np.ndarray]:
+    def read_group(self, indices: Sequence[int] | np.ndarray) -> list[np.ndarray]:
         """Those images, as `read` gives each."""
         return [self.read(index) for index in indices]
 
@@ -39,7 +39,7 @@ class ImageStore:
         self._images[index, grey] = image
         return image
 
-    def preload(self, indices: Sequence[int], progress: Callable[[int, int], None] | None = None, *,
+    def preload(self, indices: Sequence[int] | np.ndarray, progress: Callable[[int, int], None] | None = None, *,
                 grey: bool = False) -> None:
         """Decode these images on all cores; `progress(done, total)` is called now and then."""
         missing = [index for index in map(int, indices) if (index, grey) not in self._images]
@@ -53,11 +53,11 @@ class ImageStore:
                     progress(done, len(missing))
                     told = done
 
-    def read_groups(self, groups: Sequence[list[int]]) -> Iterator[tuple[list[int], list[np.ndarray]]]:
+    def read_groups(self, groups: Sequence[list[int]]) -> Generator[tuple[list[int], list[np.ndarray]]]:
         """Each group and its images, read on all cores."""
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             yield from zip(groups, pool.map(self.read_group, groups), strict=True)
 
-    def together(self, indices: Sequence[int]) -> list[list[int]]:
+    def together(self, indices: Sequence[int] | np.ndarray) -> list[list[int]]:
         """These images in groups that are best read together. Here each is alone."""
         return [[int(index)] for index in indices]

@@ -126,7 +126,7 @@ class FaceCrop(Transform):
 
     def __call__(self, sample: Sample) -> Sample:
         image = self.pixels(sample)
-        box = Box.around(sample.keypoints)
+        box = Box.around(np.asarray(sample.keypoints))
         side = box.side * self.margin * float(np.exp(self.rng.uniform(*self.scale)))
         dx, dy = self.rng.normal(0.0, self.shift, 2) * box.side
         centre = box.centre[0] + float(dx), box.centre[1] + float(dy)
@@ -184,7 +184,7 @@ class Normalize(Transform):
         step = 1 / self.scale
         matrix = np.array([[step, 0, -self.mean * step], [0, step, -self.mean * step]], np.float64)
         return replace(sample, image=image.astype(np.float32) / np.float32(255),
-                       keypoints=apply(matrix, sample.keypoints), matrix=compose(matrix, sample.matrix))
+                       keypoints=apply(matrix, np.asarray(sample.keypoints)), matrix=compose(matrix, sample.matrix))
 
 
 class ToTensor(Transform):

@@ -3,6 +3,7 @@
 import threading
 
 import cv2
+import cv2.data
 import numpy as np
 
 from kp.data.images import check_image, to_grey

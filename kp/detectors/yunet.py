@@ -73,7 +73,7 @@ class YuNetDetector(Detector):
         whole = Box.of_image(image)
         found = [face for face in self._ask(first, factor) if face.box.overlap(whole) > 0]
         if longest <= 2 * COARSE_SIDE:
-            return sorted(found, key=lambda face: -face.score)
+            return sorted(found, key=by_score)
         coarse, smaller = resized(first, COARSE_SIDE)
         found += self._ask(coarse, factor * smaller)
         if longest > side and _may_be_smaller(found, factor):
@@ -110,10 +110,15 @@ def holds(box: Box, point: tuple[float, float]) -> bool:
     return box.left <= point[0] < box.right and box.top <= point[1] < box.bottom
 
 
+def by_score(face: Detection) -> float:
+    """Sorts faces best first."""
+    return -(face.score or 0.0)
+
+
 def strongest(faces: Sequence[Detection]) -> list[Detection]:
     """The faces, best first, without what is the same face seen in another size, or a part of it."""
     kept: list[Detection] = []
-    for face in sorted(faces, key=lambda face: -face.score):
+    for face in sorted(faces, key=by_score):
         if all(face.box.overlap(other.box) <= OVERLAP and shared(face.box, other.box) <= PART for other in kept):
             kept.append(face)
     return kept

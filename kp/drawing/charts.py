@@ -129,7 +129,7 @@ class _Axes:
 
 
 def _legend(names: Sequence[str]) -> str:
-    parts, x = [], LEFT
+    parts, x = [], float(LEFT)
     for number, name in enumerate(names):
         colour, dash = COLOURS[number % len(COLOURS)], ' stroke-dasharray="7 4"' if number % 2 else ""
         parts.append(f'<path d="M{x} {HEIGHT - 12}h24" stroke="{colour}" stroke-width="3"{dash}/>'

@@ -91,8 +91,8 @@ def cumulative_errors(errors: Mapping[str, Sequence[float | None]]) -> str:
     lines, told = {}, []
     for name, values in errors.items():
         known = np.array([np.inf if value is None else value for value in values])
-        shares = 100 * ced_curve(known, limits + 1e-9) if len(known) else []
-        lines[name] = list(zip(limits.tolist(), map(float, shares), strict=False))
+        shares = (100 * ced_curve(known, limits + 1e-9)).tolist() if len(known) else []
+        lines[name] = list(zip(limits.tolist(), shares, strict=False))
         if lines[name]:
             told.append(f"{name}: {np.mean(known <= 5):.0%} of the faces within 5 %, "
                         f"{np.mean(known <= 10):.0%} within 10 %")

@@ -81,7 +81,7 @@ def draw_face(image: np.ndarray, keypoints: np.ndarray, *, truth: bool = False, 
             unsure = hollow is not None and bool(hollow[index])
             _mark(canvas, point, radius, colours[index], hollow=truth or unsure)
     if numbers:
-        for index in np.flatnonzero(np.isfinite(keypoints).all(axis=1)):
+        for index in np.flatnonzero(np.isfinite(keypoints).all(axis=1)).tolist():
             _text(canvas, str(index), keypoints[index] + (radius * 1.3, -radius), radius)
     return canvas
 
@@ -136,7 +136,7 @@ def data_uri(image: np.ndarray, *, quality: int = 0) -> str:
     pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
     kind, options = (".jpg", [cv2.IMWRITE_JPEG_QUALITY, quality]) if quality else (".png", [])
     _, encoded = cv2.imencode(kind, pixels, options)
-    return f"data:image/{'jpeg' if quality else 'png'};base64,{base64.b64encode(encoded).decode()}"
+    return f"data:image/{'jpeg' if quality else 'png'};base64,{base64.b64encode(encoded.tobytes()).decode()}"
 
 
 def _fixed(point: np.ndarray) -> tuple[int, int]:

@@ -77,7 +77,7 @@ def describe_stages(sample: Sample, chain: Sequence[Transform], *, code: str = "
     stages = [_stage("Original", code, sample, pixels)]
     for transform in chain:
         after = transform(sample)
-        pixels = after.keypoints if is_picture(after.image) else pixels
+        pixels = np.asarray(after.keypoints) if is_picture(after.image) else pixels
         stages.append(_stage(type(transform).__name__, repr(transform), after, pixels, changed=after is not sample))
         sample = after
     return stages
@@ -90,13 +90,12 @@ def is_picture(image: np.ndarray | torch.Tensor) -> bool:
 
 def to_picture(image: np.ndarray | torch.Tensor) -> np.ndarray:
     """uint8 (H, W, 3) RGB of a sample's picture at any stage; values of 0..1 become 0..255."""
-    if isinstance(image, torch.Tensor):
-        image = image.numpy().transpose(1, 2, 0)                        # (C, H, W) -> (H, W, C)
-    if image.dtype != np.uint8:
-        image = np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
-    if image.ndim == 3 and image.shape[2] == 3:
-        return image
-    return cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_GRAY2RGB)
+    pixels = image.numpy().transpose(1, 2, 0) if isinstance(image, torch.Tensor) else image  # (C, H, W) -> (H, W, C)
+    if pixels.dtype != np.uint8:
+        pixels = np.round(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
+    if pixels.ndim == 3 and pixels.shape[2] == 3:
+        return pixels
+    return cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_GRAY2RGB)
 
 
 def _stage(title: str, code: str, sample: Sample, pixels: np.ndarray, *, changed: bool = True) -> Stage:

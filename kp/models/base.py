@@ -33,22 +33,25 @@ class StagedModel(nn.Module):
 
     def folded(self) -> "StagedModel":
         """A copy for prediction only, with normalisation folded into the convolutions: the same answers, sooner."""
-        return fold_norms(copy.deepcopy(self).eval())
+        copied = copy.deepcopy(self).eval()
+        fold_norms(copied)
+        return copied
 
     def forward(self, x: Tensor) -> Tensor:
         *_, (_, keypoints) = self.stages(x)
         return keypoints
 
 
-def fold_norms(module: nn.Module) -> nn.Module:
+def fold_norms(module: nn.Module) -> None:
     """Each batch normalisation that stands right behind a convolution becomes a part of it; in place."""
     children = list(module.named_children())
     for (_, first), (name, second) in pairwise(children):
         if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+            if second.running_mean is None or second.running_var is None:
+                raise ConfigError(f"{name} keeps no running statistics, and cannot be folded into a convolution.")
             weight, bias = fuse_conv_bn_weights(first.weight, first.bias, second.running_mean, second.running_var,
                                                 second.eps, second.weight, second.bias)
             first.weight, first.bias = weight, bias
             setattr(module, name, nn.Identity())
     for _, child in children:
         fold_norms(child)
-    return module

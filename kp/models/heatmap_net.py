@@ -53,6 +53,7 @@ class HeatmapNet(StagedModel):
         self.spread_of_all = nn.Linear(8 * w, NUM_KEYPOINTS, bias=False)
         nn.init.zeros_(self.spreads.weight)
         nn.init.zeros_(self.spread_of_all.weight)
+        assert self.spreads.bias is not None  # for the type checker: a convolution has one unless told otherwise
         nn.init.constant_(self.spreads.bias, LOG_SPREAD)
 
     def stages(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:

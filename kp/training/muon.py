@@ -49,7 +49,7 @@ class Muon(torch.optim.Optimizer):
                                         lr=lr * OTHERS, weight_decay=weight_decay, fused=True)
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:
+    def step(self, closure: None = None) -> None:  # type: ignore[override]  # no closure: nothing here needs the loss
         (group,) = self.param_groups
         for kernels in self.shapes.values():
             self._step([kernel for kernel in kernels if kernel.grad is not None], **group)
@@ -60,7 +60,7 @@ class Muon(torch.optim.Optimizer):
         if not kernels:
             return
         rows, columns = len(kernels[0]), kernels[0][0].numel()
-        gradients = torch.stack([kernel.grad.reshape(rows, columns) for kernel in kernels])
+        gradients = torch.stack([kernel.grad.reshape(rows, columns) for kernel in kernels if kernel.grad is not None])
         state = self.state[kernels[0]]
         momentum = state.setdefault("momentum", torch.zeros_like(gradients)).lerp_(gradients, 1 - MOMENTUM)
         steps = orthogonal(gradients.lerp_(momentum, MOMENTUM), self.dtype) * (-lr * max(1.0, rows / columns) ** 0.5)
