@@ -3,8 +3,10 @@
 from queue import SimpleQueue
 
 import pytest
+from threadpoolctl import threadpool_info
 
 from kp.data import face_store, helpers
+from kp.data.portraits import flatten
 from kp.data.synthetic import SyntheticFaces
 
 
@@ -78,3 +80,21 @@ def test_helpers_end_with_a_preload_that_is_stopped(few_faces: SyntheticFaces, p
         part.preload(stop)
     assert len(part.store._images) < 108
     assert all(process.poll() is not None for process in processes)
+
+
+def test_faces_are_painted_with_one_thread_of_blas(few_faces: SyntheticFaces, monkeypatch) -> None:
+    """Two threads round a sum otherwise than one, so that the same face would differ by a grey level."""
+    before, seen = blas_threads(), []
+    monkeypatch.setattr("kp.data.portraits.flatten", lambda *given: seen.append(blas_threads()) or flatten(*given))
+    few_faces.store.read(0)
+    assert seen == [{1}]
+    assert blas_threads() == before
+
+
+def test_a_face_is_the_same_alone_and_in_company(few_faces: SyntheticFaces) -> None:
+    together = few_faces.store.read_group(range(6))
+    assert all((few_faces.store.read(index) == image).all() for index, image in enumerate(together))
+
+
+def blas_threads() -> set[int]:
+    return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}

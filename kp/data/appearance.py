@@ -18,6 +18,7 @@ from safetensors.numpy import load, save
 
 from kp.data.components import Components, unfold
 from kp.data.spreads import Spreads
+from kp.data.threads import one_thread_each
 from kp.errors import CheckpointError
 
 FILE = Path(__file__).resolve().parent.parent.parent / "checkpoints" / "appearance.safetensors"
@@ -141,6 +142,7 @@ class AppearanceModel:
         return {name: slice(int(end - count), int(end))
                 for name, end, count in zip(("shape", *PARTS), ends, counts, strict=True)}
 
+    @one_thread_each()
     def shape(self, coefficients: np.ndarray) -> np.ndarray:
         """Points float64 (68, 2), in heights of the mean shape about its middle."""
         points = self.mean_shape + np.tensordot(coefficients[: len(self.modes)], self.modes.astype(np.float64), 1)
@@ -150,8 +152,9 @@ class AppearanceModel:
         points[lower, 1] += crossed
         return points
 
+    @one_thread_each()
     def portraits(self, coefficients: np.ndarray) -> list[Portrait]:
-        """Those of rows of coefficients (faces, n); several at once take less time each."""
+        """Those of rows of coefficients (faces, n)."""
         halves = {name: getattr(self, name).halves(coefficients[:, self.parts[name]]) for name in PARTS}
         return [self._portrait(row, {name: (even[at], odd[at]) for name, (even, odd) in halves.items()})
                 for at, row in enumerate(coefficients)]

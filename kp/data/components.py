@@ -36,7 +36,11 @@ class Components:
         """The even and the odd part of the sum, flat left halves, float32; of one row of coefficients or of many."""
         scaled = (coefficients * self.scale).astype(np.float32)
         even, odd = self._matrices
-        return self.mean + scaled[..., : len(even)] @ even, scaled[..., len(even) :] @ odd
+        if scaled.ndim == 1:
+            return self.mean + scaled[: len(even)] @ even, scaled[len(even) :] @ odd
+        # Row by row: a product of matrices rounds otherwise, and a face would depend on those painted with it.
+        return (self.mean + np.stack([row[: len(even)] @ even for row in scaled]),
+                np.stack([row[len(even) :] @ odd for row in scaled]))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 from kp.data.appearance import AppearanceModel, load_appearance
 from kp.data.portraits import Look, View, paint
 from kp.data.synthetic import MOST_TURNED, Face, invent_person
+from kp.data.threads import one_thread_each
 from kp.errors import ConfigError
 
 FARTHEST = 3.0   # standard deviations that a slider may go
@@ -68,6 +69,7 @@ class FaceSpace:
         moved = self.modes[1:]
         return np.linalg.solve(covariance[np.ix_(moved, moved)], covariance[moved])
 
+    @one_thread_each()
     def coefficients(self, shape: Sequence[float] = (), picture: Sequence[float] = (), *,
                      start: Face | None = None) -> np.ndarray:
         """Those of the face so many standard deviations from `start`, else from the mean; what is not named is 0."""
@@ -85,6 +87,7 @@ class FaceSpace:
         turn = float(np.clip(start.turn + sliders[0], -MOST_TURNED, MOST_TURNED))
         return spreads.coefficients(turn, start.kind, start.draws) + moved
 
+    @one_thread_each()
     def render(self, shape: Sequence[float] = (), picture: Sequence[float] = (), *,
                person: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """The face there: uint8 (400, 350, 3) RGB and its keypoints float32 (68, 2).

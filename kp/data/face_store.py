@@ -51,6 +51,7 @@ class FaceStore(ImageStore):
     def read(self, index: int) -> np.ndarray:
         return self.read_group([index])[0]
 
+    @one_thread_each()
     def read_group(self, indices: Sequence[int] | np.ndarray) -> list[np.ndarray]:
         faces = [self.faces[index] for index in indices]
         rows = np.stack([face.coefficients(self.model) for face in faces])

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from kp.data.threads import one_thread_each
 from kp.errors import ConfigError
 from kp.geometry import apply, mirroring
 from kp.landmarks import EYE_CORNERS, MIRROR
@@ -32,6 +33,7 @@ class Head:
         return np.stack([across, down, np.cross(across, down)]), float(scale.mean())
 
 
+@one_thread_each()
 def fit_head(keypoints: np.ndarray) -> Head:
     """The head of those frames, (n, 68, 2). Raises ConfigError where they show it from too few sides."""
     frames = keypoints.astype(np.float64)

@@ -21,6 +21,7 @@ from kp.data.backgrounds import background
 from kp.data.clothes import Clothes
 from kp.data.props import Glasses, Microphone
 from kp.data.thin_plate import GRID, ThinPlate, spread_out
+from kp.data.threads import one_thread_each
 
 SHARPER, SHARPER_SIGMA = 0.8, 1.2   # what an unsharp mask adds to the picture, and its width in picture pixels
 EDGE = 0.018                         # face heights over which the person's edge is soft
@@ -93,6 +94,7 @@ class Look:
                    wall=150.0, clothes=None, glasses=None, microphone=None)
 
 
+@one_thread_each()
 def paint(portrait: Portrait, model: AppearanceModel, view: View, *, look: Look,
           rng: np.random.Generator) -> np.ndarray:
     """A portrait uint8 (height, width, 3), RGB; its keypoints are `view.place(portrait.shape)`. rng: of the grain."""

@@ -12,6 +12,7 @@ from kp.data.backgrounds import background
 from kp.data.clothes import Clothes
 from kp.data.portraits import Look, Texture, View, finish, flatten, stand
 from kp.data.synthetic import Face, invent_person
+from kp.data.threads import one_thread_each
 
 ROOM = (1.45, 1.7)   # face heights from a face's middle to the sides and to the top: what a person takes
 DESK_EDGE = 0.012    # its lit edge, in heights of the picture
@@ -66,6 +67,7 @@ PLANS = (
 )
 
 
+@one_thread_each()
 def draw_scene(model: AppearanceModel, plan: Plan) -> Scene:
     """The scene of a plan."""
     rng = np.random.default_rng(plan.seed)

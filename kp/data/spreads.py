@@ -6,6 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
+from kp.data.threads import one_thread_each
+
 YAWS = (0.0, 1.5)  # where spreads are measured, in standard deviations of the turn to the side
 YAW_WIDTH = 0.5         # of the window in which a spread is measured, in the same unit
 FARTHEST = 2.2          # the same unit; there are few faces beyond
@@ -35,6 +37,7 @@ class Spreads:
     def __len__(self) -> int:
         return len(self.parity)
 
+    @one_thread_each()
     def coefficients(self, turn: float, kind: int, draws: np.ndarray, *, first: int | None = None) -> np.ndarray:
         """Those of a face; draws: standard normal numbers (levels, n). first: only so many, for speed.
 
@@ -54,6 +57,7 @@ class Spreads:
     def _roots(self) -> np.ndarray:
         return self.roots.astype(np.float32)
 
+    @one_thread_each()
     def mean(self, turn: float) -> np.ndarray:
         """Coefficients of the mean face turned so far."""
         values = powers(np.float64(turn).clip(-FARTHEST, FARTHEST)) @ self.trend

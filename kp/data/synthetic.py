@@ -15,6 +15,7 @@ from kp.data.appearance import AppearanceModel, load_appearance
 from kp.data.dataset import FacialKeypointsDataset, FrameInfo, find_data
 from kp.data.face_store import SAMPLE, Face, FaceStore
 from kp.data.portraits import Look, View
+from kp.data.threads import one_thread_each
 
 PEOPLE, VIDEOS, FRAMES = 300, 2, 6
 TEST_FRAME = FRAMES - 1      # of each video this one lies in the folder test/, as published: that split leaks
@@ -78,6 +79,7 @@ class SyntheticFaces(FacialKeypointsDataset):
 
     invented = True
 
+    @one_thread_each()
     def __init__(self, people: int = PEOPLE, *, seed: int = 0, model: AppearanceModel | None = None) -> None:
         model = model or load_appearance()
         faces = [face for number in range(people) for face in invent_person(model, number, seed=seed)]

@@ -6,6 +6,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from kp.data.threads import one_thread_each
+
 GRID = 41  # knots a side at which a bend is computed; between them it is interpolated
 
 
@@ -15,6 +17,7 @@ class ThinPlate:
     stiffness: 0 goes through every point exactly; more lets points lie off their places so that the plane folds less.
     """
 
+    @one_thread_each()
     def __init__(self, source: np.ndarray, target: np.ndarray, *, stiffness: float = 0.0) -> None:
         self.source = np.asarray(source, np.float64)
         count = len(self.source)
@@ -27,6 +30,7 @@ class ThinPlate:
         right[:count] = target
         self.weights = np.linalg.solve(system, right)
 
+    @one_thread_each()
     def __call__(self, points: np.ndarray) -> np.ndarray:
         """Where points (..., 2) go, float64."""
         flat = np.asarray(points, np.float64).reshape(-1, 2)
@@ -47,6 +51,7 @@ def _bending(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
     return bending
 
 
+@one_thread_each()
 def spread_out(knots: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """A map given at knots (m, n, c), the outermost on the centres of corner pixels, at every pixel: float32 (c, h, w).
 
