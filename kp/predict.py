@@ -20,7 +20,6 @@ from kp.errors import ConfigError
 from kp.geometry import Box, CropMap, apply, compose, invert, move_box, quarter_turn, rotation, scaling
 from kp.landmarks import LEFT_EYE, RIGHT_EYE
 from kp.metrics import eye_distance
-from kp.models.packed import pack_weights
 
 BATCH = 64            # crops a forward pass
 ANSWERS = ("keypoints", "spread")  # the stages that are answers; a spread is half the expected error
@@ -93,8 +92,7 @@ class Predictor:
         if views not in range(1, len(VIEWS) + 1):
             raise ConfigError(f"A face is asked from 1 to {len(VIEWS)} views, not {views!r}.")
         self.checkpoint = model if isinstance(model, Checkpoint) else load_checkpoint(model)
-        network = self.checkpoint.create_model().folded().to(memory_format=torch.channels_last)
-        self.network = pack_weights(network)
+        self.network = self.checkpoint.create_model().folded().to(memory_format=torch.channels_last)
         preprocessing = self.checkpoint.preprocessing
         if margin is not None:
             preprocessing = type(preprocessing)(**{**vars(preprocessing), "margin": margin})
