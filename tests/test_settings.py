@@ -7,7 +7,7 @@ import pytest
 from kp.data.images import MAX_PIXELS
 from kp.ui.app import build_app, launch_options
 from kp.ui.safe_image import SafeImage
-from kp.ui.settings import Settings
+from kp.ui.settings import Settings, default_home
 
 LIMITS = ("max_megapixels", "max_upload_mb", "max_training_seconds", "runs_kept", "max_queue")
 
@@ -42,3 +42,10 @@ def test_the_limits_reach_the_app(data_root: Path, tmp_path: Path) -> None:
     assert page._queue.max_size == 5
     options = launch_options(settings)
     assert (options["max_file_size"], options["state_session_capacity"]) == ("3mb", 9)
+
+
+def test_the_home_is_the_user_s_own_also_on_windows(monkeypatch) -> None:
+    monkeypatch.delenv("KP_HOME", raising=False)
+    monkeypatch.setenv("LOGNAME", "ada")
+    monkeypatch.delattr("os.getuid")
+    assert default_home().name == "keypoint-lab-ada"

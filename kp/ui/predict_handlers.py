@@ -6,8 +6,6 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
-from gradio.processing_utils import save_bytes_to_cache
-from gradio.utils import get_upload_folder
 
 from kp.detectors import DETECTORS
 from kp.errors import CheckpointError, ImageError, KpError
@@ -21,6 +19,7 @@ from kp.ui.frame_html import coordinates_html
 from kp.ui.models import RUN, ModelStore
 from kp.ui.pipeline import Analysis
 from kp.ui.predict_html import face_html
+from kp.ui.served_files import save_served
 
 WHOLE = "whole-image"
 VIEWS_HERE = 4  # for a face: a better mean, and doubt where there is no face; three times the time of one
@@ -102,7 +101,7 @@ class PredictHandlers:
         if analysis is None:
             return [gr.skip()] * 2
         content = png_bytes(pipeline.picture_of(analysis, chosen, marks))
-        path = save_bytes_to_cache(content, "keypoints.png", get_upload_folder())
+        path = save_served(content, "keypoints.png")
         return [gr.Image(path, alt_text=pipeline.describe(analysis, marks), visible=True),
                 gr.DownloadButton(value=path, interactive=True)]
 
@@ -153,7 +152,7 @@ class PredictHandlers:
                 "Or take the whole photo as one face:")
         shown = self.empty(text)
         shown[0], shown[1], shown[3] = analysis, pipeline.status_text(analysis), gr.Button(visible=True)
-        shown[5] = gr.Image(save_bytes_to_cache(png_bytes(analysis.picture), "photo.png", get_upload_folder()),
+        shown[5] = gr.Image(save_served(png_bytes(analysis.picture), "photo.png"),
                             alt_text=pipeline.describe(analysis, ()), visible=True)
         return shown
 
@@ -169,5 +168,5 @@ def _notice(text: str) -> gr.HTML:
 
 def _download(name: str, content: bytes) -> gr.DownloadButton:
     """A button whose file is in gradio's cache, which deletes it when it is old."""
-    path = save_bytes_to_cache(content, name, get_upload_folder())
+    path = save_served(content, name)
     return gr.DownloadButton(value=path, interactive=True)

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import gradio as gr
 import numpy as np
-from gradio.processing_utils import save_bytes_to_cache
-from gradio.utils import get_upload_folder
 
 from kp.drawing.faces import draw_cross, draw_square
 from kp.drawing.overlay import data_uri, draw_errors, draw_face
@@ -21,6 +19,7 @@ from kp.ui.models import ModelStore
 from kp.ui.pipeline import PATCH_REACH, PATCH_SIDE, PATCHES, Analysis
 from kp.ui.predict_handlers import WHOLE, shown_name
 from kp.ui.predict_html import box_test_html, compare_html, map_html
+from kp.ui.served_files import save_served
 
 SHIFTS = (-0.3, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3)  # of the map, in sides of the face box
 FACE_BOX = Box.square(((PATCH_SIDE - 1) / 2,) * 2, PATCH_SIDE / PATCH_REACH)  # where it lies in every patch
@@ -44,7 +43,7 @@ class PredictTools:
         x, y = (float(value) for value in event.index)
         if first is None:
             picture = png_bytes(draw_cross(analysis.picture, (x, y)))
-            path = save_bytes_to_cache(picture, "corner.png", get_upload_folder())
+            path = save_served(picture, "corner.png")
             return [x, y], None, FIRST_CORNER, gr.Image(path)
         sides = np.array([min(x, first[0]), min(y, first[1]), max(x, first[0]), max(y, first[1])])
         if min(sides[2] - sides[0], sides[3] - sides[1]) < 2:
@@ -119,7 +118,7 @@ class PredictTools:
                 height, width = photo.shape[:2]
                 paths.append(Path(folder) / COCO_FILE)
                 write_file(paths[-1], coco_bytes([CocoPhoto("photo", width, height, analysis.faces)]))
-            kept = [save_bytes_to_cache(path.read_bytes(), path.name, get_upload_folder()) for path in paths]
+            kept = [save_served(path.read_bytes(), path.name) for path in paths]
         return gr.File(kept, visible=True)
 
     def others(self, model: str | None, other: str | None, owned: dict) -> gr.Dropdown:

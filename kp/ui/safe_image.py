@@ -12,15 +12,26 @@ from typing import Self
 
 import gradio as gr
 import numpy as np
-from gradio.processing_utils import save_bytes_to_cache
 
 from kp.data.images import MAX_PIXELS, read_image
 from kp.errors import ImageError
 from kp.export import png_bytes
 from kp.ui.feedback import as_toast
+from kp.ui.served_files import save_served
 
 
-class SafeImage(gr.Image):
+class ServedImage(gr.Image):
+    """Shows a picture. As the stock component, but a PNG is written once, as a whole, and in a tenth of the time."""
+
+    is_template = True
+
+    def postprocess(self, value):
+        if isinstance(value, np.ndarray) and self.format == "png":
+            value = save_served(png_bytes(value), "image.png", self.GRADIO_CACHE)
+        return super().postprocess(value)
+
+
+class SafeImage(ServedImage):
     """Hands its listener uint8 (H, W, 3) RGB, or None where there is no picture."""
 
     is_template = True
@@ -38,12 +49,6 @@ class SafeImage(gr.Image):
             return read_image(self._source(payload), max_pixels=self.max_pixels)
         except ImageError as error:
             raise as_toast(error) from error
-
-    def postprocess(self, value):
-        """As the stock component, but a PNG is written in a tenth of the time."""
-        if isinstance(value, np.ndarray) and self.format == "png":
-            value = save_bytes_to_cache(png_bytes(value), "image.png", cache_dir=self.GRADIO_CACHE)
-        return super().postprocess(value)
 
     def _source(self, payload) -> str | io.BytesIO:
         """The uploaded file, or the bytes of a data: address. Nothing else is opened."""

@@ -1,5 +1,6 @@
 """What the app may do, from the environment and the command line, in one place."""
 
+import getpass
 import os
 import tempfile
 from dataclasses import dataclass, field
@@ -10,7 +11,8 @@ from kp.data.sources import SOURCES, Source
 
 def default_home() -> Path:
     """Where runs are kept: KP_HOME, else a folder of the system's temporary files."""
-    return Path(os.environ.get("KP_HOME") or Path(tempfile.gettempdir()) / f"keypoint-lab-{os.getuid()}")
+    who = os.getuid() if hasattr(os, "getuid") else getpass.getuser()  # Windows numbers nobody
+    return Path(os.environ.get("KP_HOME") or Path(tempfile.gettempdir()) / f"keypoint-lab-{who}")
 
 
 @dataclass(frozen=True)

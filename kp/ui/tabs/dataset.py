@@ -13,6 +13,7 @@ from kp.ui.frame_handlers import FrameHandlers
 from kp.ui.frame_html import FACTS_CSS, TABLE_CSS
 from kp.ui.frames import EVERYBODY
 from kp.ui.grid import image_grid
+from kp.ui.safe_image import ServedImage
 from kp.ui.sample_line import sample_line
 from kp.ui.stage_cards import CSS as STAGES_CSS
 
@@ -136,8 +137,8 @@ def _browser(split: gr.Radio, part: gr.Radio, person: gr.Dropdown) -> Browser:
 def _detail() -> Detail:
     with gr.Row():
         with gr.Column(scale=2, min_width=260):
-            picture = gr.Image(label="The chosen frame", show_label=False, interactive=False, format="png", height=400,
-                               buttons=["fullscreen", "download"], elem_id="dataset-picture")
+            picture = ServedImage(label="The chosen frame", show_label=False, interactive=False, format="png",
+                                 height=400, buttons=["fullscreen", "download"], elem_id="dataset-picture")
             marks = gr.CheckboxGroup(MARKS, value=["points"], label="Draw", show_label=False, container=False,
                                      elem_id="dataset-marks")
         with gr.Column(scale=1, min_width=180):

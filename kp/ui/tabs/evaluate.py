@@ -11,6 +11,7 @@ from kp.ui.evaluate_html import CSS
 from kp.ui.feedback import show_errors
 from kp.ui.frame_html import FACTS_CSS, legend_html
 from kp.ui.grid import image_grid
+from kp.ui.safe_image import ServedImage
 from kp.ui.sample_line import sample_line
 
 LEAD = """How far off is a network, and on which faces? Compare models on people whom they have never seen, and look at
@@ -120,8 +121,8 @@ def _worst() -> Worst:
         with gr.Column(scale=9, min_width=320):
             grid = image_grid(elem_id="evaluate-worst", label="The faces with the largest errors", cell=110)
         with gr.Column(scale=7, min_width=300):
-            picture = gr.Image(label="The chosen face", show_label=False, interactive=False, format="png", height=400,
-                               buttons=["fullscreen", "download"], elem_id="evaluate-picture")
+            picture = ServedImage(label="The chosen face", show_label=False, interactive=False, format="png",
+                                 height=400, buttons=["fullscreen", "download"], elem_id="evaluate-picture")
         with gr.Column(scale=5, min_width=220):
             facts = gr.HTML(css_template=FACTS_CSS, elem_id="evaluate-facts")
             gr.HTML(legend_html(), css_template=FACTS_CSS)
