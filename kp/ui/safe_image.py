@@ -25,6 +25,9 @@ class ServedImage(gr.Image):
 
     is_template = True
 
+    def get_block_name(self) -> str:
+        return "image"  # what the page draws it as
+
     def postprocess(self, value):
         if isinstance(value, np.ndarray) and self.format == "png":
             value = save_served(png_bytes(value), "image.png", self.GRADIO_CACHE)
