@@ -28,8 +28,8 @@ class Box:
 
     @classmethod
     def around(cls, points: np.ndarray) -> "Box":
-        """The tight box of points (n, 2)."""
-        (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
+        """The tight box of points (n, 2); those that are NaN are not known and play no part."""
+        (left, top), (right, bottom) = np.fmin.reduce(points), np.fmax.reduce(points)
         return cls(float(left), float(top), float(right), float(bottom))
 
     @classmethod

@@ -30,6 +30,12 @@ def person_number(person: str) -> int:
     return int(sha256(person.encode()).hexdigest(), 16)
 
 
+def describe_people(people: Sequence[str]) -> str:
+    """How many frames and people there are, for messages: "12 frames of 1 person"."""
+    count = len(set(people))
+    return f"{len(people)} frame{'s' * (len(people) != 1)} of {count} {'person' if count == 1 else 'people'}"
+
+
 def is_test_person(person: str) -> bool:
     return person_number(person) % 5 == 0
 
@@ -43,11 +49,22 @@ def part_indices(people: Sequence[str], in_test_csv: Sequence[bool], split: str,
     """The rows (ascending int array) of a part of a split; one person and one flag for each row."""
     choose("split", split, SPLITS)
     choose("part", part, PARTS)
+    everybody = sorted(set(people), key=person_number)
     if split == "official":
         testing = np.asarray(in_test_csv, bool)
     else:
-        testing = np.array([is_test_person(person) for person in people], bool)
+        chosen = _at_least_one(everybody, [person for person in everybody if is_test_person(person)])
+        testing = np.array([person in chosen for person in people], bool)
     if part in ("train", "test"):
         return np.flatnonzero(testing == (part == "test"))
-    validation = np.array([is_validation_person(person) for person in people], bool)
+    learning = [person for person in everybody if not is_test_person(person)]
+    held_out = _at_least_one(learning, [person for person in learning if is_validation_person(person)])
+    validation = np.array([person in held_out for person in people], bool)
     return np.flatnonzero(~testing & (validation == (part == "validation")))
+
+
+def _at_least_one(people: Sequence[str], chosen: Sequence[str]) -> set[str]:
+    """Those chosen of few people (by their numbers): at least one, and not all where there are two or more."""
+    if len(people) < 2:
+        return set()
+    return set(chosen or people[:1]) - set(people[-1:] if len(chosen) == len(people) else [])

@@ -86,7 +86,7 @@ class SyntheticFaces(FacialKeypointsDataset):
         faces.sort(key=lambda face: (*face.seed[2:], face.seed[1]))  # everybody's first frame comes first
         names = [f"Sample_Person_{face.seed[1]:03}_{face.seed[2]}{face.seed[3]}.jpg" for face in faces]
         folders = ["test" if face.seed[3] == TEST_FRAME else "training" for face in faces]
-        self.root, self.transform, self.unlabelled = Path(SAMPLE), None, 0
+        self.root, self.transform, self.unlabelled, self.problems = Path(SAMPLE), None, 0, ()
         self.frames = [FrameInfo.parse(*pair) for pair in zip(names, folders, strict=True)]
         quick = for_shapes(model)
         self.keypoints = np.stack([face.keypoints(quick) for face in faces])
