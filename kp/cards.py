@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from kp.checkpoint import list_checkpoints, read_description
-from kp.data.synthetic import SAMPLE
+from kp.data.synthetic import is_synthetic
 from kp.errors import CheckpointError, ConfigError
 from kp.models import count_parameters, create_model
 
@@ -33,7 +33,7 @@ class ModelCard:
     @property
     def from_sample(self) -> bool:
         """Whether it learnt from the sample faces."""
-        return self.data.get("name") == SAMPLE
+        return is_synthetic(self.data.get("name"))
 
     @property
     def learnt(self) -> str:

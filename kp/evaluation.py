@@ -1,5 +1,6 @@
 """How well a network does on labelled faces that it has not learnt from."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -10,13 +11,16 @@ import numpy as np
 from kp.cards import ModelCard
 from kp.checkpoint import Checkpoint
 from kp.data import FacialKeypointsDataset
-from kp.data.splits import SPLITS
-from kp.data.synthetic import SAMPLE
+from kp.data.splits import NEEDED, SPLITS, describe_people
+from kp.data.synthetic import is_synthetic
 from kp.errors import DataError, choose
 from kp.geometry import Box
-from kp.metrics import auc, eye_distance, failure_rate, point_errors, rank_correlation, region_means
+from kp.landmarks import EYE_CORNERS
+from kp.metrics import auc, eye_distance, failure_rate, mean_of_known, point_errors, rank_correlation, region_means
 from kp.pose import head_pose
 from kp.predict import Answers, Predictor
+
+log = logging.getLogger(__name__)
 
 SETTINGS = {
     "true-box": "the crop is made from the labels' own box",
@@ -51,7 +55,7 @@ class EvaluationReport:
     @property
     def nme(self) -> np.ndarray:
         """Each face's NME, (n,); infinite where it was missed."""
-        return self.errors.mean(axis=1)
+        return mean_of_known(self.errors)
 
     def summary(self) -> dict[str, Any]:
         """The figures, in percent (auc8 in 0..1). Means are over the faces found; rates count the missed as failed."""
@@ -126,11 +130,21 @@ def frames_learnt(trained: Checkpoint | ModelCard, dataset: FacialKeypointsDatas
     config, split = trained.config, trained.data.get("split")
     if split not in SPLITS:
         return None
-    if dataset.invented != (trained.data.get("name") == SAMPLE):
+    if dataset.invented != is_synthetic(trained.data.get("name")):
         return 0
     learning = dataset.learning(split, **{name: config[name] for name in ("validate_on", "subset", "seed")
                                           if name in config})
     return len(np.intersect1d(learning.rows, faces.rows)) if len(learning) == trained.data.get("images") else None
+
+
+def measurable(faces: FacialKeypointsDataset) -> FacialKeypointsDataset:
+    """Those whose outer eye corners are labelled: without them there is no distance to measure errors in."""
+    known = np.isfinite(faces.keypoints[:, EYE_CORNERS]).all(axis=(1, 2))
+    if known.all():
+        return faces
+    log.warning("%d of %d faces have no label at an outer eye corner, and are not measured.",
+                (~known).sum(), len(known))
+    return faces.subset(np.flatnonzero(known))
 
 
 def answers_of(predictor: Predictor, faces: FacialKeypointsDataset, indices: Sequence[int],
@@ -164,9 +178,10 @@ def evaluate(predictor: Predictor, dataset: FacialKeypointsDataset, *, split: st
              progress: Callable[[int, int], None] | None = None) -> EvaluationReport:
     """The report on a part of a split. `progress(done, total)` is called along the way."""
     choose("setting", setting, SETTINGS)
-    faces = dataset.part(split, part)
+    faces = measurable(dataset.part(split, part))
     if not len(faces):
-        raise DataError(f"The {part} part of the split {split!r} is empty in {dataset.root}. Choose another split.")
+        raise DataError(f"The {part} part of the split {split!r} is empty in {dataset.root}, which holds "
+                        f"{describe_people([frame.person for frame in dataset.frames])}. {NEEDED}")
     predicted = np.full((len(faces), 68, 2), np.nan, np.float32)
     spread = np.full((len(faces), 68), np.nan, np.float32)
     for start in range(0, len(faces), CHUNK):
@@ -176,7 +191,7 @@ def evaluate(predictor: Predictor, dataset: FacialKeypointsDataset, *, split: st
         if progress:
             progress(chunk.stop, len(faces))
     errors = point_errors(predicted, faces.keypoints)
-    errors[np.isnan(errors)] = np.inf
+    errors[np.isnan(predicted).any(axis=2)] = np.inf
     return EvaluationReport(
         name or predictor.checkpoint.title or predictor.checkpoint.architecture, split, setting,
         [info.name for info in faces.frames], errors, predicted, spread / eye_distance(predicted)[:, None],

@@ -1,4 +1,7 @@
-"""How far off keypoints are. Arrays in, numbers out; errors are fractions of the eye distance."""
+"""How far off keypoints are. Arrays in, numbers out; errors are fractions of the eye distance.
+
+Points that are NaN are not labelled, and play no part in a mean.
+"""
 
 import numpy as np
 import pandas as pd
@@ -19,7 +22,17 @@ def point_errors(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 def nme(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Normalised mean error of each face (300-W, Sagonas et al., 2013): (...) from (..., 68, 2)."""
-    return point_errors(predicted, truth).mean(axis=-1)
+    return mean_of_known(point_errors(predicted, truth))
+
+
+def mean_of_known(errors: np.ndarray) -> np.ndarray:
+    """Means over the last axis, without what is NaN; NaN where nothing else is."""
+    known = ~np.isnan(errors)
+    if known.all():
+        return errors.mean(axis=-1)
+    count = known.sum(axis=-1)
+    total = np.where(known, errors, 0).sum(axis=-1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(errors.dtype)
 
 
 def failure_rate(errors: np.ndarray, threshold: float) -> float:
@@ -48,4 +61,4 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
 
 def region_means(errors: np.ndarray) -> dict[str, float]:
     """Mean error of each region, from point errors (n, 68)."""
-    return {region: float(errors[:, list(points)].mean()) for region, points in REGIONS.items()}
+    return {region: float(mean_of_known(errors[:, list(points)].ravel())) for region, points in REGIONS.items()}

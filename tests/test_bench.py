@@ -48,9 +48,11 @@ def test_the_command_prints_json_for_programs(data_root: Path, capsys: pytest.Ca
     assert {row["part"] for row in told["figures"]} == {"data"}
 
 
-def test_sample_faces_are_no_measure(capsys: pytest.CaptureFixture) -> None:
-    assert main(["bench", "--only", "data", "--data", "sample"]) == 1
-    assert "Sample faces have no files to decode" in capsys.readouterr().err
+def test_synthetic_faces_are_measured_as_files(few_faces, monkeypatch, capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.setattr("kp.data.synthetic.sample_faces", lambda: few_faces)
+    assert main(["bench", "--only", "data", "--data", "synthetic", "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)["figures"]
+    assert len(figures) == 5 and all(row["value"] > 0 for row in figures)
 
 
 def test_the_command_prints_a_line_a_figure(data_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -162,13 +162,28 @@ def test_a_bad_setting_is_one_sentence(kp, data_root, tmp_path, monkeypatch, opt
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("command", [["train", "--out", "a.safetensors"], ["evaluate", "tiny.safetensors"],
-                                     ["calibrate"]])
-def test_without_data_a_command_says_where_it_looks(kp, tiny: Path, monkeypatch, command: list[str]) -> None:
+@pytest.mark.parametrize("command", [["train", "--out", "a.safetensors", *QUICK, "--size", "32"],
+                                     ["evaluate", "tiny.safetensors"], ["calibrate"],
+                                     ["bench", "--only", "data"]], ids=lambda command: command[0])
+def test_without_data_a_command_works_on_synthetic_faces_and_says_so(kp, tiny: Path, few_faces, monkeypatch,
+                                                                     command: list[str]) -> None:
     monkeypatch.delenv("KP_DATA", raising=False)
+    monkeypatch.setattr("kp.data.synthetic.sample_faces", lambda: few_faces)
     monkeypatch.chdir(tiny.parent)
-    assert_one_sentence(kp(*command), "--data", "KP_DATA")
     assert_one_sentence(kp(*command, "--data", "nowhere"), "nowhere", "training_frames_keypoints.csv")
+    said = kp(*command)
+    assert said.code == 0
+    assert said.err.count("There is no dataset here: this works on synthetic faces, which are nobody real.") == 1
+    Path("a.safetensors").unlink(missing_ok=True)
+    named = kp(*command, "--data", "synthetic")
+    assert named.code == 0 and "There is no dataset" not in named.err
+
+
+def test_figures_on_synthetic_faces_are_marked(kp, tiny: Path, few_faces, monkeypatch) -> None:
+    monkeypatch.setattr("kp.data.synthetic.sample_faces", lambda: few_faces)
+    for name in ("synthetic", "sample"):
+        assert json.loads(kp("evaluate", tiny, "--data", name, "--json").out)["data"] == "synthetic"
+    assert "synthetic faces" in kp("evaluate", tiny, "--data", "synthetic").out
 
 
 def test_evaluate_prints_the_summary(kp, data_root: Path, tiny: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kp.data import find_data
-from kp.data.synthetic import SAMPLE, SyntheticFaces
+from kp.data.synthetic import SYNTHETIC, SyntheticFaces
 from kp.errors import CheckpointError
 from kp.ui import context
 from kp.ui.context import DataSource
@@ -40,8 +40,8 @@ def test_a_folder_named_data_is_found_when_it_appears(data_root: Path, tmp_path:
 def test_sample_faces_can_be_asked_for(by_variable: bool, data_root: Path, tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "data").symlink_to(data_root)
     if by_variable:
-        monkeypatch.setenv("KP_DATA", SAMPLE)
-    data = DataSource(None if by_variable else SAMPLE)
+        monkeypatch.setenv("KP_DATA", SYNTHETIC)
+    data = DataSource(None if by_variable else SYNTHETIC)
     assert data.open().invented and not data.missing and data.fault is None
     assert "They were asked for" in line_html(data, "train")
 
@@ -58,8 +58,6 @@ def broken(root: Path, how: str) -> None:
     match how:
         case "columns":
             csv.write_text("name,x\na.jpg,1\n")
-        case "table":
-            csv.unlink()
         case "pictures":
             shutil.rmtree(root / "training")
         case "bytes":
@@ -67,8 +65,8 @@ def broken(root: Path, how: str) -> None:
 
 
 @pytest.mark.parametrize(("how", "says"), [
-    ("columns", "has 2 columns; 137 are needed"), ("table", "training_frames_keypoints.csv is missing"),
-    ("pictures", "is missing. Download the dataset again"), ("bytes", "is not a CSV table")])
+    ("columns", "has 1 columns of coordinates; 136 are needed"),
+    ("pictures", "is missing. Put the image there"), ("bytes", "is not a text table")])
 def test_a_broken_dataset_is_told_and_taken_when_it_is_mended(how: str, says: str, data_root: Path, tmp_path: Path,
                                                               monkeypatch) -> None:
     root = shutil.copytree(data_root, tmp_path / "<b>")
@@ -96,9 +94,9 @@ def test_a_folder_that_may_not_be_read_is_told(data_root: Path, monkeypatch) -> 
 
 def test_a_run_s_dataset_is_found_again(few_faces: SyntheticFaces, data_root: Path) -> None:
     data = DataSource(None)
-    assert data.at(Path(SAMPLE)) is few_faces and data.at(data_root) is None
+    assert data.at(Path(SYNTHETIC)) is few_faces and data.at(data_root) is None
     data.fallback = data_root
-    assert data.at(data_root).root == data_root and data.at(Path(SAMPLE)) is few_faces
+    assert data.at(data_root).root == data_root and data.at(Path(SYNTHETIC)) is few_faces
 
 
 @pytest.mark.usefixtures("on_nothing")
@@ -145,4 +143,4 @@ def test_without_the_model_there_are_no_scenes(data_root: Path, monkeypatch) -> 
 
 
 def test_the_sample_is_no_reason_to_fetch(tmp_path: Path) -> None:
-    assert DataSource(Settings(data=SAMPLE, home=tmp_path).data).missing is False
+    assert DataSource(Settings(data=SYNTHETIC, home=tmp_path).data).missing is False

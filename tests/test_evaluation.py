@@ -152,7 +152,7 @@ def test_progress_goes_to_the_end(dataset, monkeypatch) -> None:
 
 def test_an_empty_part_is_an_error(dataset) -> None:
     nobody = dataset.subset([index for index, frame in enumerate(dataset.frames) if frame.person == "Ada_Stone"])
-    with pytest.raises(DataError, match="test part of the split 'people' is empty.*Choose another"):
+    with pytest.raises(DataError, match="test part of the split 'people' is empty.*6 frames of 1 person.*at least two"):
         evaluate(KnowsTheLabels(dataset), nobody)
 
 

@@ -81,3 +81,20 @@ def test_every_part_has_a_sentence() -> None:
     assert set(PARTS) == {"train", "test", "fit", "validation"}
     assert all(PARTS.values())
     assert all(SPLITS.values())
+
+
+@pytest.mark.parametrize("count", [3, 4, 5, 8, 12, 20])
+def test_of_few_people_no_part_is_empty(count: int) -> None:
+    """At least one person in each part, and nobody in two, whatever they are called."""
+    for seed in range(100):
+        people = [f"IMG_{seed}_{number}" for number in range(count)]
+        parts = {part: set(part_indices(people, [False] * count, "people", part).tolist())
+                 for part in ("fit", "validation", "test")}
+        assert all(parts.values()) and set.union(*parts.values()) == set(range(count))
+        assert sum(map(len, parts.values())) == count
+
+
+def test_two_people_are_one_to_learn_from_and_one_to_test_on() -> None:
+    for seed in range(50):
+        people = [f"{seed}a", f"{seed}b"]
+        assert [len(part_indices(people, [False] * 2, "people", part)) for part in ("train", "test")] == [1, 1]

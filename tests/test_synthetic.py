@@ -14,7 +14,7 @@ from kp.data import FacialKeypointsDataset, Sample
 from kp.data.appearance import load_appearance
 from kp.data.scenes import PLANS, draw_scene
 from kp.data.splits import is_test_person
-from kp.data.synthetic import FRAMES, PEOPLE, SAMPLE, VIDEOS, SyntheticFaces, open_data, sample_faces
+from kp.data.synthetic import FRAMES, PEOPLE, SYNTHETIC, VIDEOS, SyntheticFaces, open_data, sample_faces
 from kp.detectors import create_detector
 from kp.errors import DataError
 from kp.evaluation import frames_learnt
@@ -39,7 +39,7 @@ def test_it_has_what_the_real_dataset_has(few: SyntheticFaces, dataset: FacialKe
     assert few.keypoints.shape == (len(few), 68, 2)
     assert few.keypoints.dtype == np.float32
     assert not few.keypoints.flags.writeable
-    assert few.root.name == SAMPLE
+    assert few.root.name == SYNTHETIC
 
 
 def test_a_sample_is_a_sample(few: SyntheticFaces) -> None:
@@ -174,18 +174,18 @@ def test_open_data_takes_the_real_one_where_there_is_one(data_root: Path, tmp_pa
     monkeypatch.chdir(tmp_path)
     assert open_data(data_root).root == data_root
     assert open_data() is sample_faces()
-    assert open_data(SAMPLE) is sample_faces()
+    assert open_data(SYNTHETIC) is sample_faces()
     monkeypatch.setenv("KP_DATA", str(data_root))
     assert open_data().root == data_root
-    assert open_data(SAMPLE) is sample_faces()
+    assert open_data(SYNTHETIC) is sample_faces()
     with pytest.raises(DataError, match="Name the folder"):
         open_data(tmp_path)
 
 
 def test_a_folder_named_sample_comes_first(data_root: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    Path(SAMPLE).symlink_to(data_root)
-    assert open_data(SAMPLE).root == Path(SAMPLE)
+    Path(SYNTHETIC).symlink_to(data_root)
+    assert open_data(SYNTHETIC).root == Path(SYNTHETIC)
 
 
 def test_no_sample_is_a_kind_alone(faces: SyntheticFaces) -> None:
@@ -232,14 +232,14 @@ def test_scenes_are_the_same_each_time_and_show_what_they_say() -> None:
 def test_figures_on_samples_do_not_go_into_a_card(tmp_path: Path, capsys) -> None:
     path = tmp_path / "mine.safetensors"
     save_checkpoint(tiny_checkpoint(), path)
-    assert main(["evaluate", str(path), "--data", SAMPLE, "--record"]) == 1
+    assert main(["evaluate", str(path), "--data", SYNTHETIC, "--record"]) == 1
     assert "A card holds figures on real people" in capsys.readouterr().err
 
 
 def test_a_network_is_said_to_have_learnt_from_samples(few_faces: SyntheticFaces) -> None:
     part = few_faces.part("people", "train")
     assert part.invented
-    learnt = {"name": SAMPLE, "split": "people", "images": len(part), "people": 9}
+    learnt = {"name": SYNTHETIC, "split": "people", "images": len(part), "people": 9}
     trained = replace(tiny_checkpoint(), config={"split": "people"}, data=learnt)
     assert frames_learnt(trained, few_faces, part) == len(part)
     assert frames_learnt(replace(trained, data=learnt | {"name": "real"}), few_faces, part) == 0

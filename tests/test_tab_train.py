@@ -16,7 +16,7 @@ from conftest import run_async
 from kp.__main__ import build_parser
 from kp.commands.train import config_of
 from kp.data import FacialKeypointsDataset
-from kp.data.synthetic import SAMPLE
+from kp.data.synthetic import SYNTHETIC
 from kp.errors import CheckpointError, ConfigError
 from kp.training import PRESETS, TrainConfig
 from kp.ui.config_form import ConfigForm
@@ -277,7 +277,7 @@ def test_runs_on_sample_faces_say_so_also_when_the_dataset_has_come(answers: Tra
 
 
 def test_the_sample_faces_are_drawn_and_not_read() -> None:
-    run = Run("5ec2e7", 1, TrainConfig(), Path(SAMPLE), Path())
+    run = Run("5ec2e7", 1, TrainConfig(), Path(SYNTHETIC), Path())
     run.take(events()[0])
     assert "<b>Drawing the sample faces</b> 9 of 36" in status_html(run)
     assert config_of(build_parser().parse_args(command_of(run)[3:])) == run.config

@@ -4,11 +4,27 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
+
 from kp.bench.row import Row
 from kp.data import FacialKeypointsDataset
+from kp.data.readers.ytf import FOLDERS, LABEL_ORIGIN, table_file
 from kp.drawing.overlay import data_uri, draw_face, enlarge, scale_points
+from kp.export import png_bytes
 
 PAGE = 24
+
+
+def write_files(dataset: FacialKeypointsDataset, root: Path) -> Path:
+    """The dataset as files in the published layout below `root`: what is measured is files."""
+    for folder in FOLDERS:
+        (root / folder).mkdir(parents=True)
+        rows = [row for row, frame in enumerate(dataset.frames) if frame.folder == folder]
+        for row in rows:
+            (root / folder / dataset.frames[row].name).write_bytes(png_bytes(dataset.image(row)))
+        labels = (dataset.keypoints[rows] + LABEL_ORIGIN).reshape(len(rows), -1)
+        pd.DataFrame(labels, index=[dataset.frames[row].name for row in rows]).to_csv(table_file(root, folder))
+    return root
 
 
 def measure_data(root: Path) -> Iterator[Row]:

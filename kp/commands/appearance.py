@@ -8,7 +8,6 @@ from pathlib import Path
 
 from kp.commands.common import add_data, check_writable, open_dataset, progress_bar
 from kp.data.appearance import save_appearance
-from kp.data.synthetic import SAMPLE
 from kp.errors import ConfigError
 
 FEWEST = 400  # frames; fewer do not tell so many components
@@ -22,11 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from kp.data.appearance_fit import fit_appearance  # here: the other commands need nothing of it
-    if options.data == SAMPLE:
-        raise ConfigError("The sample faces come from the model that this command learns. Name the real dataset.")
     out = Path(options.out)
     check_writable(out)
-    faces = open_dataset(options.data).part("people", "train")
+    faces = open_dataset(options).part("people", "train")
     if len(faces) < FEWEST:
         raise ConfigError(f"There are {len(faces)} frames of training people; at least {FEWEST} are needed.")
     with progress_bar("reading faces") as progress:

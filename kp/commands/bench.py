@@ -16,12 +16,14 @@ import argparse
 import json
 import os
 import platform
+import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
 from kp.bench import MEASUREMENTS, Row
+from kp.bench.data import write_files
 from kp.commands.common import add_data, add_json, check_writable, open_dataset, print_json
 from kp.errors import ConfigError
 from kp.export import write_file
@@ -43,20 +45,18 @@ def run(options: argparse.Namespace) -> int:
         raise ConfigError(f"--threads is {options.threads}; name at least 1, or 0 for as many as there are idle cores.")
     if options.out:
         check_writable(Path(options.out))
-    dataset = open_dataset(options.data)
-    if dataset.invented:
-        raise ConfigError("Sample faces have no files to decode, and figures are for real people. Name the real "
-                          "dataset's folder with --data, or get it with `python -m kp download`.")
-    root = dataset.root
+    dataset = open_dataset(options)
     torch.set_num_threads(options.threads or free_threads(ALONE))
     machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count(),
                "threads": torch.get_num_threads(), "torch": torch.__version__, "python": platform.python_version()}
     rows = []
-    for part in options.only or MEASUREMENTS:
-        for row in MEASUREMENTS[part](root):
-            rows.append({"part": part, **asdict(row)})
-            if not options.json:
-                print(f"{part:<11} {row.what:<62} {figure(row):>13} {row.unit}", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        root = write_files(dataset, Path(folder)) if dataset.invented else dataset.root
+        for part in options.only or MEASUREMENTS:
+            for row in MEASUREMENTS[part](root):
+                rows.append({"part": part, **asdict(row)})
+                if not options.json:
+                    print(f"{part:<11} {row.what:<62} {figure(row):>13} {row.unit}", flush=True)
     result = {"machine": machine, "figures": rows}
     if options.out:
         write_file(Path(options.out), json.dumps(result, indent=1).encode())

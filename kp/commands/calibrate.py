@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    faces = open_dataset(options.data).part("people", "train")
+    faces = open_dataset(options).part("people", "train")
     fitted = {}
     for name in DETECTORS:
         detector = create_detector(name)

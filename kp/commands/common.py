@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import json
+import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -15,27 +16,31 @@ from tqdm import tqdm
 from kp.checkpoint import SUFFIX, Checkpoint, save_checkpoint
 from kp.data import FacialKeypointsDataset, find_data
 from kp.data.dataset import PLACES
-from kp.data.synthetic import SAMPLE, names_sample, open_data
-from kp.errors import ConfigError, DataError
+from kp.data.synthetic import SYNTHETIC, names_synthetic, open_data
+from kp.errors import ConfigError
 
 SHARD_BYTES = 9_500_000  # the Hub takes plain files of up to 10 MB
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", metavar="DIR", help="the dataset's folder, or 'sample' for portraits of people who "
-                                                      "do not exist (default: KP_DATA, else data/)")
+    parser.add_argument("--data", metavar="DIR", help=f"the dataset's folder, or '{SYNTHETIC}' for synthetic faces: "
+                        f"nobody real (default: KP_DATA, else data/, else {SYNTHETIC})")
+    parser.add_argument("--strict", action="store_true",
+                        help="a label that cannot be a face is an error, not a warning")
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 
 
-def open_dataset(folder: str | None) -> FacialKeypointsDataset:
-    """The dataset of --data, KP_DATA or data/, or the sample faces. Raises DataError where there is none."""
-    if not names_sample(folder) and find_data(folder) is None:
-        raise DataError(f"There is no dataset. Name its folder with {PLACES}, get it with `python -m kp download`, "
-                        f"or take `--data {SAMPLE}` for portraits of people who do not exist.")
-    return open_data(folder)
+def open_dataset(options: argparse.Namespace) -> FacialKeypointsDataset:
+    """The dataset of --data, KP_DATA or data/; where none is named and none is there, synthetic faces, with a line on
+    stderr. Raises DataError for a named folder that is no dataset.
+    """
+    if not names_synthetic(options.data) and find_data(options.data) is None:
+        print(f"There is no dataset here: this works on synthetic faces, which are nobody real. Get the dataset with "
+              f"`python -m kp download`, or name its folder with {PLACES}.", file=sys.stderr)
+    return open_data(options.data, strict=options.strict)
 
 
 def check_writable(out: Path) -> None:

@@ -13,6 +13,7 @@ import torch
 from kp.checkpoint import find_checkpoint, load_checkpoint, read_description, save_checkpoint
 from kp.commands.common import SHARD_BYTES, add_data, add_json, open_dataset, print_json, progress_bar
 from kp.data.splits import SPLITS
+from kp.data.synthetic import SYNTHETIC
 from kp.detectors import DETECTORS
 from kp.errors import ConfigError
 from kp.evaluation import SETTINGS, EvaluationReport, evaluate, metrics_key
@@ -33,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     predictor = Predictor(options.model, options.detector)
-    dataset = open_dataset(options.data)
+    dataset = open_dataset(options)
     if options.record and dataset.invented:
         raise ConfigError("A card holds figures on real people, not on the sample faces. Leave --record out, or name "
                           "the real dataset with --data.")
@@ -41,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     with progress_bar("evaluating", hidden=options.json) as progress:
         report = evaluate(predictor, dataset, split=options.split, part=options.part, setting=options.setting,
                           name=path.stem, progress=progress)
-    summary = report.summary()
+    summary = report.summary() | ({"data": SYNTHETIC} if dataset.invented else {})
     if options.record:
         _record(path, metrics_key(options.split, options.setting, options.detector, part=options.part), report)
     learnt = f"It has learnt from {report.learnt} of these {summary['images']} images." if report.learnt else ""
@@ -50,7 +51,8 @@ def run(options: argparse.Namespace) -> int:
         if learnt:
             print(f"{learnt} The figures flatter it.", file=sys.stderr)
         return 0
-    print(f"{summary['model']}, split {summary['split']}, {summary['setting']}, {summary['images']} images")
+    print(f"{summary['model']}, split {summary['split']}, {summary['setting']}, {summary['images']} "
+          f"{'synthetic faces: nobody real' if dataset.invented else 'images'}")
     if learnt:
         print(f"  {learnt} The figures flatter it.")
     if summary["missed"] == summary["images"]:

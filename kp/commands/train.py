@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
     if options.threads < 0:
         raise ConfigError(f"--threads is {options.threads}; name at least 1, or 0 for as many as there are idle cores.")
     start = load_checkpoint(options.start) if options.start else None
-    dataset = open_dataset(options.data)
+    dataset = open_dataset(options)
     check_writable(out)
     keep_memory()
     with join_team() as team:

@@ -42,9 +42,9 @@ class Deformation(Transform):
 
     def __call__(self, sample: Sample) -> Sample:
         image = self.pixels(sample)
-        if self.rng.random() >= self.probability:
-            return sample
         before = np.asarray(sample.keypoints, np.float64)
+        if self.rng.random() >= self.probability or not np.isfinite(before).all():  # all points bend the picture
+            return sample
         change = self.move(before) - before
         for part in PARTS:
             after = before + part * change

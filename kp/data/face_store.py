@@ -14,9 +14,14 @@ from kp.data.portraits import Look, View, paint
 from kp.data.store import ImageStore
 from kp.data.threads import one_thread_each
 
-SAMPLE = "sample"     # names these faces where a folder is asked for
+SYNTHETIC = "synthetic"  # names these faces where a folder is asked for
 MOST_HELPERS = 3      # processes that paint beside this one
 WORTH_HELPERS = 200   # faces: a helper is ready after the time that these take
+
+
+def is_synthetic(name: object) -> bool:
+    """Whether a dataset of this name is these faces; "sample" is what earlier versions called them."""
+    return str(name) in (SYNTHETIC, "sample")
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ class FaceStore(ImageStore):
     """Paints each face once and keeps it."""
 
     def __init__(self, model: AppearanceModel, faces: Sequence[Face], names: Sequence[str]) -> None:
-        super().__init__([Path(SAMPLE, name) for name in names])
+        super().__init__([Path(SYNTHETIC, name) for name in names])
         self.model, self.faces = model, list(faces)
 
     def read(self, index: int) -> np.ndarray:

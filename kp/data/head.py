@@ -36,7 +36,7 @@ class Head:
 @one_thread_each()
 def fit_head(keypoints: np.ndarray) -> Head:
     """The head of those frames, (n, 68, 2). Raises ConfigError where they show it from too few sides."""
-    frames = keypoints.astype(np.float64)
+    frames = keypoints[np.isfinite(keypoints).all(axis=(1, 2))].astype(np.float64)  # those with all labels
     frames = np.concatenate([frames, apply(mirroring(1), frames)[:, MIRROR]])
     frames -= frames.mean(axis=1, keepdims=True)
     views, strength, points = np.linalg.svd(np.concatenate([frames[..., 0], frames[..., 1]]), full_matrices=False)

@@ -25,6 +25,10 @@ PARTS = {
 }
 
 
+NEEDED = ("Labels of more people are needed: at least two for the split `people` (three with validation people), "
+          "and both tables for the split `official`.")
+
+
 def person_number(person: str) -> int:
     """A number that depends on the name alone, the same on every machine."""
     return int(sha256(person.encode()).hexdigest(), 16)
@@ -50,21 +54,20 @@ def part_indices(people: Sequence[str], in_test_csv: Sequence[bool], split: str,
     choose("split", split, SPLITS)
     choose("part", part, PARTS)
     everybody = sorted(set(people), key=person_number)
+    tested = _some(everybody, [person for person in everybody if is_test_person(person)], leave=2)
+    testing = np.array([person in tested for person in people], bool)
     if split == "official":
         testing = np.asarray(in_test_csv, bool)
-    else:
-        chosen = _at_least_one(everybody, [person for person in everybody if is_test_person(person)])
-        testing = np.array([person in chosen for person in people], bool)
     if part in ("train", "test"):
         return np.flatnonzero(testing == (part == "test"))
-    learning = [person for person in everybody if not is_test_person(person)]
-    held_out = _at_least_one(learning, [person for person in learning if is_validation_person(person)])
+    learning = [person for person in everybody if person not in tested]
+    held_out = _some(learning, [person for person in learning if is_validation_person(person)], leave=1)
     validation = np.array([person in held_out for person in people], bool)
     return np.flatnonzero(~testing & (validation == (part == "validation")))
 
 
-def _at_least_one(people: Sequence[str], chosen: Sequence[str]) -> set[str]:
-    """Those chosen of few people (by their numbers): at least one, and not all where there are two or more."""
+def _some(people: Sequence[str], chosen: Sequence[str], *, leave: int) -> set[str]:
+    """Those chosen. Of few people: at least one, where there are two; and so many, or all but one, are left."""
     if len(people) < 2:
         return set()
-    return set(chosen or people[:1]) - set(people[-1:] if len(chosen) == len(people) else [])
+    return set(chosen[: max(1, len(people) - leave)] or people[:1])

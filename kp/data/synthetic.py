@@ -13,7 +13,7 @@ import numpy as np
 
 from kp.data.appearance import AppearanceModel, load_appearance
 from kp.data.dataset import FacialKeypointsDataset, FrameInfo, find_data
-from kp.data.face_store import SAMPLE, Face, FaceStore
+from kp.data.face_store import SYNTHETIC, Face, FaceStore, is_synthetic
 from kp.data.portraits import Look, View
 from kp.data.threads import one_thread_each
 
@@ -86,7 +86,7 @@ class SyntheticFaces(FacialKeypointsDataset):
         faces.sort(key=lambda face: (*face.seed[2:], face.seed[1]))  # everybody's first frame comes first
         names = [f"Sample_Person_{face.seed[1]:03}_{face.seed[2]}{face.seed[3]}.jpg" for face in faces]
         folders = ["test" if face.seed[3] == TEST_FRAME else "training" for face in faces]
-        self.root, self.transform, self.unlabelled, self.problems = Path(SAMPLE), None, 0, ()
+        self.root, self.transform, self.unlabelled, self.problems = Path(SYNTHETIC), None, 0, ()
         self.frames = [FrameInfo.parse(*pair) for pair in zip(names, folders, strict=True)]
         quick = for_shapes(model)
         self.keypoints = np.stack([face.keypoints(quick) for face in faces])
@@ -101,17 +101,19 @@ def sample_faces() -> SyntheticFaces:
     return SyntheticFaces()
 
 
-def names_sample(folder: Path | str | None) -> bool:
-    """Whether `folder`, else KP_DATA, names the sample faces; a folder of that name comes first."""
-    return str(folder or os.environ.get("KP_DATA")) == SAMPLE and not Path(SAMPLE).is_dir()
+def names_synthetic(folder: Path | str | None) -> bool:
+    """Whether `folder`, else KP_DATA, is "synthetic" or its old name "sample"; a folder of that name comes first."""
+    name = str(folder or os.environ.get("KP_DATA"))
+    return is_synthetic(name) and not Path(name).is_dir()
 
 
-def open_data(folder: Path | str | None = None) -> FacialKeypointsDataset:
-    """The dataset in `folder`, KP_DATA or data/; the sample faces where none is named and none is there.
+def open_data(folder: Path | str | None = None, *, strict: bool = False) -> FacialKeypointsDataset:
+    """The dataset in `folder`, KP_DATA or data/; the synthetic faces where none is named and none is there.
 
-    "sample" names the sample faces. A folder that was named but is no dataset is an error (DataError).
+    "synthetic" names the synthetic faces. A folder that was named but is no dataset is an error (DataError); with
+    `strict` also one with a label that cannot be a face.
     """
-    if names_sample(folder):
+    if names_synthetic(folder):
         return sample_faces()
     root = find_data(folder)
-    return FacialKeypointsDataset(root) if root else sample_faces()
+    return FacialKeypointsDataset(root, strict=strict) if root else sample_faces()

@@ -12,8 +12,9 @@ from torch.optim.swa_utils import AveragedModel
 
 from kp.checkpoint import Checkpoint, current_versions
 from kp.data import FacialKeypointsDataset
+from kp.data.splits import NEEDED, describe_people
 from kp.errors import ConfigError
-from kp.metrics import nme
+from kp.metrics import mean_of_known, nme
 from kp.models import count_parameters, create_model
 from kp.training.batches import TrainingBatches, to_batch, validation_crops
 from kp.training.config import TrainConfig
@@ -48,8 +49,9 @@ def train(config: TrainConfig, dataset: FacialKeypointsDataset, *, stop: Callabl
         rows = np.random.default_rng(config.seed).permutation(len(learning))[: config.subset]
         learning = learning.subset(np.sort(rows))
     if not len(learning) or not len(testing):
-        raise ConfigError(f"There are {len(learning)} images to learn from and {len(testing)} to validate on. "
-                          "Choose another split or a larger subset.")
+        there = describe_people([frame.person for frame in dataset.frames])
+        raise ConfigError(f"There are {len(learning)} images to learn from and {len(testing)} to validate on: "
+                          f"{dataset.root} holds {there}. {NEEDED}")
     for event in _decode(learning, testing, grey=config.preprocessing.channels == 1):
         yield event
         if stop():
@@ -254,7 +256,7 @@ class _Run:
         errors = nme(output, targets.numpy())
         decoded = self.config.preprocessing.decode(output[self.watched])
         faces = [sample.to_original(points) for sample, points in zip(self.watched_crops, decoded, strict=True)]
-        return self.team.sum(total)[0] / len(output), float(errors.mean() * 100), np.array(faces)
+        return self.team.sum(total)[0] / len(output), float(mean_of_known(errors) * 100), np.array(faces)
 
     def _bfloat16_is_faster(self) -> bool:
         """Time a few steps of a copy in both; random numbers are left as they were. A GPU that has it is faster."""

@@ -1,4 +1,7 @@
-"""What training reduces: each takes a network's stages by name and true keypoints (n, 68, 2), in its units."""
+"""What training reduces: each takes a network's stages by name and true keypoints (n, 68, 2), in its units.
+
+Keypoints that are NaN are not labelled: they have no part in a loss.
+"""
 
 import math
 from collections.abc import Callable
@@ -18,6 +21,8 @@ WING_CURVATURE = 2 / 50
 TARGET_WIDTH = 1.0   # standard deviation of a heatmap's target, cells
 CROSS_ENTROPY = 0.2   # weight of the heatmaps' own loss beside the points' distance
 SPREAD = 0.02        # weight of the predicted spread's loss; it reaches no other weights
+EYES_OF_FACE = 0.57  # distance of the outer eye corners in the longer side of the points' box (median of the people)
+LEAST_EYES = 1e-3    # in the network's units: labels in one place must not make a loss infinite
 
 Stages = dict[str, Tensor]
 
@@ -36,20 +41,41 @@ def heatmap_loss(stages: Stages, truth: Tensor) -> Tensor:
     The spread learns to be the error's scale (the likelihood of a Laplace distribution), from the error alone.
     """
     predicted, spread, heatmaps = stages["keypoints"], stages["spread"], stages["heatmaps"]
+    eyes = eye_distances(truth).clamp_min(LEAST_EYES)                                         # (n, 1)
+    known = truth.isfinite().all(2)                                                           # (n, 68)
+    truth = torch.where(known[..., None], truth, 0.0)
     distance = (predicted - truth).square().sum(2).add(1e-12).sqrt()                          # (n, 68)
-    eyes = (truth[:, EYE_CORNERS[0]] - truth[:, EYE_CORNERS[1]]).square().sum(1, keepdim=True).sqrt()
     likelihood = distance.detach() / spread + 2 * spread.log()                                # in the plane
     cells = cell_centres(heatmaps.shape[-1], heatmaps.device)
     sharpness = (heatmaps.shape[-1] / 2 / TARGET_WIDTH) ** 2 / 2
     across, down = (-(cells - truth[..., axis, None]).square() * sharpness for axis in (0, 1))  # (n, 68, cells) each
     target = (across.softmax(2)[:, :, None, :] * down.softmax(2)[:, :, :, None]).flatten(2)
     entropy = -(target * heatmaps.flatten(2).log_softmax(2)).sum(2)
-    return (distance / eyes).mean() + CROSS_ENTROPY * entropy.mean() + SPREAD * likelihood.mean()
+    error, entropy, likelihood = (mean_of(values, known) for values in (distance / eyes, entropy, likelihood))
+    return error + CROSS_ENTROPY * entropy + SPREAD * likelihood
+
+
+def eye_distances(truth: Tensor) -> Tensor:
+    """(n, 1) distances of the outer eye corners; of a face without labels there, EYES_OF_FACE of its size."""
+    left, right = EYE_CORNERS
+    eyes = (truth[:, left] - truth[:, right]).square().sum(1, keepdim=True).sqrt()
+    low, high = truth.nan_to_num(math.inf).amin(1), truth.nan_to_num(-math.inf).amax(1)
+    return torch.where(eyes.isfinite(), eyes, EYES_OF_FACE * (high - low).amax(1, keepdim=True))
+
+
+def mean_of(values: Tensor, known: Tensor) -> Tensor:
+    """The mean of values where they are known; 0 where none is."""
+    return values.mean() if known.all() else (values * known).sum() / known.sum().clamp_min(1)
 
 
 def of_points(loss: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Stages, Tensor], Tensor]:
-    """A loss that looks at the answer alone."""
-    return lambda stages, truth: loss(stages["keypoints"], truth)
+    """A loss of the keypoints alone, over the coordinates that are labelled."""
+    def labelled(stages: Stages, truth: Tensor) -> Tensor:
+        known = truth.isfinite()
+        if known.all():
+            return loss(stages["keypoints"], truth)
+        return loss(stages["keypoints"][known], truth[known]) if known.any() else stages["keypoints"].sum() * 0
+    return labelled
 
 
 LOSSES: dict[str, Callable[[Stages, Tensor], Tensor]] = {

@@ -10,7 +10,7 @@ from pathlib import Path
 import gradio as gr
 
 from kp.data import FacialKeypointsDataset, find_data
-from kp.data.synthetic import SAMPLE, names_sample, sample_faces
+from kp.data.synthetic import is_synthetic, names_synthetic, sample_faces
 from kp.errors import DataError, KpError
 from kp.ui.downloads import DownloadManager
 from kp.ui.models import ModelStore
@@ -37,13 +37,15 @@ class DataSource:
     def open(self) -> FacialKeypointsDataset:
         """The real dataset, or the sample faces. Raises CheckpointError where their model is damaged."""
         with self._lock:
-            if self._dataset is None and not names_sample(self.folder):
+            if self._dataset is None and not names_synthetic(self.folder):
                 self._dataset = self._real()
             return sample_faces() if self._dataset is None else self._dataset
 
     def at(self, root: Path) -> FacialKeypointsDataset | None:
         """The dataset that has this root; None where another one has taken its place."""
-        dataset = sample_faces() if root == Path(SAMPLE) else self.open()
+        if is_synthetic(root):
+            return sample_faces()
+        dataset = self.open()
         return dataset if dataset.root == root else None
 
     def _real(self) -> FacialKeypointsDataset | None:
@@ -69,7 +71,7 @@ class DataSource:
     @property
     def missing(self) -> bool:
         """Whether there is no real dataset at all, rather than one that cannot be read, or that nobody wants."""
-        if names_sample(self.folder):
+        if names_synthetic(self.folder):
             return False
         with suppress(DataError):  # the folder that was named holds none
             return self._dataset is None and self._find() is None

@@ -79,7 +79,7 @@ class NetworkViewer:
 
     def face(self, view: View) -> InputFace | None:
         """The photo, else the frame; None where there is neither."""
-        if view.photo is not None or self.data.problem:
+        if view.photo is not None or self.data.problem or not len(self.people):
             return view.photo
         return dataset_face(self.people, int(np.clip(view.frame or 0, 0, len(self.people) - 1)))
 

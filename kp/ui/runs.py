@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 
 import kp
-from kp.data.synthetic import SAMPLE
+from kp.data.synthetic import SYNTHETIC, is_synthetic
 from kp.errors import ConfigError
 from kp.training import TrainConfig
 
@@ -67,7 +67,7 @@ class Run:
     @property
     def invented(self) -> bool:
         """Whether it learns from the sample faces."""
-        return self.data == Path(SAMPLE)
+        return is_synthetic(self.data)
 
     def take(self, event: dict[str, Any]) -> None:
         """Note an event. Watchers look on meanwhile: what a state is told with is there before the state."""
@@ -199,7 +199,7 @@ class RunManager:
 def command_of(run: Run) -> list[str]:
     """What its process is started with."""
     settings = [f"--{name.replace('_', '-')}={value}" for name, value in run.config.to_dict().items()]
-    data = SAMPLE if run.invented else run.data.resolve()
+    data = SYNTHETIC if run.invented else run.data.resolve()
     return [sys.executable, "-m", "kp", "train", "--json", f"--data={data}", f"--out={run.checkpoint}", *settings]
 
 

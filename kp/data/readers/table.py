@@ -5,8 +5,8 @@
     name, person, x1, y1, ...    counted from 1; `person` says who is on the image
     a.jpg, 103.0, 87.5, ...      no header: pairs
 
-Commas, semicolons and tabs separate; a decimal comma, UTF-8, UTF-16 and Latin-1 are read. Empty cells, NaN and the
-pairs (-1, -1) and (0, 0) are points that are not labelled.
+Commas, semicolons, tabs and spaces separate; a decimal comma, UTF-8, UTF-16 and Latin-1 are read. Empty cells, NaN
+and the pairs (-1, -1) and (0, 0) are points that are not labelled.
 """
 
 import csv
@@ -23,7 +23,7 @@ from kp.errors import DataError
 from kp.landmarks import NUM_KEYPOINTS
 
 COORDINATES = 2 * NUM_KEYPOINTS
-DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+DELIMITERS = {"\t": "tabs", ";": "semicolons", ",": "commas", " ": "spaces"}  # a comma may be a decimal one
 NAME_HEADS = {"", "name", "file", "filename", "file_name", "image", "image_name", "image_path", "path", "frame"}
 PERSON_HEADS = {"person", "person_id", "subject", "identity"}
 NOT_LABELLED = {"", "nan", "na", "n/a", "none", "null"}
@@ -68,12 +68,12 @@ def read_table(path: Path) -> LabelTable:
     else:
         columns = _without_header(path, cells, delimiter)
     notes += [f"{path.name}: {columns.note}"] * bool(columns.note)
-    points = _numbers(path, cells, columns.points.ravel(), decimal_comma=delimiter != ",")
+    points = _numbers(path, cells, columns.points.ravel(), decimal_comma=delimiter != "," or '"' in text)
     points = points.reshape(-1, NUM_KEYPOINTS, 2)
     points[(points == -1).all(axis=2) | (points == 0).all(axis=2) | np.isnan(points).any(axis=2)] = np.nan
     people = None if columns.person is None else [cell.strip() for cell in cells.iloc[:, columns.person]]
     return LabelTable([cell.strip() for cell in cells.iloc[:, columns.name]], points,
-                      [int(row) + 1 for row in cells.index], people, notes)
+                      [int(line) for line in cells.index], people, notes)
 
 
 def _decode(path: Path) -> tuple[str, list[str]]:
@@ -86,36 +86,38 @@ def _decode(path: Path) -> tuple[str, list[str]]:
         raise DataError(f"{path} cannot be opened ({error.strerror or error}). Check its permissions.") from None
     if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise DataError(f"{path} is a spreadsheet or an archive, not a text table. Save it as CSV.")
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16"), []
+    notes = []
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode("utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
     except UnicodeDecodeError:
-        return data.decode("latin-1"), [f"{path.name}: it is not UTF-8, and was read as Latin-1."]
+        text, notes = data.decode("latin-1"), [f"{path.name}: it is not UTF-8, and was read as Latin-1."]
     if "\0" in text:
         raise DataError(f"{path} is not a text table. Save it as CSV, in UTF-8.")
-    return text, []
+    return text, notes
 
 
 def _delimiter(text: str) -> str:
-    """What separates most cells of the first line."""
+    """What separates the cells of the first line: not commas where there are as many tabs or semicolons as cells."""
     first = next((line for line in text.splitlines() if line.strip()), "")
-    return max(DELIMITERS, key=first.count)
+    many = [delimiter for delimiter in DELIMITERS if first.count(delimiter) >= COORDINATES]
+    return many[0] if many else max("\t;,", key=first.count)
 
 
 def _cells(path: Path, text: str, delimiter: str) -> pd.DataFrame:
-    """All cells as text; the index counts the file's lines from 0. Lines without any text are left out."""
+    """All cells as text; the index is each row's line in the file, from 1. Lines without any text are left out."""
+    reader, rows, lines = csv.reader(io.StringIO(text), delimiter=delimiter), [], []
     try:
-        cells = pd.read_csv(io.StringIO(text), sep=delimiter, header=None, dtype=str, keep_default_na=False,
-                            skip_blank_lines=False, quoting=csv.QUOTE_MINIMAL)
-    except pd.errors.EmptyDataError:
-        return pd.DataFrame()
-    except pd.errors.ParserError as error:
-        said = str(error).removeprefix("Error tokenizing data. C error: ").strip()
-        raise DataError(f"{path} is not a table separated by {DELIMITERS[delimiter]}: {said}. "
-                        "Give each line the same number of cells.") from None
-    cells = cells.fillna("")
-    return cells[(cells != "").any(axis=1)]
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                rows.append(row)
+                lines.append(reader.line_num)
+    except csv.Error as error:
+        raise DataError(f"{path}, line {reader.line_num}, is no line of a table ({error}). Correct it.") from None
+    for line, row in zip(lines, rows, strict=True):
+        if len(row) != len(rows[0]):
+            raise DataError(f"{path}, separated by {DELIMITERS[delimiter]}: the first row has {len(rows[0])} cells, "
+                            f"another one (line {line}) {len(row)}. Correct it or remove the line.")
+    return pd.DataFrame(rows, index=lines, dtype=str)
 
 
 def _is_number(cell: str) -> bool:
@@ -127,11 +129,11 @@ def _is_number(cell: str) -> bool:
 
 
 def _is_header(head: Sequence[str]) -> bool:
-    """Whether a first row names columns: cells that are no numbers, or the numbers from 0 or 1 in their order."""
-    rest = head[1:]
-    if all(_is_number(cell) or cell in NOT_LABELLED for cell in rest[1:]):
-        return rest in ([str(number) for number in range(start, start + len(rest))] for start in (0, 1))
-    return True
+    """Whether a first row names columns: few cells are numbers, or they are the numbers from 0 or 1 in their order."""
+    numbers = [cell for cell in head if _is_number(cell) or cell in NOT_LABELLED]
+    digits = [int(cell) for cell in numbers if cell.isdigit()]
+    counted = len(digits) >= NUM_KEYPOINTS and digits in (list(range(start, start + len(digits))) for start in (0, 1))
+    return counted or len(numbers) <= len(head) / 2
 
 
 def _by_header(path: Path, head: Sequence[str], delimiter: str) -> _Columns:
@@ -181,8 +183,9 @@ def _without_header(path: Path, cells: pd.DataFrame, delimiter: str) -> _Columns
     rest = list(range(name + 1, len(first)))
     if len(rest) != COORDINATES:
         raise DataError(
-            f"{path} has {1 + len(rest)} columns; {1 + COORDINATES} are needed: a file name, then x and y of "
-            f"{NUM_KEYPOINTS} points. It is separated by {DELIMITERS[delimiter]} and has no header."
+            f"{path} has {len(rest)} columns of coordinates; {COORDINATES} are needed: a file name, then x and y "
+            f"of {NUM_KEYPOINTS} points. It is separated by {DELIMITERS[delimiter]} and has no header. Give it one, "
+            "with the columns name, x_0 to x_67 and y_0 to y_67."
         )
     return _Columns(name, None, np.array(rest).reshape(-1, 2),
                     "it has no header; its columns were read as a file name, x0, y0, x1, y1, ...")
@@ -196,6 +199,6 @@ def _numbers(path: Path, cells: pd.DataFrame, columns: np.ndarray, *, decimal_co
     numbers = texts.apply(pd.to_numeric, errors="coerce").to_numpy(np.float32, copy=True)
     for row, column in np.argwhere(~np.isfinite(numbers)):
         if texts.iat[row, column].strip().lower() not in NOT_LABELLED:
-            raise DataError(f"{path}, line {cells.index[row] + 1}, column {columns[column] + 1}: "
+            raise DataError(f"{path}, line {cells.index[row]}, column {columns[column] + 1}: "
                             f"{cells.iat[row, columns[column]]!r} is not a number. Correct it or remove the line.")
     return numbers

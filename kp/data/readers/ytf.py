@@ -166,23 +166,28 @@ class _Files:
 
     @cached_property
     def by_key(self) -> dict[str, Path]:
-        """All files below the folder by their names without regard to case and to how accents are composed."""
-        return {_key(path.relative_to(self.folder).as_posix()): path for path in sorted(self.folder.rglob("*"))}
+        """All files below the folder, and those beside the table, by their names without regard to case and to how
+        accents are composed."""
+        beside = {_key(path.name): path for path in sorted(self.root.iterdir()) if path.is_file()}
+        return beside | {_key(path.relative_to(self.folder).as_posix()): path for path in sorted(self.folder.rglob("*"))
+                         if path.is_file()}
 
     def find(self, name: str, table: Path, line: int) -> Path:
         """The file that a row names. Raises DataError where there is none."""
         if name in self.names:
             return self.folder / name
         plain = name.replace("\\", "/")
-        whole = Path(plain)
-        for path in (whole if whole.is_absolute() else self.folder / plain, self.root / plain):
+        if Path(plain).is_absolute() and Path(plain).is_file():
+            return Path(plain)
+        for path in (self.folder / plain, self.root / plain):
             if path.is_file():
                 return path
         for key in (plain, plain.removeprefix(f"{self.folder.name}/"), PureWindowsPath(name).name):
             if path := self.by_key.get(_key(key)):
                 return path
+        again = " Or download the dataset again." if PERSON_VF.fullmatch(Path(plain).stem) else ""
         raise DataError(f"{table}, line {line}: {self.folder / plain} is missing. Put the image there, or remove the "
-                        "line. If this is the downloaded dataset, download it again.")
+                        f"line.{again}")
 
 
 def _key(name: str) -> str:
