@@ -3,8 +3,9 @@
 import argparse
 import dataclasses
 import json
+import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from kp.data import FacialKeypointsDataset, find_data
 from kp.data.dataset import PLACES
 from kp.data.synthetic import SAMPLE, names_sample, open_data
 from kp.errors import ConfigError, DataError
+from kp.files import OVERWRITE, check_outputs, listed
 
 SHARD_BYTES = 9_500_000  # the Hub takes plain files of up to 10 MB
 
@@ -38,6 +40,21 @@ def open_dataset(folder: str | None) -> FacialKeypointsDataset:
     return open_data(folder)
 
 
+def add_overwrite(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(OVERWRITE, action="store_true",
+                        help="replace files that are there; without it they stay as they are")
+
+
+def claim_outputs(paths: Sequence[Path], options: argparse.Namespace) -> None:
+    """To be called before the work: make the folders, and name the files that will be replaced, on stderr.
+
+    Raises ConfigError where files cannot be made there, or are there and --overwrite is not given.
+    """
+    check_writable(paths[0])
+    if replaced := check_outputs(paths, overwrite=options.overwrite):
+        print(f"{OVERWRITE}: {listed(replaced)} will be replaced.", file=sys.stderr)
+
+
 def check_writable(out: Path) -> None:
     """Raises ConfigError where no file can be made beside `out`: better known before long work than after it."""
     try:
@@ -54,6 +71,7 @@ def add_checkpoint(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--title", default="", help="one line that tells people what this network is")
     parser.add_argument("--half", action="store_true",
                         help="save as float16, in files below 10 MB, as the shipped ones are")
+    add_overwrite(parser)
 
 
 def checkpoint_file(options: argparse.Namespace) -> Path:
