@@ -17,7 +17,7 @@ from kp.errors import ImageError
 from kp.export import draw_faces
 from kp.formats.tables import WIDE_COLUMNS
 from kp.tracking import FaceTracker, TrackedFace
-from kp.video import COLUMNS, FrameDone, VideoReader, annotate_video, draw_tracked
+from kp.video import COLUMNS, FrameDone, VideoDone, VideoReader, annotate_video, draw_tracked
 
 FRAMES, RATE, SIZE = 12, 20, (160, 150)  # width, height
 SPEED = 2  # pixels a frame
@@ -83,7 +83,8 @@ def test_a_video_is_read_frame_by_frame(clip: Path) -> None:
 
 def test_a_row_for_each_frame_and_face(clip: Path, model: str, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("kp.predict.TILTED", 360.0)  # this network sees eyes anywhere
-    done = list(annotate_video(Predictor(model, Moving()), clip, tmp_path / "out", tracker=FaceTracker(None)))
+    *done, end = annotate_video(Predictor(model, Moving()), clip, tmp_path / "out", tracker=FaceTracker(None))
+    assert isinstance(end, VideoDone) and end.whole and (end.frames, end.repeated, end.dropped) == (FRAMES, 0, 0)
     table = rows(tmp_path / "out" / "clip.csv")
     assert list(table[0]) == list(COLUMNS) == ["frame", "timestamp", "face_id", *WIDE_COLUMNS]
     assert len(table) == sum(len(frame.faces) for frame in done) >= 2 * FRAMES
@@ -122,7 +123,7 @@ def test_the_video_shows_the_points(run, clip: Path, tmp_path: Path) -> None:
 
 def test_smoothing_can_be_switched_off(run, clip: Path, tmp_path: Path) -> None:
     def points(*options: str) -> list[list[str]]:
-        code, out, _ = run(clip, "--out", tmp_path / "out", "--json", *options)
+        code, out, _ = run(clip, "--out", tmp_path / "out", "--json", "--overwrite", *options)
         summary = json.loads(out)
         assert code == 0 and summary["frames"] == summary["frames_with_faces"] == summary["rows"] == FRAMES
         assert summary["faces"] == 1
