@@ -4,6 +4,7 @@ A new video has no sound, and MPEG-4 pictures, which is what OpenCV's own build 
 an even width and height. Frames are repeated or left out so that each is shown at its own time.
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,9 @@ CODEC = "mp4v"
 USUAL_RATE = 25.0    # frames a second, where a file does not say
 MAX_RATE = 240.0     # frames a second of a new video; files of a changing rate may claim 1000
 LONGEST_HOLD = 60.0  # seconds that one frame is shown at most; times that jump further are taken for damaged
-ALMOST = 0.5         # seconds that a whole file may end before its declared duration, which its sound may have set
+ALMOST = 0.5         # seconds that a whole file may end before its declared duration, which its sound may have set,
+ALMOST_SHARE = 0.03  # or as a share of that duration, if that is less
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # silent: a file's faults are told here, once
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class VideoInfo:
         if self.counted:
             return frames < self.frames - 1  # the last one may wait in the decoder for what never comes
         missing = self.frames / self.rate - (seconds + 1 / self.rate)
-        return missing > max(1.5 / self.rate, min(ALMOST, 0.05 * self.frames / self.rate))
+        return missing > max(1.5 / self.rate, min(ALMOST, ALMOST_SHARE * self.frames / self.rate))
 
 
 class VideoReader:

@@ -25,10 +25,15 @@ def change(data: bytes, wanted: bytes, content) -> bytes:
                    for name, old in boxes_of(data)])
 
 
+def without_edits(data: bytes) -> bytes:
+    """The file without its edit list, which says how much of it is to be shown."""
+    return change(data, b"trak", lambda old: joined([box for box in boxes_of(old) if box[0] != b"edts"]))
+
+
 def with_durations(data: bytes, runs: list[tuple[int, int]]) -> bytes:
     """The video with other durations: (frames, units of time) for each run of frames, in the units that it has."""
     table = b"".join(struct.pack(">II", *run) for run in runs)
-    return change(data, b"stts", lambda _: struct.pack(">II", 0, len(runs)) + table)
+    return change(without_edits(data), b"stts", lambda _: struct.pack(">II", 0, len(runs)) + table)
 
 
 def duration_of(data: bytes) -> int:
