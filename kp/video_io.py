@@ -109,6 +109,7 @@ class VideoWriter:
         self._frame_size = info.width, info.height
         self._zero: float | None = None     # the time of the first frame, seconds
         self._last: np.ndarray | None = None
+        self._waiting = False               # whether that one has not been shown
         self._writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*CODEC), self.rate, self.size)
         if not self._writer.isOpened():
             raise KpError(f"{path} cannot be written as a video. Name another folder, or free some space.")
@@ -116,14 +117,12 @@ class VideoWriter:
     def write(self, image: np.ndarray, seconds: float) -> None:
         """Show uint8 (H, W, 3) RGB from this time on; another size than the first frame's is made to fit."""
         slot = self._slot(seconds)
-        if slot < self._written:
-            self.dropped += 1
-            return
         while self._written < slot:
-            self._write(self._last)
-            self.repeated += 1
-        self._last = self._fitted(image)
-        self._write(self._last)
+            self._show_last()
+        self.dropped += self._waiting
+        self._last, self._waiting = self._fitted(image), True
+        if slot == self._written:  # else its time is taken; it is shown yet if the next one comes late
+            self._show_last()
 
     def _slot(self, seconds: float) -> int:
         """The number, from 0, of the new video's frame that is due at this time."""
@@ -140,9 +139,13 @@ class VideoWriter:
         image = cv2.copyMakeBorder(image, 0, self.size[1] - height, 0, self.size[0] - width, cv2.BORDER_REPLICATE)
         return cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
 
-    def _write(self, image: np.ndarray) -> None:
-        self._writer.write(image)
+    def _show_last(self) -> None:
+        self._writer.write(self._last)
+        self.repeated += not self._waiting
+        self._waiting = False
         self._written += 1
 
     def close(self) -> None:
+        self.dropped += self._waiting
+        self._waiting = False
         self._writer.release()
