@@ -1,7 +1,7 @@
 """Reading and writing video files, frame by frame, with their times.
 
-A new video has no sound, and MPEG-4 pictures, which is what OpenCV's own build can write: at a constant rate, and with
-an even width and height. Frames are repeated or left out so that each is shown at its own time.
+A new video has no sound, and MPEG-4 pictures, which is what OpenCV's own build can write: at a constant rate, so that
+frames are repeated or left out where the rate changes, and of an even size, so that an odd one is set afterwards.
 """
 
 import os
@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from kp.errors import ImageError, KpError
+from kp.mp4_size import set_picture_size
 
 CODEC = "mp4v"
 USUAL_RATE = 25.0    # frames a second, where a file does not say
@@ -98,8 +99,8 @@ def counts_frames(path: Path) -> bool:
 class VideoWriter:
     """An MP4 file, frame by frame, at a constant rate. Raises KpError where it cannot be made.
 
-    size: of the new video, which has a column or row more than `info` where that is odd. repeated, dropped: frames
-    that are there more than once, or not at all, so that the others are shown at their times.
+    size: of the new video, the frames' own once it is closed. repeated, dropped: frames that are there more than once,
+    or not at all, so that the others are shown at their times.
     """
 
     def __init__(self, path: Path, info: VideoInfo) -> None:
@@ -146,6 +147,9 @@ class VideoWriter:
         self._written += 1
 
     def close(self) -> None:
+        """Write the rest. Raises OSError where the disk does not take it."""
         self.dropped += self._waiting
         self._waiting = False
         self._writer.release()
+        if self.size != self._frame_size and set_picture_size(self.path, *self._frame_size):
+            self.size = self._frame_size

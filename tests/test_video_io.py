@@ -112,9 +112,10 @@ def test_odd_sizes_lose_nothing(tmp_path: Path, size: tuple[int, int]) -> None:
     for number in range(5):
         writer.write(image, number / RATE)
     writer.close()
-    frame = list(VideoReader(tmp_path / "a.mp4"))[-1].image
-    assert frame.shape[1::-1] == writer.size == (width + width % 2, height + height % 2)
-    assert (frame[height - 1, :width] > 180).all() and (frame[:height, width - 1] > 180).all()
+    reader = VideoReader(tmp_path / "a.mp4")
+    frames = list(reader)
+    assert (reader.info.width, reader.info.height) == frames[-1].image.shape[1::-1] == writer.size == size
+    assert len(frames) == 5 and (frames[-1].image[-1] > 180).all() and (frames[-1].image[:, -1] > 180).all()
 
 
 def test_a_frame_of_another_size_is_made_to_fit(tmp_path: Path) -> None:

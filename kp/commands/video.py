@@ -2,7 +2,7 @@
 
 NAME.csv has a row for each frame and face: frame (from 1), timestamp (seconds), face_id (a face keeps its number while
 it is seen), confidence, x_0..x_67, y_0..y_67 (pixels from 0), yaw, pitch, roll (degrees). NAME.mp4 has no
-sound, a constant rate and an even size. A video that is cut is done as far as it goes, with exit code 1.
+sound and a constant rate. A video that is cut is done as far as it goes, with exit code 1.
 """
 
 import argparse
