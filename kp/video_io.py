@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 
 from kp.errors import ImageError, KpError
-from kp.mp4_size import set_picture_size
+from kp.mp4 import set_picture_size, shown_share
 
+ALMOST_ALL = 0.999  # of a track; an edit list that shows less leaves frames out
 CODEC = "mp4v"
 USUAL_RATE = 25.0    # frames a second, where a file does not say
 MAX_RATE = 240.0     # frames a second of a new video; files of a changing rate may claim 1000
@@ -67,8 +68,9 @@ class VideoReader:
         if not self._capture.isOpened() or width < 1 or height < 1:
             raise ImageError(f"{path} is not a video that can be read here. Save it as MP4 (H.264).")
         usable = np.isfinite(rate) and 0 < rate <= 1000
-        self.info = VideoInfo(int(width), int(height), max(0, int(frames)), float(rate) if usable else USUAL_RATE,
-                              counts_frames(self.path))
+        share = shown_share(self.path)
+        self.info = VideoInfo(int(width), int(height), max(0, round(frames * share)),
+                              float(rate) if usable else USUAL_RATE, counts_frames(self.path) and share > ALMOST_ALL)
 
     def __iter__(self) -> Iterator[Frame]:
         number, last = 0, -1.0

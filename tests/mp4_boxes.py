@@ -1,8 +1,9 @@
 """MP4 files as trees of boxes (ISO/IEC 14496-12), to make the odd videos that OpenCV does not write."""
 
 import struct
+from collections.abc import Callable
 
-NESTED = (b"moov", b"trak", b"mdia", b"minf", b"stbl")  # boxes that hold boxes
+NESTED = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts")  # boxes that hold boxes
 
 
 def boxes_of(data: bytes) -> list[tuple[bytes, bytes]]:
@@ -19,7 +20,7 @@ def joined(boxes: list[tuple[bytes, bytes]]) -> bytes:
     return b"".join(struct.pack(">I4s", len(content) + 8, name) + content for name, content in boxes)
 
 
-def change(data: bytes, wanted: bytes, content) -> bytes:
+def change(data: bytes, wanted: bytes, content: Callable[[bytes], bytes]) -> bytes:
     """The file with the content of each box of this name replaced by `content(old)`."""
     return joined([(name, content(old) if name == wanted else change(old, wanted, content) if name in NESTED else old)
                    for name, old in boxes_of(data)])
@@ -28,6 +29,15 @@ def change(data: bytes, wanted: bytes, content) -> bytes:
 def without_edits(data: bytes) -> bytes:
     """The file without its edit list, which says how much of it is to be shown."""
     return change(data, b"trak", lambda old: joined([box for box in boxes_of(old) if box[0] != b"edts"]))
+
+
+def with_edits(data: bytes, seconds: float, units_a_second: int = 1000) -> bytes:
+    """The file with an edit list that shows its first seconds only. units_a_second: those of the whole file."""
+    def shortened(old: bytes) -> bytes:
+        assert old[0] == 0 and struct.unpack(">I", old[4:8]) == (1,)
+        return old[:8] + struct.pack(">I", round(seconds * units_a_second)) + old[12:]
+
+    return change(data, b"elst", shortened)
 
 
 def with_durations(data: bytes, runs: list[tuple[int, int]]) -> bytes:

@@ -15,7 +15,7 @@ ROWS = [
     ["landmarks", "geometry", "errors", "files", "smoothing", "lazy"],
     ["data", "models", "detectors", "metrics", "pose"],
     ["checkpoint", "cards", "drawing"],
-    ["predict", "evaluation", "explain", "export", "formats", "tracking", "mp4_size", "video_io", "video",
+    ["predict", "evaluation", "explain", "export", "formats", "tracking", "mp4", "video_io", "video",
      "onnx_export"],
     ["training", "averaging"],
     ["commands", "__main__", "ui", "bench"],

@@ -246,6 +246,19 @@ def test_workers_give_the_same_answers(run: Run, album: Path, tmp_path: Path) ->
     assert files(tmp_path / "out") == {f"{stem}.json" for stem in STEMS}
 
 
+def test_workers_know_each_other_s_files(run: Run, album: Path, tmp_path: Path) -> None:
+    options = [album, "--out", tmp_path / "out", "--formats", "pts,json", "--workers", "2"]
+    assert run(*options)[0] == 0
+    log = (tmp_path / "out" / LOG_NAME).read_text()
+    assert sorted(json.loads(line)[0] for line in log.split("\n") if line) == STEMS
+    (tmp_path / "out" / "a" / "x.pts").write_text("mine")
+    code, out, _ = run(*options, "--margin", "2")
+    assert code == 1 and out.count("  replaced ") == 5 and out.count(" is left: ") == 1
+    assert (tmp_path / "out" / "a" / "x.pts").read_text() == "mine"
+    code, out, _ = run(*options, "--margin", "2", "--resume")
+    assert code == 1 and "4 done before, 1 failed" in out
+
+
 def test_many_photos_start_a_worker_a_core(run: Run, album: Path, monkeypatch) -> None:
     asked = []
 

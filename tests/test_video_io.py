@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from mp4_boxes import boxes_of, change, cut, duration_of, with_durations
+from mp4_boxes import boxes_of, change, cut, duration_of, with_durations, with_edits
 
 from kp.video_io import LONGEST_HOLD, MAX_RATE, VideoInfo, VideoReader, VideoWriter, counts_frames
 
@@ -61,6 +61,18 @@ def test_other_files_that_were_broken_off(tmp_path: Path, codec: str, ending: st
         path.write_bytes(data[: int(len(data) * share)])
         read, declared, missing = lacks(path)
         assert declared == FRAMES and read < share * FRAMES + 2 and missing
+
+
+@pytest.mark.parametrize("seconds", [1.0, 2.0, 2.5])
+def test_what_an_edit_list_leaves_out_is_not_missing(tmp_path: Path, seconds: float) -> None:
+    """As tools write that cut a video without encoding it anew."""
+    path = tmp_path / "a.mp4"
+    data = write(path)
+    path.write_bytes(with_edits(data, seconds))
+    read, declared, missing = lacks(path)
+    assert read == pytest.approx(seconds * RATE, abs=2) and declared == seconds * RATE and not missing
+    path.write_bytes(cut(with_edits(data, seconds), 0.5 * seconds / 3))
+    assert lacks(path)[2]
 
 
 def test_a_duration_is_a_guess_and_a_count_is_none() -> None:

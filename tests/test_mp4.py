@@ -1,12 +1,13 @@
-"""The size of the pictures in an MP4 file: set to an odd one, the pictures stay as they are."""
+"""MP4 files: the size of the pictures is set to an odd one, and they stay as they are; how much an edit list shows."""
 
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from mp4_boxes import with_edits, without_edits
 
-from kp.mp4_size import set_picture_size
+from kp.mp4 import set_picture_size, shown_share
 from kp.video_io import VideoReader
 
 EVEN = (98, 66)
@@ -54,3 +55,18 @@ def test_files_of_another_kind_are_left_alone(tmp_path: Path) -> None:
                     whole.replace(b"mp4v", b"avc1"), whole.replace(b"\0\0\1\x20", b"\0\0\1\x50")):
         path.write_bytes(content)
         assert not set_picture_size(path, 97, 65) and path.read_bytes() == content
+
+
+def test_how_much_is_shown(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    write(path, rate=30.0)
+    whole = path.read_bytes()
+    assert shown_share(path) == pytest.approx(1, abs=1e-3)
+    path.write_bytes(with_edits(whole, 0.25))
+    assert shown_share(path) == pytest.approx(0.25, abs=1e-3)
+    write(tmp_path / "b.avi", "MJPG")
+    for content in (b"", b"text", without_edits(whole), (tmp_path / "b.avi").read_bytes(), b"\0\0\0\1moov",
+                    whole.replace(b"mdhd", b"free"), whole[: whole.index(b"mdhd")], whole.replace(b"mvhd", b"free"),
+                    with_edits(whole, 0), with_edits(whole, 99)):
+        path.write_bytes(content)
+        assert shown_share(path) == 1
