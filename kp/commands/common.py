@@ -46,11 +46,16 @@ def add_overwrite(parser: argparse.ArgumentParser) -> None:
 
 
 def claim_outputs(paths: Sequence[Path], options: argparse.Namespace) -> None:
-    """To be called before the work: make the folders, and name the files that will be replaced, on stderr.
-
-    Raises ConfigError where files cannot be made there, or are there and --overwrite is not given.
-    """
+    """`name_replaced`, in a folder that is made if need be. Raises ConfigError where no file can be made there, too."""
     check_writable(paths[0])
+    name_replaced(paths, options)
+
+
+def name_replaced(paths: Sequence[Path], options: argparse.Namespace) -> None:
+    """To be called before the work: name the files that will be replaced, on stderr.
+
+    Raises ConfigError where there are some and --overwrite is not given.
+    """
     if replaced := check_outputs(paths, overwrite=options.overwrite):
         print(f"{OVERWRITE}: {listed(replaced)} will be replaced.", file=sys.stderr)
 

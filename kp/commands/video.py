@@ -12,11 +12,10 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from kp.commands.common import add_json, add_overwrite, print_json, progress_bar
+from kp.commands.common import add_json, add_overwrite, name_replaced, print_json, progress_bar
 from kp.commands.predict import add_network, count
 from kp.errors import ConfigError, ImageError
 from kp.export import unique_stems
-from kp.files import OVERWRITE, check_outputs, listed
 from kp.predict import Predictor
 from kp.smoothing import OneEuro
 from kp.tracking import FaceTracker
@@ -41,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    options.videos = list(dict.fromkeys(options.videos))
     smoothing = OneEuro(options.min_cutoff, options.beta) if options.smooth else None
     predictor = Predictor(options.model, options.detector, threshold=options.threshold, margin=options.margin,
                           views=options.views)
@@ -63,8 +63,7 @@ def check_places(options: argparse.Namespace, stems: Sequence[str]) -> None:
     videos = {os.path.realpath(video) for video in options.videos}
     if own := [path for path in outputs if os.path.realpath(path) in videos]:
         raise ConfigError(f"The output {own[0]} would take the place of the video. Name another folder with --out.")
-    if replaced := check_outputs(outputs, overwrite=options.overwrite):
-        print(f"{OVERWRITE}: {listed(replaced)} will be replaced.", file=sys.stderr)
+    name_replaced(outputs, options)
 
 
 def do_video(video: str, stem: str, predictor: Predictor, tracker: FaceTracker, options: argparse.Namespace) -> bool:
@@ -108,8 +107,8 @@ def remarks(done: VideoDone) -> list[str]:
         said.append(f"only {done.frames} of {done.info.frames} frames can be read, so the file is cut or damaged. What "
                     "was read is done. Copy the video again for the rest.")
     if done.repeated or done.dropped:
-        said.append(f"the frame rate changes. In the new video {count(done.repeated, 'frame')} more are repeated and "
-                    f"{done.dropped or 'none'} left out, so that it keeps time; the table has each frame once.")
+        said.append(f"the frame rate changes. So that the new video keeps time, frames are shown again {done.repeated} "
+                    f"times and {count(done.dropped, 'frame')} left out; the table has each frame once.")
     if done.size != (done.info.width, done.info.height):
         said.append(f"the new video is {done.size[0]} x {done.size[1]} pixels, as it must be even: the last column or "
                     "row is there twice. All coordinates stay.")
