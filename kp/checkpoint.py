@@ -6,10 +6,7 @@ Never a pickle: opening a checkpoint runs no code. Weights over `max_bytes` a fi
 
 import contextlib
 import json
-import os
 import platform
-import re
-import tempfile
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -22,6 +19,7 @@ from safetensors.torch import save
 from kp import __version__
 from kp.data.preprocessing import Preprocessing
 from kp.errors import CheckpointError, ConfigError
+from kp.files import atomic_write, digest_of_file
 from kp.landmarks import NUM_KEYPOINTS
 from kp.models import MODELS, create_model
 from kp.models.base import StagedModel
@@ -90,32 +88,39 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path | str, *, dtype: torch.dt
     meta = {"format": FORMAT, **{name: value for name, value in asdict(_without_weights(checkpoint)).items()
                                  if name != "weights"}}
     first, *rest = _shards(weights, max_bytes)
-    old, files = set(), []
+    earlier, begun = _shard_files(path), []
     meta["shards"] = {}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        old = {file for file in path.parent.iterdir() if _is_shard(file.name, path.stem)}
         for shard in rest:
             data = save(shard)
             digest = sha256(data).hexdigest()
-            files.append(path.with_name(f"{path.stem}.{digest[:8]}.shard"))
-            _write(files[-1], data)
-            meta["shards"][files[-1].name] = digest
-        _write(path, save(first, {KEY: json.dumps(meta)}))
+            file = path.with_name(f"{path.stem}.{digest[:8]}.shard")
+            meta["shards"][file.name] = digest
+            if not file.exists():
+                begun.append(file)
+            atomic_write(file, data, durable=True)
+        atomic_write(path, save(first, {KEY: json.dumps(meta)}), durable=True)
     except OSError as error:
-        for half_written in set(files) - old:
+        for half_written in begun:
             half_written.unlink(missing_ok=True)
         raise CheckpointError(f"{path} cannot be written ({error.strerror or error}). "
                               "Free some space or name another file.") from None
-    for stale in old - set(files):
-        with contextlib.suppress(OSError):  # the new checkpoint is whole, with or without old litter
-            stale.unlink()
-    return [path, *files]
+    for file in earlier:
+        if file.name not in meta["shards"]:
+            with contextlib.suppress(OSError):  # the new checkpoint is whole, with or without old shards
+                file.unlink()
+    return [path, *(path.with_name(name) for name in meta["shards"])]
 
 
-def _is_shard(file: str, stem: str) -> bool:
-    """Whether a file name is that of a shard of the checkpoint `stem`, and not of `stem`.something."""
-    return re.fullmatch(rf"{re.escape(stem)}\.[0-9a-f]{{8}}\.shard", file) is not None
+def _shard_files(path: Path) -> list[Path]:
+    """The shards that the checkpoint at `path` names and that are as it says; none where it is no checkpoint."""
+    try:
+        shards = read_description(path)["shards"] if path.is_file() else {}
+    except CheckpointError:
+        return []
+    files = {path.with_name(Path(name).name): digest for name, digest in shards.items()}
+    return [file for file, digest in files.items() if digest_of_file(file) == digest]
 
 
 def _without_weights(checkpoint: Checkpoint) -> Checkpoint:
@@ -143,20 +148,6 @@ def _shards(weights: dict[str, torch.Tensor], max_bytes: int | None) -> list[dic
         shards[-1][f"{name}{PIECE}{piece}" if piece else name] = rows.clone()
         free -= rows.nbytes
     return shards
-
-
-def _write(path: Path, data: bytes) -> None:
-    """All of it or nothing."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)  # there only if something above failed
 
 
 def list_checkpoints(folder: Path = SHIPPED) -> dict[str, Path]:

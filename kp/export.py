@@ -5,17 +5,19 @@ A new format is one function and one line in FORMATS.
 
 import json
 import os
-import tempfile
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
 from kp.drawing.overlay import ONE_COLOUR, draw_box, draw_face, fit_display, scale_box, scale_points
-from kp.errors import KpError
+from kp.files import OutputLog, Written, digest_of, write_file, write_outputs_of
 from kp.formats.aligned import aligned_json, aligned_map
+from kp.formats.coco import COCO_FILE
 from kp.formats.pts import face_pts
 from kp.formats.record import check_finite, faces_json, json_bytes
 from kp.formats.tables import COLUMNS, face_rows, faces_csv, openface_csv
@@ -107,23 +109,29 @@ def each_face(stem: str, faces: int, ending: str) -> list[str]:
 
 
 def write_outputs(folder: Path | str, stem: str, image: np.ndarray, faces: Sequence[FacePrediction], *,
-                  formats: Sequence[str] = USUAL, align: int | None = None) -> list[Path]:
-    """Write STEM.png, STEM.csv and STEM.json into `folder`, each whole or not at all, and give their paths.
+                  formats: Sequence[str] = USUAL, align: int | None = None, log: OutputLog | None = None,
+                  entry: Mapping[str, Any] | None = None, overwrite: bool = False) -> Written:
+    """Write STEM.png, STEM.csv and STEM.json into `folder`, each whole or not at all, and say what became of each.
 
-    formats: names of FORMATS. align: also crops with the eyes level, of so many pixels, and their matrices. Files of
-    these names are replaced, and those of faces that are no longer found go; `unique_stems` keeps photos of one name
-    apart. Raises KpError where the disk does not take them.
+    formats: names of FORMATS. align: also crops with the eyes level, of so many pixels, and their matrices. log: what
+    this program wrote into the folder before; files that it does not know stay as they are, unless `overwrite` is set,
+    and files that it knows of faces that are no longer found are removed. entry: for the log, what the files depend on.
+    Raises KpError where the disk does not take a file.
     """
     contents = aligned_files(stem, image, faces, align) if align else []
     for name, kind in FORMATS.items():
         if name in formats:
             contents += [kind.content(image, [face]) for face in faces] if kind.each else [kind.content(image, faces)]
-    paths = [Path(folder) / name for name in file_names(stem, len(faces), formats=formats, align=align)]
-    for path, content in zip(paths, contents, strict=True):
-        write_file(path, content)
-    each = [FORMATS[name].ending for name in formats if FORMATS[name].each]
-    remove_more_faces(Path(folder) / stem, len(faces), [*each, *(["aligned.png"] if align else [])])
-    return paths
+    names = file_names(stem, len(faces), formats=formats, align=align)
+    endings = [*(FORMATS[name].ending for name in formats if FORMATS[name].each), *(["aligned.png"] if align else [])]
+    return write_outputs_of(stem, dict(zip(names, contents, strict=True)), Path(folder), log=log, entry=entry,
+                            overwrite=overwrite, stale=lambda name: is_of_a_face(name, stem, endings))
+
+
+def is_of_a_face(name: str, stem: str, endings: Sequence[str]) -> bool:
+    """Whether `each_face` gives this name, for one of these endings and any number of faces."""
+    one_of = "|".join(map(re.escape, endings))
+    return bool(endings) and re.fullmatch(rf"{re.escape(stem)}(\.face-\d+)?\.({one_of})", name) is not None
 
 
 def aligned_files(stem: str, image: np.ndarray, faces: Sequence[FacePrediction], size: int) -> list[bytes]:
@@ -134,46 +142,31 @@ def aligned_files(stem: str, image: np.ndarray, faces: Sequence[FacePrediction],
     return [*crops, (json.dumps(aligned_json(faces, size, names), allow_nan=False) + "\n").encode()]
 
 
-def remove_more_faces(photo: Path, faces: int, endings: Sequence[str]) -> None:
-    """Files of faces beyond so many, from a time when more were found. photo: the path without an ending."""
-    for ending in endings:
-        if not faces:
-            photo.with_name(f"{photo.name}.{ending}").unlink(missing_ok=True)
-        number = max(faces, 1) + 1
-        while (old := photo.with_name(f"{photo.name}.face-{number}.{ending}")).exists():
-            old.unlink()
-            number += 1
+# Ends of stems whose files could have the names of another stem's: x.face-2 + .pts is the second face of x.
+AMBIGUOUS = re.compile(rf"(\.face-\d+|\.aligned|\.openface|(^|/){re.escape(COCO_FILE.rpartition('.')[0])})$", re.I)
 
 
-def write_file(path: Path, content: bytes) -> None:
-    """All of it or nothing, in a folder that is made if need be. Raises KpError where the disk does not take it."""
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:40]}.")
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-        raise KpError(f"{path} cannot be written ({error.strerror or error}). "
-                      "Free some space or name another folder.") from None
+def unique_stems(photos: Sequence[Path | str], folders: Sequence[Path | str | None] | None = None, *,
+                 owners: Mapping[str, str] | None = None) -> list[str]:
+    """A stem for each photo's outputs: its name, or a longer one where that is another photo's.
 
-
-def unique_stems(photos: Sequence[Path | str], folders: Sequence[Path | str | None] | None = None) -> list[str]:
-    """A stem for each photo's outputs. A name that is taken by another photo gets -2, -3, ... behind it.
-
-    folders: for each photo the folder that it was found in, whose inner folders the stem keeps, or None.
+    A photo has the first of its `stem_candidates` that no other photo has. folders: for each photo the folder that it
+    was found in, whose inner folders the stem keeps, or None. owners: the photos (real paths) of stems that were given
+    before, which they keep. No file of one stem has the name of a file of another.
     """
-    owners: dict[str, Path] = {}  # stem, in small letters as some disks do not tell them apart
+    taken = {stem.casefold(): owner for stem, owner in (owners or {}).items()}  # some disks do not tell capitals apart
     stems = []
     for photo, folder in zip(map(Path, photos), folders or [None] * len(photos), strict=True):
-        own = photo.stem if folder is None else photo.relative_to(folder).with_name(photo.stem).as_posix()
-        owner, stem, number = photo.resolve(), own, 1
-        while owners.setdefault(stem.casefold(), owner) != owner:
-            number += 1
-            stem = f"{own}-{number}"
-        stems.append(stem)
+        owner = os.path.realpath(photo)
+        stems.append(next(stem for stem in stem_candidates(photo, folder)
+                          if not AMBIGUOUS.search(stem) and taken.setdefault(stem.casefold(), owner) == owner))
     return stems
+
+
+def stem_candidates(photo: Path, folder: Path | str | None = None) -> Iterator[str]:
+    """What a photo's outputs may be called: x, x.jpg, x.jpg~1a2b3c4d (its path's digest), and so on."""
+    inner = Path(Path(os.path.abspath(photo)).name or "photo") if folder is None else photo.relative_to(folder)
+    yield inner.with_name(inner.stem).as_posix()
+    yield inner.as_posix()
+    digest = digest_of(os.path.realpath(photo).encode(errors="surrogateescape"))
+    yield from (f"{inner.as_posix()}~{digest[:length]}" for length in range(8, len(digest) + 1))

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from kp.checkpoint import Checkpoint
 from kp.data import Preprocessing
 from kp.errors import KpError
-from kp.export import write_file
+from kp.files import write_file
 from kp.landmarks import LEFT_EYE, POINT_NAMES, RIGHT_EYE
 from kp.predict import TILTED
 

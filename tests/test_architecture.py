@@ -12,10 +12,11 @@ from kp import errors
 ROOT = Path(__file__).parent.parent
 # From the ground up: a module imports from its own row and from the rows before it.
 ROWS = [
-    ["landmarks", "geometry", "errors", "smoothing", "lazy"],
+    ["landmarks", "geometry", "errors", "files", "smoothing", "lazy"],
     ["data", "models", "detectors", "metrics", "pose"],
     ["checkpoint", "cards", "drawing"],
-    ["predict", "evaluation", "explain", "export", "formats", "tracking", "video", "onnx_export"],
+    ["predict", "evaluation", "explain", "export", "formats", "tracking", "mp4", "video_io", "video",
+     "onnx_export"],
     ["training", "averaging"],
     ["commands", "__main__", "ui", "bench"],
     ["demo"],

@@ -280,3 +280,14 @@ def test_opening_a_pickle_runs_nothing(tmp_path: Path) -> None:
         with pytest.raises(CheckpointError):
             load_checkpoint(path)
     assert not (tmp_path / "exploded").exists()
+
+
+def test_shards_that_the_old_checkpoint_does_not_know_stay(tiny: Checkpoint, tmp_path: Path) -> None:
+    """A file that is only named like one, and one that was changed since."""
+    _, changed, *_ = save_checkpoint(tiny, tmp_path / "a.safetensors", max_bytes=1_500_000)
+    foreign = tmp_path / "a.0123abcd.shard"
+    for file in (changed, foreign):
+        file.write_bytes(b"mine")
+    save_checkpoint(tiny, tmp_path / "a.safetensors")
+    assert set(tmp_path.iterdir()) == {tmp_path / "a.safetensors", changed, foreign}
+    assert changed.read_bytes() == foreign.read_bytes() == b"mine"

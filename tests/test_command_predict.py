@@ -157,7 +157,7 @@ def test_outputs_of_one_name_are_kept_apart(capsys, model: str, tmp_path: Path) 
     out = tmp_path / "out"
     code = main(["predict", *photos, "--model", model, *WHOLE, "--out", str(out)])
     assert code == 0
-    assert {path.name for path in out.iterdir() if path.name[0] != "."} == {f"{stem}.{end}" for stem in ("x", "x-2")
+    assert {path.name for path in out.iterdir() if path.name[0] != "."} == {f"{stem}.{end}" for stem in ("x", "x.png")
                                                      for end in ("png", "csv", "json")}
     assert "2 photos, 2 faces" in capsys.readouterr().out
     main(["predict", photos[0], "--model", model, *WHOLE, "--out", str(out)])

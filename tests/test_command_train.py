@@ -60,6 +60,24 @@ def test_a_folder_without_permission_is_known_at_the_start(data_root: Path, tmp_
     assert "Permission denied" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("no_training")
+def test_a_file_that_is_there_is_refused_before_the_training(data_root: Path, tmp_path: Path, capsys) -> None:
+    out = tmp_path / "mine.safetensors"
+    out.write_bytes(b"three days of work")
+    assert train(data_root, out) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"Error: {out} is there already") and "--overwrite" in said and said.count("\n") == 1
+    assert out.read_bytes() == b"three days of work"
+
+
+def test_a_file_that_may_be_replaced_is_named(data_root: Path, tmp_path: Path, capsys) -> None:
+    out = tmp_path / "mine.safetensors"
+    out.write_bytes(b"an earlier network")
+    assert train(data_root, out, "--overwrite") == 0
+    assert f"--overwrite: {out} will be replaced." in capsys.readouterr().err.splitlines()
+    load_checkpoint(out)
+
+
 def test_an_unknown_device(data_root: Path, tmp_path: Path, capsys) -> None:
     assert train(data_root, tmp_path / "mine.safetensors", "--device", "abacus") == 1
     assert "There is no device named 'abacus'. Choose one of: auto, cpu, cuda." in capsys.readouterr().err
@@ -139,7 +157,7 @@ def test_ctrl_c_while_images_are_decoded_leaves_what_was_there(data_root, tmp_pa
         os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatch.setattr("kp.data.dataset.ImageStore.preload", decode)
-    assert train(data_root, out) == 130
+    assert train(data_root, out, "--overwrite") == 130
     assert capsys.readouterr().err.splitlines()[-1].startswith("Stopped before the first step")
     assert out.read_bytes() == b"an earlier network"
 

@@ -212,7 +212,8 @@ def test_recorded_figures_are_in_the_card_and_the_weights_stay(kp, data_root, ti
     save_checkpoint(tiny_checkpoint(), tiny, dtype=torch.float16 if half else None)
     size, before = tiny.stat().st_size, load_checkpoint(tiny)
     for options in ([], ["--part", "validation"], ["--setting", "detected-box", "--detector", "whole-image"]):
-        assert kp("evaluate", tiny, "--data", data_root, "--record", "--json", *options).code == 0
+        said = kp("evaluate", tiny, "--data", data_root, "--record", "--json", *options)
+        assert said.code == 0 and f"replaced {tiny}, " in said.err
     after = load_checkpoint(tiny)
     assert list(after.metrics) == ["people, true-box", "people, true-box, validation",
                                    "people, detected-box, whole-image"]

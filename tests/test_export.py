@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from builders import drawn_face
 from kp import read_image
 from kp.errors import KpError
 from kp.export import COLUMNS, FORMATS, USUAL, faces_csv, faces_json, file_names, overlay, unique_stems, write_outputs
+from kp.files import OutputLog
 from kp.formats.coco import CocoPhoto, coco_json
 from kp.geometry import Box
 from kp.landmarks import POINT_NAMES, REGION_OF_POINT
@@ -103,10 +106,11 @@ def test_overlay_of_odd_pictures_stays_small(shape: tuple[int, int]) -> None:
 def test_outputs_are_written_whole_and_replaced(scene, tmp_path: Path) -> None:
     image, faces = scene
     folder = tmp_path / "made" / "here"
-    paths = write_outputs(folder, "a.b", image, faces)
-    assert sorted(path.name for path in paths) == ["a.b.csv", "a.b.json", "a.b.png"]
-    write_outputs(folder, "a.b", image, [])
-    assert sorted(path.name for path in folder.iterdir()) == ["a.b.csv", "a.b.json", "a.b.png"]
+    written = write_outputs(folder, "a.b", image, faces, log=OutputLog(folder))
+    assert sorted(path.name for path in written.files) == ["a.b.csv", "a.b.json", "a.b.png"] and not written.replaced
+    written = write_outputs(folder, "a.b", image, [], log=OutputLog(folder))
+    assert len(written.replaced) == len(written.files) == 3
+    assert sorted(path.name for path in folder.glob("[!.]*")) == ["a.b.csv", "a.b.json", "a.b.png"]
     assert json.loads((folder / "a.b.json").read_text()) == []
     assert np.array_equal(read_image(folder / "a.b.png"), overlay(image, []))
 
@@ -117,7 +121,7 @@ def test_outputs_are_written_whole_and_replaced(scene, tmp_path: Path) -> None:
 def test_the_files_are_those_that_were_named(scene, tmp_path: Path, formats: tuple, align: int | None,
                                              faces: int) -> None:
     image, found = scene
-    paths = write_outputs(tmp_path, "in/a.b", image, found[:faces], formats=formats, align=align)
+    paths = write_outputs(tmp_path, "in/a.b", image, found[:faces], formats=formats, align=align).files
     names = file_names("in/a.b", faces, formats=formats, align=align)
     assert [str(path.relative_to(tmp_path)) for path in paths] == names and len(set(names)) == len(names)
     assert {path for path in tmp_path.rglob("*") if path.is_file()} == set(paths)
@@ -133,15 +137,25 @@ def test_each_format_s_file_is_named_by_what_it_is(scene, tmp_path: Path) -> Non
 def test_files_of_faces_that_are_gone_go(scene, tmp_path: Path) -> None:
     image, faces = scene
     options = {"formats": ("pts", "json"), "align": 64}
+    log = OutputLog(tmp_path)
     (tmp_path / "a.face-2.notes").write_text("mine")
-    write_outputs(tmp_path, "a", image, [*faces, faces[0]], **options)
+    write_outputs(tmp_path, "a", image, [*faces, faces[0]], **options, log=log)
     for count in (1, 0):
-        write_outputs(tmp_path, "a", image, faces[:count], **options)
-        there = {path.name for path in tmp_path.iterdir()} - {"a.face-2.notes"}
+        written = write_outputs(tmp_path, "a", image, faces[:count], **options, log=log)
+        there = {path.name for path in tmp_path.glob("[!.]*")} - {"a.face-2.notes"}
         assert there == set(file_names("a", count, **options))
+        assert {path.name for path in written.removed} == {"a.pts", "a.aligned.png"} if count == 0 else {
+            f"a.face-{number}.{end}" for number in (2, 3) for end in ("pts", "aligned.png")}
     (tmp_path / "a.pts").write_text("labels")
-    write_outputs(tmp_path, "a", image, [], formats=("json",))
+    write_outputs(tmp_path, "a", image, [], **options, log=log)
     assert (tmp_path / "a.pts").read_text() == "labels" and (tmp_path / "a.face-2.notes").exists()
+
+
+def test_other_formats_of_an_earlier_run_stay(scene, tmp_path: Path) -> None:
+    log = OutputLog(tmp_path)
+    write_outputs(tmp_path, "a", *scene, formats=("pts", "json"), log=log)
+    assert not write_outputs(tmp_path, "a", scene[0], [], formats=("json",), log=log).removed
+    assert (tmp_path / "a.face-2.pts").exists()
 
 
 def test_a_folder_that_is_a_file_is_told(scene, tmp_path: Path) -> None:
@@ -151,11 +165,39 @@ def test_a_folder_that_is_a_file_is_told(scene, tmp_path: Path) -> None:
 
 
 def test_photos_of_one_name_get_different_stems() -> None:
-    assert unique_stems(["a/x.jpg", "b/x.jpg", "b/X.png", "y.jpg"]) == ["x", "x-2", "X-3", "y"]
-    assert unique_stems(["x-2.jpg", "a/x.jpg", "b/x.jpg"]) == ["x-2", "x", "x-3"]
+    assert unique_stems(["a/x.jpg", "b/x.jpg", "b/X.png", "y.jpg"]) == ["x", "x.jpg", "X.png", "y"]
+    *known, third = unique_stems(["x.jpg.jpg", "a/x.jpg", "b/x.jpg"])
+    assert known == ["x.jpg", "x"] and re.fullmatch(r"x\.jpg~[0-9a-f]{8}", third)
     assert unique_stems(["a/x.jpg", "a/../a/x.jpg"]) == ["x", "x"]
 
 
 def test_stems_keep_the_folders_in_a_folder() -> None:
     photos = ["p/a/x.jpg", "p/b/x.jpg", "p/b/x.png", "q/a/x.jpg", "x.jpg"]
-    assert unique_stems(photos, ["p", "p", "p", "q", None]) == ["a/x", "b/x", "b/x-2", "a/x-2", "x"]
+    assert unique_stems(photos, ["p", "p", "p", "q", None]) == ["a/x", "b/x", "b/x.png", "a/x.jpg", "x"]
+
+
+def test_a_stem_stays_whatever_photos_are_added(tmp_path: Path) -> None:
+    """As long as the log tells whose it is; a photo that comes to a taken stem gets another."""
+    owners = {"x": os.path.realpath("p/x.png"), "gone": os.path.realpath("elsewhere.jpg")}
+    photos = ["p/x.bmp", "p/x.jpg", "p/x.png", "p/gone.jpg"]
+    for order in (photos, photos[::-1]):
+        assert dict(zip(order, unique_stems(order, owners=owners), strict=True)) == {
+            "p/x.png": "x", "p/x.jpg": "x.jpg", "p/x.bmp": "x.bmp", "p/gone.jpg": "gone.jpg"}
+
+
+@pytest.mark.parametrize("name", ["m.face-2", "m.FACE-10", "m.aligned", "m.openface", "m.face-2.aligned",
+                                  "keypoints.coco"])
+def test_stems_that_look_like_another_photo_s_files_keep_their_ending(name: str) -> None:
+    assert unique_stems([f"{name}.jpg"]) == [f"{name}.jpg"]
+
+
+def test_no_two_photos_write_one_file() -> None:
+    parts = (".face-2", ".face-3", ".aligned", ".openface", ".jpg", ".json", ".pts")
+    stems = ["m", *(f"m{part}{more}" for part in parts
+                    for more in ("", ".face-2", ".aligned", ".png")), "keypoints.coco", "M"]
+    photos = [f"{folder}/{stem}.{end}" for folder in "ab" for stem in stems for end in ("jpg", "png", "JPG", "pts")]
+    for order in (photos, photos[::-1]):
+        names = ["keypoints.coco.json"]
+        for stem in unique_stems(order):
+            names += file_names(stem, 3, formats=tuple(FORMATS), align=64)
+        assert len({name.casefold() for name in names}) == len(names)

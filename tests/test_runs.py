@@ -190,15 +190,17 @@ def test_a_loss_that_is_no_number_is_told_as_such(manager: RunManager, tmp_path:
 
 def test_only_so_many_runs_are_kept(manager: RunManager, tmp_path: Path, play) -> None:
     manager.folder.mkdir()
-    (manager.folder / "earlier.safetensors").touch()  # of an app that ran before
-    os.utime(manager.folder / "earlier.safetensors", (1, 1))
+    for name in ("0123456789ab", "mine"):  # of an app that ran before, and somebody's own
+        (manager.folder / f"{name}.safetensors").touch()
+        os.utime(manager.folder / f"{name}.safetensors", (1, 1))
     play("import pathlib, sys; pathlib.Path(sys.argv[1]).touch()")
     runs = []
     for number in range(1, 5):
         runs.append(manager.start(QUICK, tmp_path))
         ended(runs[-1])
         os.utime(runs[-1].checkpoint, (100 + number, 100 + number))
-        assert len(list(manager.folder.iterdir())) <= 2
+        assert len(list(manager.folder.iterdir())) <= 3 and (manager.folder / "mine.safetensors").exists()
+    assert not (manager.folder / "0123456789ab.safetensors").exists()
     assert manager.history() == runs[:1:-1]
     assert [run.checkpoint.is_file() for run in runs] == [False, False, True, True]
     assert manager.get(runs[0].id) is None and manager.find(1) is None

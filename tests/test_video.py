@@ -3,21 +3,24 @@
 import csv
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from builders import drawn_face, tiny_checkpoint
+from mp4_boxes import duration_of, with_durations
 
 from kp import Box, Predictor, save_checkpoint
 from kp.__main__ import main
+from kp.commands.video import remarks
 from kp.detectors.base import BoxMap, Detection, Detector
-from kp.errors import ImageError
+from kp.errors import ConfigError, ImageError
 from kp.export import draw_faces
 from kp.formats.tables import WIDE_COLUMNS
 from kp.tracking import FaceTracker, TrackedFace
-from kp.video import COLUMNS, FrameDone, VideoReader, annotate_video, draw_tracked
+from kp.video import COLUMNS, FrameDone, VideoDone, VideoReader, annotate_video, draw_tracked
 
 FRAMES, RATE, SIZE = 12, 20, (160, 150)  # width, height
 SPEED = 2  # pixels a frame
@@ -83,7 +86,8 @@ def test_a_video_is_read_frame_by_frame(clip: Path) -> None:
 
 def test_a_row_for_each_frame_and_face(clip: Path, model: str, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("kp.predict.TILTED", 360.0)  # this network sees eyes anywhere
-    done = list(annotate_video(Predictor(model, Moving()), clip, tmp_path / "out", tracker=FaceTracker(None)))
+    *done, end = annotate_video(Predictor(model, Moving()), clip, tmp_path / "out", tracker=FaceTracker(None))
+    assert isinstance(end, VideoDone) and end.whole and (end.frames, end.repeated, end.dropped) == (FRAMES, 0, 0)
     table = rows(tmp_path / "out" / "clip.csv")
     assert list(table[0]) == list(COLUMNS) == ["frame", "timestamp", "face_id", *WIDE_COLUMNS]
     assert len(table) == sum(len(frame.faces) for frame in done) >= 2 * FRAMES
@@ -122,7 +126,7 @@ def test_the_video_shows_the_points(run, clip: Path, tmp_path: Path) -> None:
 
 def test_smoothing_can_be_switched_off(run, clip: Path, tmp_path: Path) -> None:
     def points(*options: str) -> list[list[str]]:
-        code, out, _ = run(clip, "--out", tmp_path / "out", "--json", *options)
+        code, out, _ = run(clip, "--out", tmp_path / "out", "--json", "--overwrite", *options)
         summary = json.loads(out)
         assert code == 0 and summary["frames"] == summary["frames_with_faces"] == summary["rows"] == FRAMES
         assert summary["faces"] == 1
@@ -165,3 +169,67 @@ def test_options_without_sense_are_told(run, clip: Path, tmp_path: Path) -> None
     (tmp_path / "file").write_text("")
     code, _, err = run(clip, "--out", tmp_path / "file")
     assert code == 1 and "cannot be written" in err
+
+
+def test_a_cut_video_is_done_as_far_as_it_goes(run, clip: Path, tmp_path: Path) -> None:
+    clip.write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
+    out = tmp_path / "out"
+    code, told, err = run(clip, "--out", out, "--json")
+    summary = json.loads(told)
+    assert code == 1 and not summary["whole"] and summary["frames_declared"] == FRAMES
+    assert 1 < summary["frames"] < FRAMES and summary["rows"] == len(rows(out / "clip.csv")) == summary["frames"]
+    assert f"only {summary['frames']} of {FRAMES} frames can be read" in err and err.count("\n") == 1
+    assert len(list(VideoReader(out / "clip.mp4"))) == summary["frames"]
+    code, told, err = run(clip, "--out", tmp_path / "again")
+    assert code == 1 and f"wrote {tmp_path / 'again' / 'clip.mp4'}" in told and "Copy the video again" in err
+
+
+def test_what_is_other_in_the_new_video_is_told(run, tmp_path: Path) -> None:
+    writer = cv2.VideoWriter(str(tmp_path / "a.mp4"), cv2.VideoWriter_fourcc(*"mp4v"), RATE, SIZE)
+    for seed in range(FRAMES):
+        writer.write(cv2.resize(drawn_face(seed)[0], SIZE))
+    writer.release()
+    data = (tmp_path / "a.mp4").read_bytes()
+    unit = duration_of(data)
+    (tmp_path / "a.mp4").write_bytes(with_durations(data, [(6, unit), (6, 2 * unit)]))
+    code, told, err = run(tmp_path / "a.mp4", "--out", tmp_path / "out", "--json")
+    summary = json.loads(told)
+    assert code == 0 and "the frame rate changes" in err and "frames are shown again" in err
+    assert summary["frames_repeated"] > 0 and len(rows(tmp_path / "out" / "a.csv")) == summary["frames"] == FRAMES
+    times = [float(row["timestamp"]) for row in rows(tmp_path / "out" / "a.csv")]
+    assert times == pytest.approx(np.cumsum([0, *[1] * 6, *[2] * 5]) / RATE, abs=2e-3)
+
+
+def test_an_odd_size_is_told(clip: Path) -> None:
+    done = VideoDone(VideoReader(clip).info, 12, True, (*SIZE,), 0, 0, ())
+    assert remarks(done) == []
+    (remark,) = remarks(replace(done, info=replace(done.info, width=SIZE[0] - 1)))
+    assert f"{SIZE[0]} x {SIZE[1]} pixels" in remark
+
+
+def test_two_videos_of_one_name_are_both_kept(run, clip: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other" / "clip.avi"
+    other.parent.mkdir()
+    other.write_bytes(clip.read_bytes())
+    code, told, err = run(clip, other, tmp_path / "missing.mp4", "--out", tmp_path / "out", "--json")
+    first, second = map(json.loads, told.splitlines())
+    assert code == 1 and err.startswith("Error: ") and "missing.mp4 does not exist" in err
+    assert [Path(file).name for file in first["files"]] == ["clip.mp4", "clip.csv"]
+    assert [Path(file).name for file in second["files"]] == ["clip.avi.mp4", "clip.avi.csv"]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"clip.mp4", "clip.csv", "clip.avi.mp4",
+                                                                    "clip.avi.csv"}
+    assert (tmp_path / "out" / "clip.csv").read_bytes() == (tmp_path / "out" / "clip.avi.csv").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.csv"])
+def test_files_of_others_are_never_replaced(run, clip: Path, tmp_path: Path, monkeypatch, name: str) -> None:
+    (tmp_path / name).write_text("mine")
+    with monkeypatch.context() as patch:
+        patch.setattr("kp.commands.video.annotate_video", lambda *_, **__: pytest.fail("the work began"))
+        code, told, err = run(clip, "--out", tmp_path)
+    assert (code, told) == (1, "") and f"{tmp_path / name} is there already" in err and "--overwrite" in err
+    with pytest.raises(ConfigError, match="is there already"):
+        next(annotate_video(None, clip, tmp_path, tracker=FaceTracker()))
+    assert (tmp_path / name).read_text() == "mine"
+    code, _, err = run(clip, "--out", tmp_path, "--overwrite")
+    assert code == 0 and f"{tmp_path / name} will be replaced" in err and (tmp_path / name).read_bytes() != b"mine"

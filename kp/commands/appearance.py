@@ -6,7 +6,7 @@ Takes about ten minutes. Only means and spreads over people are written, no pict
 import argparse
 from pathlib import Path
 
-from kp.commands.common import add_data, check_writable, open_dataset, progress_bar
+from kp.commands.common import add_data, add_overwrite, claim_outputs, open_dataset, progress_bar
 from kp.data.appearance import save_appearance
 from kp.errors import ConfigError
 
@@ -17,12 +17,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
     parser.add_argument("--out", required=True, metavar="FILE", help="where to write the model, such as "
                                                                      "checkpoints/appearance.safetensors")
+    add_overwrite(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     from kp.data.appearance_fit import fit_appearance  # here: the other commands need nothing of it
     out = Path(options.out)
-    check_writable(out)
+    claim_outputs([out], options)
     faces = open_dataset(options).part("people", "train")
     if len(faces) < FEWEST:
         raise ConfigError(f"There are {len(faces)} frames of training people; at least {FEWEST} are needed.")

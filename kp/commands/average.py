@@ -8,7 +8,7 @@ import argparse
 
 from kp.averaging import average_checkpoints
 from kp.checkpoint import load_checkpoint
-from kp.commands.common import add_checkpoint, add_json, check_writable, checkpoint_file, print_json, write_checkpoint
+from kp.commands.common import add_checkpoint, add_json, checkpoint_file, claim_outputs, print_json, write_checkpoint
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     out = checkpoint_file(options)
-    check_writable(out)
+    claim_outputs([out], options)
     files = write_checkpoint(average_checkpoints([load_checkpoint(model) for model in options.models]), options)
     if options.json:
         print_json({"models": options.models, "files": [str(file) for file in files]})

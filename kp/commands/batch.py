@@ -20,10 +20,12 @@ from PIL import Image
 
 from kp.checkpoint import find_checkpoint
 from kp.commands.boxes import text_of
+from kp.commands.ledger import PHOTO, Ledger
 from kp.commands.photos import Photo, is_video
 from kp.data import read_image
 from kp.errors import ConfigError, DataError, ImageError
 from kp.export import file_names, write_outputs
+from kp.files import Written, left_message
 from kp.formats.record import faces_json, read_faces
 from kp.geometry import Box
 from kp.predict import FacePrediction, Predictor
@@ -43,9 +45,9 @@ class Job:
 
 @dataclass(frozen=True)
 class PhotoResult:
-    """What became of one photo. error: one sentence where it failed. files: what was written.
+    """What became of one photo. error: one sentence where it failed. written: what became of its files.
 
-    replaced: whether these files were there before. kept: whether they are from an earlier run, and still good.
+    kept: whether its files are from an earlier run, and still good.
     """
 
     file: str
@@ -53,18 +55,25 @@ class PhotoResult:
     height: int | None = None
     error: str | None = None
     faces: Sequence[FacePrediction] = ()
-    files: Sequence[Path] = ()
-    replaced: bool = False
+    written: Written = Written()
     kept: bool = False
 
+    @property
+    def problem(self) -> str | None:
+        """Why it failed, or which of its files are not there because other files of these names are."""
+        return self.error or (left_message(self.written.left) if self.written.left else None)
+
     def to_json(self) -> dict[str, Any]:
-        return {"file": self.file, "width": self.width, "height": self.height, "error": self.error,
+        return {"file": self.file, "width": self.width, "height": self.height, "error": self.problem,
                 "faces": faces_json(self.faces)}
 
 
 @dataclass(frozen=True)
 class Work:
-    """What is to be done with each photo; the same in every process. formats, align: as `write_outputs` has them."""
+    """What is to be done with each photo; the same in every process.
+
+    formats, align, overwrite: as `write_outputs` has them.
+    """
 
     model: str
     detector: str
@@ -74,6 +83,12 @@ class Work:
     out: str | None
     formats: Sequence[str]
     align: int | None
+    overwrite: bool = False
+
+    @cached_property
+    def log(self) -> Ledger | None:
+        """What was written into `out`."""
+        return Ledger(self.out) if self.out else None
 
     @cached_property
     def predictor(self) -> Predictor:
@@ -98,33 +113,34 @@ class Work:
                                            "Make it smaller.")
         if not self.out:
             return PhotoResult(file, width, height, None, faces)
-        replaced = (Path(self.out) / f"{job.photo.stem}.json").exists()
-        files = write_outputs(self.out, job.photo.stem, image, faces, formats=self.formats, align=self.align)
-        return PhotoResult(file, width, height, None, faces, files, replaced)
+        written = write_outputs(self.out, job.photo.stem, image, faces, formats=self.formats, align=self.align,
+                                log=self.log, entry=self.entry(job), overwrite=self.overwrite)
+        return PhotoResult(file, width, height, None, faces, written)
 
     def entry(self, job: Job) -> dict[str, Any]:
-        """What the files of a photo depend on, for the Ledger."""
+        """What the files of a photo depend on, for the log."""
         settings = {name: getattr(self, name) for name in ("detector", "threshold", "margin", "views")}
         model = find_checkpoint(self.model)
         boxes = None if job.boxes is None else [[box.left, box.top, box.right, box.bottom] for box in job.boxes]
-        return {"photo": os.path.realpath(job.photo.file), "model": os.path.realpath(model),
+        return {PHOTO: os.path.realpath(job.photo.file), "model": os.path.realpath(model),
                 "model_changed": model.stat().st_mtime_ns, **settings, "boxes": boxes,
                 **({"align": self.align} if self.align else {})}
 
     def done_before(self, job: Job) -> PhotoResult | None:
         """What is there for this photo from an earlier run, if it is all there and not older than the photo."""
-        json = Path(self.out or "") / f"{job.photo.stem}.json"
+        if not self.log or not self.log.holds(job.photo.stem, self.entry(job)):
+            return None
+        folder, stem = self.log.folder, job.photo.stem
         try:
-            faces = read_faces(json.read_bytes())
-            names = file_names(job.photo.stem, len(faces), formats=self.formats, align=self.align)
-            files = [json.with_name(Path(name).name) for name in names]
+            faces = read_faces((folder / f"{stem}.json").read_bytes())
+            names = file_names(stem, len(faces), formats=self.formats, align=self.align)
             changed = Path(job.photo.file).stat().st_mtime
-            if any(file.stat().st_mtime < changed for file in files):
+            if not self.log.is_whole(stem, names) or any((folder / name).stat().st_mtime < changed for name in names):
                 return None
             width, height = picture_size(job.photo.file)
         except (OSError, DataError, Image.DecompressionBombError):
             return None
-        return PhotoResult(job.photo.file, width, height, None, faces, files, kept=True)
+        return PhotoResult(job.photo.file, width, height, None, faces, kept=True)
 
     def _readable(self, file: str) -> str:
         """The path. Raises ImageError for what is known not to be a picture."""

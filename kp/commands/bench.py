@@ -24,9 +24,9 @@ import torch
 
 from kp.bench import MEASUREMENTS, Row
 from kp.bench.data import write_files
-from kp.commands.common import add_data, add_json, check_writable, open_dataset, print_json
+from kp.commands.common import add_data, add_json, add_overwrite, claim_outputs, open_dataset, print_json
 from kp.errors import ConfigError
-from kp.export import write_file
+from kp.files import write_file
 from kp.training.distributed import ALONE, free_threads
 
 
@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", nargs="+", choices=MEASUREMENTS, metavar="PART",
                         help=f"measure only these: {', '.join(MEASUREMENTS)}")
     parser.add_argument("--out", metavar="FILE", help="write the figures as JSON too")
+    add_overwrite(parser)
     parser.add_argument("--threads", type=int, default=0,
                         help="processor threads; 0 for as many as there are idle cores")
     add_json(parser)
@@ -44,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     if options.threads < 0:
         raise ConfigError(f"--threads is {options.threads}; name at least 1, or 0 for as many as there are idle cores.")
     if options.out:
-        check_writable(Path(options.out))
+        claim_outputs([Path(options.out)], options)
     dataset = open_dataset(options)
     torch.set_num_threads(options.threads or free_threads(ALONE))
     machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count(),

@@ -5,7 +5,7 @@ import dataclasses
 import json
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from kp.data import FacialKeypointsDataset, find_data
 from kp.data.dataset import PLACES
 from kp.data.synthetic import SYNTHETIC, names_synthetic, open_data
 from kp.errors import ConfigError
+from kp.files import OVERWRITE, check_outputs, listed
 
 SHARD_BYTES = 9_500_000  # the Hub takes plain files of up to 10 MB
 
@@ -43,6 +44,26 @@ def open_dataset(options: argparse.Namespace) -> FacialKeypointsDataset:
     return open_data(options.data, strict=options.strict)
 
 
+def add_overwrite(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(OVERWRITE, action="store_true",
+                        help="replace files that are there; without it they stay as they are")
+
+
+def claim_outputs(paths: Sequence[Path], options: argparse.Namespace) -> None:
+    """`name_replaced`, in a folder that is made if need be. Raises ConfigError where no file can be made there, too."""
+    check_writable(paths[0])
+    name_replaced(paths, options)
+
+
+def name_replaced(paths: Sequence[Path], options: argparse.Namespace) -> None:
+    """To be called before the work: name the files that will be replaced, on stderr.
+
+    Raises ConfigError where there are some and --overwrite is not given.
+    """
+    if replaced := check_outputs(paths, overwrite=options.overwrite):
+        print(f"{OVERWRITE}: {listed(replaced)} will be replaced.", file=sys.stderr)
+
+
 def check_writable(out: Path) -> None:
     """Raises ConfigError where no file can be made beside `out`: better known before long work than after it."""
     try:
@@ -59,6 +80,7 @@ def add_checkpoint(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--title", default="", help="one line that tells people what this network is")
     parser.add_argument("--half", action="store_true",
                         help="save as float16, in files below 10 MB, as the shipped ones are")
+    add_overwrite(parser)
 
 
 def checkpoint_file(options: argparse.Namespace) -> Path:

@@ -45,6 +45,7 @@ def run(options: argparse.Namespace) -> int:
     summary = report.summary() | ({"data": SYNTHETIC} if dataset.invented else {})
     if options.record:
         _record(path, metrics_key(options.split, options.setting, options.detector, part=options.part), report)
+        print(f"replaced {path}, whose card has these figures now", file=sys.stderr)
     learnt = f"It has learnt from {report.learnt} of these {summary['images']} images." if report.learnt else ""
     if options.json:
         print_json(summary)

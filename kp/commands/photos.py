@@ -7,6 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from kp.commands.ledger import Ledger
 from kp.data.images import FORMATS
 from kp.errors import ConfigError
 from kp.export import unique_stems
@@ -25,9 +26,9 @@ class Photo:
 def find_photos(named: Sequence[str], *, out: str | None = None, pictures: bool = True) -> list[Photo]:
     """The files that are named, and all pictures of the folders that are named, and of the folders in those.
 
-    The inner folders are kept in the stems. An empty folder stands for itself, as a photo that cannot be read. What
-    lies in `out` is left out. pictures: whether pictures are written there. Raises ConfigError where one of them would
-    replace a photo, and where `out` is one of the folders.
+    The inner folders are kept in the stems, and a photo keeps the stem that it had in `out` before. An empty folder
+    stands for itself, as a photo that cannot be read. What lies in `out` is left out. pictures: whether pictures are
+    written there. Raises ConfigError where one of them would replace a photo, and where `out` is one of the folders.
     """
     files: list[tuple[str, str | None]] = []
     for name in named:
@@ -38,7 +39,8 @@ def find_photos(named: Sequence[str], *, out: str | None = None, pictures: bool 
             raise ConfigError(f"--out {out} is the folder with the photos. Name another folder, so that no picture of "
                               "the output is taken for a photo.")
         files += [(file, name) for file in pictures_in(name, out)] or [(name, None)]
-    stems = unique_stems([file for file, _ in files], [folder for _, folder in files])
+    stems = unique_stems([file for file, _ in files], [folder for _, folder in files],
+                         owners=Ledger(out).owners() if out else None)
     photos = [Photo(file, stem) for (file, _), stem in zip(files, stems, strict=True)]
     if out and pictures:
         check_out(photos, out)

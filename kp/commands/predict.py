@@ -10,13 +10,13 @@ from pathlib import Path
 
 from kp.commands.batch import Job, PhotoResult, Work, do_all
 from kp.commands.boxes import boxes_of_photos, read_boxes, some
-from kp.commands.common import add_json, print_json, progress_bar
-from kp.commands.ledger import Ledger
+from kp.commands.common import add_json, add_overwrite, print_json, progress_bar
 from kp.commands.photos import find_photos
 from kp.data.views import VIEWS
 from kp.detectors import DETECTORS
 from kp.errors import ConfigError
-from kp.export import FORMATS, USUAL, write_file
+from kp.export import FORMATS, USUAL
+from kp.files import OVERWRITE, Written, left_message, listed, write_outputs_of
 from kp.formats.aligned import SIZES
 from kp.formats.coco import COCO, COCO_FILE, CocoPhoto, coco_bytes
 from kp.training.machine import own_cores
@@ -56,7 +56,10 @@ def add_network(parser: argparse.ArgumentParser) -> None:
 def add_output(parser: argparse.ArgumentParser) -> None:
     """What is written."""
     parser.add_argument("--out", metavar="DIR", help="write NAME.png, NAME.csv and NAME.json for each photo; of two "
-                        "photos with one name the second becomes NAME-2; folders in a folder are kept")
+                        "photos with one name the second has its ending in it, too, as in NAME.jpg.json; folders in a "
+                        "folder are kept. A file that this program did not write, or that was changed since, stays as "
+                        "it is, and the exit code is 1")
+    add_overwrite(parser)
     parser.add_argument("--formats", type=format_names, metavar="LIST", help="what to write, with commas between: "
                         + "; ".join(f"{name}, {title}" for name, title in TITLES.items())
                         + f" (default: {','.join(USUAL)})")
@@ -76,7 +79,8 @@ def format_names(text: str) -> tuple[str, ...]:
 def check_options(options: argparse.Namespace) -> None:
     """Raises ConfigError for options that do not go together."""
     formats = options.formats if options.formats is not None else USUAL
-    for name, given in (("--formats", options.formats), ("--align", options.align), ("--resume", options.resume)):
+    for name, given in (("--formats", options.formats), ("--align", options.align), ("--resume", options.resume),
+                        (OVERWRITE, options.overwrite)):
         if given and not options.out:
             raise ConfigError(f"{name} is about the files that are written. Name a folder for them: --out DIR")
     if options.resume and "json" not in formats:
@@ -93,19 +97,28 @@ def run(options: argparse.Namespace) -> int:
     # With boxes given no face is looked for, so the detector that needs nothing is enough.
     work = Work(options.model, "whole-image" if options.boxes else options.detector,
                 None if options.boxes else options.threshold, options.margin, options.views,
-                options.out, tuple(name for name in formats if name != COCO), options.align)
+                options.out, tuple(name for name in formats if name != COCO), options.align, options.overwrite)
     _ = work.predictor  # settings that cannot be are told before any work
     jobs = find_jobs(options, pictures="png" in formats)
     results = predict_all(jobs, work, workers=options.workers, resume=options.resume, hidden=options.json)
-    if options.out and COCO in formats:
-        photos = [CocoPhoto(result.file, result.width, result.height, result.faces) for result in results
-                  if result.error is None]
-        write_file(Path(options.out) / COCO_FILE, coco_bytes(photos))
+    whole = write_coco(results, work) if options.out and COCO in formats else Written()
     if options.json:
         print_json([result.to_json() for result in results])
+        if replaced := [path for part in (*(result.written for result in results), whole) for path in part.replaced]:
+            print(f"replaced {listed(replaced)}", file=sys.stderr)
     else:
         print_summary(results, out=options.out)
-    return 1 if any(result.error for result in results) else 0
+        print_written(whole)
+    if whole.left:
+        print(left_message(whole.left), file=sys.stderr)
+    return 1 if whole.left or any(result.problem for result in results) else 0
+
+
+def write_coco(results: Sequence[PhotoResult], work: Work) -> Written:
+    """The one file of all photos that could be read."""
+    photos = [CocoPhoto(result.file, result.width, result.height, result.faces) for result in results
+              if result.error is None]
+    return write_outputs_of("", {COCO_FILE: coco_bytes(photos)}, Path(work.out), log=work.log, overwrite=work.overwrite)
 
 
 def find_jobs(options: argparse.Namespace, *, pictures: bool) -> list[Job]:
@@ -124,17 +137,13 @@ def find_jobs(options: argparse.Namespace, *, pictures: bool) -> list[Job]:
 def predict_all(jobs: Sequence[Job], work: Work, *, workers: int | None, resume: bool,
                 hidden: bool) -> list[PhotoResult]:
     """Each photo's result, in order. hidden: draw no progress bar."""
-    ledger = Ledger(work.out) if work.out else None
-    results = [work.done_before(job) if resume and ledger.holds(job.photo.stem, work.entry(job)) else None
-               for job in jobs]
+    results = [work.done_before(job) if resume else None for job in jobs]
     todo = [number for number, result in enumerate(results) if result is None]
     if workers is None:
         workers = own_cores() if len(todo) >= MANY else 1
     with progress_bar("predicting", hidden=hidden) as progress:
         for done, (number, result) in enumerate(do_all([jobs[number] for number in todo], work, workers), start=1):
-            job, results[todo[number]] = jobs[todo[number]], result
-            if ledger and result.error is None:
-                ledger.add(job.photo.stem, work.entry(job))
+            results[todo[number]] = result
             progress(done, len(todo))
     return results
 
@@ -143,11 +152,11 @@ def print_summary(results: Sequence[PhotoResult], *, out: str | None) -> None:
     for result in results:
         if result.error is None:
             print_result(result)
-    failed = [result for result in results if result.error is not None]
+    failed = [result for result in results if result.problem]
     if failed and len(results) > 1:
         print("Failed:")
     for result in failed:
-        print(f"{result.file}: {result.error}")
+        print(f"{result.file}: {result.problem}")
     faces, kept = sum(len(result.faces) for result in results), sum(result.kept for result in results)
     print(f"{count(len(results), 'photo')}, {count(faces, 'face')}" + (f", {kept} done before" if kept else "")
           + (f", {len(failed)} failed" if failed else "")
@@ -163,8 +172,13 @@ def print_result(result: PhotoResult) -> None:
         score = "" if face.score is None else f", score {face.score:.2f}"
         box = face.box
         print(f"  {number}: box ({box.left:.1f}, {box.top:.1f}) to ({box.right:.1f}, {box.bottom:.1f}){score}")
-    if result.files:
-        print(f"  {'replaced' if result.replaced else 'wrote'} {', '.join(map(str, result.files))}")
+    print_written(result.written)
+
+
+def print_written(written: Written) -> None:
+    for what, paths in (("wrote", written.new), ("replaced", written.replaced), ("removed", written.removed)):
+        if paths:
+            print(f"  {what} {', '.join(map(str, paths))}")
 
 
 def count(number: int, what: str) -> str:

@@ -25,8 +25,8 @@ from kp.commands.common import (
     add_checkpoint,
     add_data,
     add_json,
-    check_writable,
     checkpoint_file,
+    claim_outputs,
     open_dataset,
     print_json,
     write_checkpoint,
@@ -79,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
         raise ConfigError(f"--threads is {options.threads}; name at least 1, or 0 for as many as there are idle cores.")
     start = load_checkpoint(options.start) if options.start else None
     dataset = open_dataset(options)
-    check_writable(out)
+    claim_outputs([out], options)
     keep_memory()
     with join_team() as team:
         torch.set_num_threads(options.threads or free_threads(team))

@@ -20,6 +20,7 @@ from kp.data.components import Components, unfold
 from kp.data.spreads import Spreads
 from kp.data.threads import one_thread_each
 from kp.errors import CheckpointError
+from kp.files import atomic_write
 
 FILE = Path(__file__).resolve().parent.parent.parent / "checkpoints" / "appearance.safetensors"
 SIDE = 160     # pixels of the bent picture; colours and edges have half of it
@@ -190,7 +191,7 @@ def save_appearance(model: AppearanceModel, path: Path | str) -> None:
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(save(arrays, {"kind": "appearance model"}))
+        atomic_write(path, save(arrays, {"kind": "appearance model"}))
     except OSError as error:
         raise CheckpointError(f"{path} cannot be written ({error.strerror or error}). "
                               "Free some space or name another file.") from None

@@ -10,7 +10,8 @@ import numpy as np
 from kp.drawing.faces import draw_cross, draw_square
 from kp.drawing.overlay import data_uri, draw_errors, draw_face
 from kp.errors import ConfigError, ImageError
-from kp.export import FORMATS, png_bytes, write_file, write_outputs
+from kp.export import FORMATS, png_bytes, write_outputs
+from kp.files import write_file
 from kp.formats.coco import COCO, COCO_FILE, CocoPhoto, coco_bytes
 from kp.geometry import Box, CropMap
 from kp.metrics import eye_distance
@@ -113,7 +114,7 @@ class PredictTools:
         with tempfile.TemporaryDirectory() as folder:
             align = int(size) if "aligned" in formats else None
             paths = write_outputs(folder, "photo", photo, analysis.faces, align=align,
-                                  formats=[name for name in FORMATS if name in formats])
+                                  formats=[name for name in FORMATS if name in formats]).files
             if COCO in formats:
                 height, width = photo.shape[:2]
                 paths.append(Path(folder) / COCO_FILE)

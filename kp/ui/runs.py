@@ -4,6 +4,7 @@ import atexit
 import contextlib
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -24,6 +25,7 @@ from kp.training import TrainConfig
 
 SMOOTHING = 0.9     # of the training loss, which jumps from batch to batch
 MOST_LOSSES = 2000  # of a run in memory; those of a long one are thinned out
+OWN_NAME = re.compile("[0-9a-f]{12}")  # of a run's network; others in the folder are somebody's own and stay
 NICENESS = 5  # of the training process, so that pages stay quick
 ACTIVE = ("starting", "decoding", "training", "stopping")
 
@@ -191,7 +193,8 @@ class RunManager:
         while len(self._runs) > self.limits.runs_kept:
             old, _ = self._runs.popitem(last=False)
             self._processes.pop(old)
-        files = sorted(self.folder.glob("*.safetensors"), key=lambda file: file.stat().st_mtime, reverse=True)
+        networks = (file for file in self.folder.glob("*.safetensors") if OWN_NAME.fullmatch(file.stem))
+        files = sorted(networks, key=lambda file: file.stat().st_mtime, reverse=True)
         for file in files[self.limits.runs_kept - 1:]:  # the new run writes one more
             file.unlink(missing_ok=True)
 
