@@ -12,7 +12,7 @@ from kp import errors
 ROOT = Path(__file__).parent.parent
 # From the ground up: a module imports from its own row and from the rows before it.
 ROWS = [
-    ["landmarks", "geometry", "errors", "smoothing", "lazy"],
+    ["landmarks", "geometry", "errors", "smoothing", "lazy", "console"],
     ["data", "models", "detectors", "metrics", "pose"],
     ["checkpoint", "cards", "drawing"],
     ["predict", "evaluation", "explain", "export", "formats", "tracking", "video", "onnx_export"],
