@@ -95,6 +95,7 @@ SLOW_TESTS = frozenset({
     "test_all_end_with_the_same_network",
     "test_the_command_in_two_processes_ends_with_one_checkpoint",
     "test_two_processes_do_what_one_does",
+    "test_where_one_ends_all_end",
     "test_smoothing_can_be_switched_off",
     "test_expected_errors_are_about_the_errors",
     "test_where_there_is_no_face_there_is_no_confidence",
