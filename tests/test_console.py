@@ -137,7 +137,7 @@ def test_the_address_comes_from_options_first(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_an_address_of_another_machine_is_refused() -> None:
-    for host in ("192.0.2.1", "no-such-host.invalid"):
+    for host in ("192.0.2.1", "no-such-host.invalid", "two..dots", "x" * 70):
         with pytest.raises(ConfigError, match=f"cannot listen on '{host}'"):
             Address(host, None).check()
     Address("127.0.0.1", free_port()).check()

@@ -36,6 +36,8 @@ class Address:
                 if os.name == "posix":  # elsewhere the option would let two programs share a port
                     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind(place)
+        except UnicodeError:  # a part of the name is empty, or longer than names can be
+            raise self.explain(socket.gaierror(socket.EAI_NONAME, "no host name")) from None
         except OSError as error:
             raise self.explain(error) from None
 
