@@ -2,12 +2,16 @@
 
 import argparse
 import os
+import sys
+from typing import TYPE_CHECKING
 
-import torch
+from kp.console import INTERRUPT_CODE, INTERRUPTED, exit_on_interrupt, prepare_console
+from kp.errors import KpError
 
-from kp.training.machine import share_memory
-from kp.ui.app import build_app, launch_options, stay_offline
-from kp.ui.settings import Settings
+if TYPE_CHECKING:
+    from gradio import Blocks
+
+    from kp.ui.settings import Settings
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -18,14 +22,56 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-stay_offline()
-share_memory()
-torch.set_num_threads(1)  # for each visitor: two who both take all cores are many times slower
-options = parse_arguments() if __name__ == "__main__" else argparse.Namespace(data=None, host=None, port=None)
-settings = Settings.from_environment(options.data)
-# gradio's own folder for uploads is one for all users of a machine, and only the first of them may write there.
-os.environ.setdefault("GRADIO_TEMP_DIR", str(settings.home / "uploads"))
-demo = build_app(settings)
+def build(settings: "Settings") -> "Blocks":
+    """The app, not launched yet."""
+    import torch  # here, as all that takes seconds: Ctrl-C is understood from the first moment
+
+    from kp.training.machine import share_memory
+    from kp.ui.app import build_app, stay_offline
+
+    stay_offline()
+    share_memory()
+    torch.set_num_threads(1)  # for each visitor: two who both take all cores are many times slower
+    return build_app(settings)
+
+
+def find_settings(data: str | None = None) -> "Settings":
+    """What the environment says. Raises ConfigError where the app's folders cannot be written."""
+    from kp.ui.settings import Settings
+    settings = Settings.from_environment(data)
+    settings.check_writable()
+    os.environ["GRADIO_TEMP_DIR"] = str(settings.upload_folder)  # before gradio is imported
+    return settings
+
+
+def main() -> None:
+    """Start the app and wait until it is stopped. Raises KpError for what stands in its way."""
+    options = parse_arguments()
+    with exit_on_interrupt():
+        from kp.ui.address import Address
+        address = Address.from_environment(options.host, options.port)
+        address.check()
+        settings = find_settings(options.data)
+        page = build(settings)
+        from kp.ui.app import launch_options
+    try:
+        page.launch(server_name=address.host, server_port=address.port, **launch_options(settings))
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        # Gradio found no free port: all are in use, or another program took this one in the meantime.
+        raise address.explain(error) from None
+
 
 if __name__ == "__main__":
-    demo.launch(server_name=options.host, server_port=options.port, **launch_options(settings))
+    prepare_console()
+    try:
+        main()
+    except KpError as problem:
+        sys.exit(f"Error: {problem}")
+    except KeyboardInterrupt:
+        sys.stderr.write(f"{INTERRUPTED}\n")
+        sys.exit(INTERRUPT_CODE)
+else:
+    settings = find_settings()
+    demo = build(settings)  # for servers that import it

@@ -5,11 +5,12 @@ import logging
 import sys
 
 from kp import __version__
-from kp.commands import COMMANDS
+from kp.console import INTERRUPT_CODE, INTERRUPTED, exit_on_interrupt, prepare_console, replace_unprintable
 from kp.errors import KpError
 
 
 def build_parser() -> argparse.ArgumentParser:
+    from kp.commands import COMMANDS  # here: PyTorch takes seconds, in which Ctrl-C must be understood
     parser = argparse.ArgumentParser(
         prog="python -m kp", description="Find the 68 keypoints of faces; train and test networks that do.",
         epilog="python -m kp COMMAND --help tells a command's options.",
@@ -27,20 +28,24 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; its exit code: 0 done, 1 failed, 2 wrong options, 130 interrupted."""
+    replace_unprintable()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    options = build_parser().parse_args(arguments)
+    with exit_on_interrupt():
+        parser = build_parser()
     try:
+        options = parser.parse_args(arguments)
         return options.run(options)
     except KpError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
-        return 130
+        print(INTERRUPTED, file=sys.stderr)
+        return INTERRUPT_CODE
     except BrokenPipeError:
         sys.stderr.close()  # whoever read the output is gone
         return 1
 
 
 if __name__ == "__main__":
+    prepare_console()
     sys.exit(main())

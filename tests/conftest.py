@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 from builders import make_dataset
 from PIL import Image
+from slow_tests import SLOW_TESTS
 
 from kp.checkpoint import list_checkpoints
 from kp.data import FacialKeypointsDataset, find_data
@@ -33,6 +34,14 @@ CHROMIUM_FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what drives a browser and what is known to take time."""
+    for item in items:
+        name = item.originalname if isinstance(item, pytest.Function) else item.name
+        if item.get_closest_marker("browser") or name in SLOW_TESTS:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from kp import errors
 ROOT = Path(__file__).parent.parent
 # From the ground up: a module imports from its own row and from the rows before it.
 ROWS = [
-    ["landmarks", "geometry", "errors", "files", "smoothing", "lazy"],
+    ["landmarks", "geometry", "errors", "files", "smoothing", "lazy", "console"],
     ["data", "models", "detectors", "metrics", "pose"],
     ["checkpoint", "cards", "drawing"],
     ["predict", "evaluation", "explain", "export", "formats", "tracking", "mp4", "video_io", "video",

@@ -2,12 +2,14 @@
 
 import warnings
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from kp.console import mute_c_stderr
 from kp.errors import ImageError
 
 MAX_PIXELS = 100_000_000  # a picture of this size takes 300 MB as RGB, and 700 MB while it is read
@@ -27,7 +29,9 @@ STRANGERS = (
     (0, (b"\xff\x0a", b"\0\0\0\x0cJXL "), f"is JPEG XL, which cannot be read here. {USE}"),
     (0, (b"8BPS",), f"is a Photoshop file, which cannot be read here. Export it. {USE}"),
 )
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # our own limit is near Pillow's
+# Pillow warns of large pictures (our own limit is near its own), damaged EXIF and truncated tags: what matters of it is
+# an ImageError here, and the rest is no concern of whoever reads a photo.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def read_image(source: Path | str | object, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
@@ -47,7 +51,8 @@ def read_image(source: Path | str | object, *, max_pixels: int = MAX_PIXELS) -> 
                     f"megapixels{f' for {picture.format}' if limit < max_pixels else ''}. Make it smaller first."
                 )
             picture.seek(0)
-            return _upright(picture)
+            with mute_c_stderr() if picture.format == "TIFF" else nullcontext():  # libtiff reports damage there
+                return _upright(picture)
     except FileNotFoundError:
         raise ImageError(f"{source} does not exist. Check the path.") from None
     except (IsADirectoryError, PermissionError) as error:
@@ -134,7 +139,8 @@ def _to_rgb(strip: Image.Image, low: float, high: float) -> np.ndarray:
 def read_frame(path: Path) -> np.ndarray:
     """A dataset frame as uint8 (H, W, 3) RGB, decoded by content (they are PNG inside .jpg, with an idle alpha)."""
     try:
-        pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
+        with mute_c_stderr():
+            pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
     except (OSError, cv2.error):
         pixels = None
     if pixels is None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kp.data.sources import SOURCES, Source
+from kp.errors import ConfigError
 
 
 def default_home() -> Path:
@@ -42,6 +43,25 @@ class Settings:
             return cls(data=data, max_megapixels=40, max_upload_mb=15, max_training_seconds=600, runs_kept=10,
                        fetch_data=True)
         return cls(data=data, fetch_data=os.environ.get("KP_DOWNLOAD") == "1")
+
+    @property
+    def upload_folder(self) -> Path:
+        """Where gradio keeps uploads and pictures: GRADIO_TEMP_DIR, else a folder in `home`.
+
+        Gradio's own default is one for all users of a machine, and only the first of them may write there.
+        """
+        return Path(os.environ.get("GRADIO_TEMP_DIR") or self.home / "uploads")
+
+    def check_writable(self) -> None:
+        """Make the folders that the app writes to. Raises ConfigError where one of them cannot be written."""
+        places = {self.home: "KP_HOME", self.upload_folder: "GRADIO_TEMP_DIR or KP_HOME"}
+        for folder, variable in places.items():
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                tempfile.TemporaryFile(dir=folder).close()
+            except OSError as error:
+                raise ConfigError(f"The app cannot write to its folder {folder} ({error.strerror or error}). Set "
+                                  f"{variable} to a folder that you may write to.") from None
 
     @property
     def download_folder(self) -> Path:
