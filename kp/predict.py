@@ -115,7 +115,8 @@ class Predictor:
         check_image(image)
         for box in boxes:
             if box.width <= 0 or box.height <= 0:
-                raise ConfigError(f"A face box needs left < right and top < bottom, not {box}.")
+                raise ConfigError(f"A face box needs left < right and top < bottom, not "
+                                  f"{box.left:g}, {box.top:g}, {box.right:g}, {box.bottom:g}.")
         return self._ask(image, [(box, None) for box in boxes], turn, rough=rough, tight=not rough)
 
     def search(self, image: np.ndarray, *, turns: Sequence[int] = TURNS) -> Prediction:

@@ -147,7 +147,7 @@ def check_image(image: np.ndarray) -> None:
     """Raises ImageError unless uint8 (H, W, 3) with at least one pixel."""
     if (not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3
             or not image.size):
-        what = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+        what = f"{image.dtype} of {' x '.join(map(str, image.shape)) or 'no'} values" if isinstance(image, np.ndarray) else type(image).__name__
         raise ImageError(f"A picture is a uint8 array (height, width, 3), RGB; this is {what}. "
                          "Read files with kp.read_image.")
 
