@@ -95,7 +95,7 @@ def description(checkpoint: Checkpoint, file: str, outputs: list[str]) -> dict[s
 
 
 def metrics_of(checkpoint: Checkpoint) -> dict[str, Any] | None:
-    """The error on people it was not trained on, and what it is of and in which unit; None where it was not measured."""
+    """The error on people it was not trained on, what it is of and in which unit; None where it was not measured."""
     nme = checkpoint.metrics.get(MEASURED, {}).get("nme_mean")
     return None if nme is None else {
         "nme_mean": nme,

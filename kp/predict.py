@@ -69,6 +69,13 @@ class FacePrediction:
         """Which points (68,) are expected to be off by more than 8 % of the eye distance; none where nothing tells."""
         return self.relative_spread > FAR_OFF
 
+    def scaled(self, factor_x: float, factor_y: float) -> "FacePrediction":
+        """The same face in a picture that is resized by these factors, which are nearly equal."""
+        enlarging, factor = scaling(factor_x, factor_y), (factor_x * factor_y) ** 0.5
+        return replace(self, box=move_box(enlarging, self.box),
+                       keypoints=apply(enlarging, self.keypoints).astype(np.float32),
+                       spread=self.spread * np.float32(factor), covariance=self.covariance * np.float32(factor**2))
+
 
 @dataclass(frozen=True)
 class Prediction:

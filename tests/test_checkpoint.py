@@ -146,7 +146,8 @@ def as_zip() -> bytes:
     (as_torch_file(new=True), "pickle.*may run code"), (as_torch_file(new=False), "pickle.*may run code"),
     (as_zip(), "refused"),
     (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "Git LFS pointer.*git lfs pull"),
-], ids=["empty", "zeros", "text", "bytes", "pickle 2", "pickle 3", "pickle 4", "pickle 5", "torch", "old torch", "zip", "lfs"])
+], ids=["empty", "zeros", "text", "bytes", "pickle 2", "pickle 3", "pickle 4", "pickle 5", "torch", "old torch", "zip",
+        "lfs"])
 @pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
 def test_what_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes, says: str, suffix: str) -> None:
     path = tmp_path / f"a{suffix}"
