@@ -190,3 +190,15 @@ def test_heic_is_read_where_pillow_heif_is_installed(monkeypatch: pytest.MonkeyP
     assert readable_formats()[-1] == "HEIF" and calls
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     assert "HEIF" not in readable_formats()
+
+
+def test_a_heic_photo_is_its_pixels(tmp_path: Path) -> None:
+    heif = pytest.importorskip("pillow_heif", reason="reads HEIC; pip install pillow-heif")
+    heif.register_heif_opener()
+    path = tmp_path / "me.heic"
+    Image.fromarray(FACE).save(path, quality=95)
+    read = read_image(path)
+    assert read.shape == FACE.shape and np.abs(read.astype(int) - FACE).mean() < 3
+    path.write_bytes(path.read_bytes()[:60])
+    with pytest.raises(ImageError, match=r"me.heic is damaged"):
+        read_image(path)

@@ -22,9 +22,10 @@ STRIP = 1 << 22           # pixels that are converted at once
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM")
 USE = "Use JPEG, PNG, WebP, AVIF or GIF."
 SIGNATURES = {b"\xff\xd8": "a JPEG", b"\x89PNG": "a PNG", b"GIF8": "a GIF"}  # of files that are damaged if not read
+HEIC_MARKS = (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypmif1", b"ftypmsf1")
 # What else is often taken for a picture: how the file begins, from which byte on, and what to say.
 STRANGERS = (
-    (4, (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypmif1", b"ftypmsf1"), "is a HEIC photo, which cannot be read "
+    (4, HEIC_MARKS, "is a HEIC photo, which cannot be read "
      "here. Install pillow-heif, or save it as JPEG. An iPhone takes JPEG with "
      "Settings > Camera > Formats > Most Compatible."),
     (4, (b"ftyp",), f"is a video, not a picture. Take a frame of it. {USE}"),
@@ -76,9 +77,9 @@ def reduction_of(picture: Image.Image, max_pixels: int) -> int | None:
 
 def read_reduced(source: Path | str | object, *,
                  max_pixels: int = MAX_PIXELS) -> tuple[np.ndarray, int, tuple[int, int]]:
-    """`read_image`'s picture, by how much its sides are divided (1, 2, 4 or 8), and the file's upright width and height.
+    """`read_image`'s picture, by how much its sides are divided (1, 2, 4 or 8), and its upright width and height.
 
-    Raises ImageError as `read_image`. `geometry.scaling(whole width / width, whole height / height)` maps points back.
+    Width and height are those before it is divided. Raises ImageError as `read_image`.
     """
     label = Path(source).name if isinstance(source, str | Path) else "The picture"
     try:
@@ -121,6 +122,8 @@ def _what_is(source: Path | str | object) -> str:
     for mark, kind in SIGNATURES.items():
         if start.startswith(mark):
             return f"is damaged: it begins as {kind} does, but cannot be decoded. Save it anew or take another one."
+    if "HEIF" in readable_formats() and start[4:].startswith(HEIC_MARKS):
+        return "is damaged: it begins as a HEIC photo does, but cannot be decoded. Save it anew or take another one."
     for place, marks, sentence in STRANGERS:
         if start[place:].startswith(marks):
             return sentence
@@ -203,8 +206,8 @@ def check_image(image: np.ndarray) -> None:
     if (not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3
             or not image.size):
         what = type(image).__name__
-        if isinstance(image, np.ndarray):
-            what = f"{image.dtype} of {' x '.join(map(str, image.shape))} values" if image.ndim else f"one {image.dtype}"
+        if isinstance(image, np.ndarray) and image.ndim:
+            what = f"{image.dtype} of {' x '.join(map(str, image.shape))} values"
         raise ImageError(f"A picture is a uint8 array (height, width, 3), RGB; this is {what}. "
                          "Read files with kp.read_image.")
 
