@@ -164,7 +164,8 @@ class Predictor:
              tight: bool = False) -> list[FacePrediction]:
         places, answers = self.look([(image, box) for box, _ in found], turn=turn, rough=rough, tight=tight)
         fields = zip(found, places, answers.keypoints, answers.spread, answers.covariance, strict=True)
-        return [FacePrediction(box, score, *said, turned, self.doubtful_below) for (_, score), (box, turned), *said in fields]
+        return [FacePrediction(box, score, *said, turned, self.doubtful_below)
+                for (_, score), (box, turned), *said in fields]
 
     def look(self, faces: Sequence[tuple[np.ndarray, Box]], *, turn: float = 0.0, rough: bool = False,
              tight: bool = False) -> tuple[list[tuple[Box, float]], Answers]:
@@ -245,11 +246,12 @@ def turned_copy(image: np.ndarray, quarters: int) -> tuple[np.ndarray, np.ndarra
 
 
 def _stands(prediction: Prediction) -> bool:
-    """Whether the network expects one of the faces to be right, and that does not lie on its side in the turned picture.
+    """Whether the network expects one of the faces to be right, and that one does not lie on its side once turned.
 
     By what it expects, not by the calibrated confidence: which faces are found does not depend on a calibration.
     """
-    return any((face.expected_share is None or face.expected_share >= CONFIDENT) and abs(angle_between(face.turn, prediction.turn)) <= LYING
+    return any((face.expected_share is None or face.expected_share >= CONFIDENT)
+               and abs(angle_between(face.turn, prediction.turn)) <= LYING
                for face in prediction.faces)
 
 

@@ -1,8 +1,8 @@
 """Fit what is measured on training people: the boxes of the detectors, or with a MODEL its confidence.
 
 Without MODEL it prints the numbers that stand in kp/detectors/ as `box_map`, and how well boxes agree with and without
-them. With MODEL it degrades frames, sets the threshold of low confidence so that half of the faces with an error over
-10 % are flagged and few of the good ones, and writes it into the checkpoint; its weights stay what they are.
+them. With MODEL it degrades frames, sets the threshold of low confidence so that few of the faces with an
+error below 8 % are flagged and as many as can be of those over 10 %, and writes it into the checkpoint; its weights stay what they are.
 """
 
 import argparse

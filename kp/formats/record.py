@@ -24,9 +24,9 @@ def faces_json(faces: Sequence[FacePrediction]) -> list[dict[str, Any]]:
     """Plain values for JSON, in image pixels; what is not known is None.
 
     box [left, top, right, bottom]; score, the detector's; keypoints 68 x [x, y]; confidence 0..1; threshold,
-    what it was calibrated with; spread, how far off
-    each of the 68 points is expected to be; covariance 68 x [xx, xy, yy], of where each may lie, square pixels; pose
-    {yaw, pitch, roll}, degrees; turn, degrees counter-clockwise by which the picture was turned to set it upright.
+    the expected share of good points that became a confidence of 0.7; spread, how far off each of the 68 points is
+    expected to be; covariance 68 x [xx, xy, yy], of where each may lie, square pixels; pose {yaw, pitch, roll},
+    degrees; turn, degrees counter-clockwise by which the picture was turned to set it upright.
     """
     check_finite(faces)
     return [
