@@ -17,7 +17,7 @@ ROWS = [
     ["checkpoint", "cards", "drawing"],
     ["predict", "evaluation", "explain", "export", "formats", "tracking", "mp4", "video_io", "video",
      "onnx_export"],
-    ["training", "averaging"],
+    ["training", "averaging", "calibration"],
     ["commands", "__main__", "ui", "bench"],
     ["demo"],
 ]

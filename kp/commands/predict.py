@@ -21,6 +21,7 @@ from kp.export import FORMATS, USUAL
 from kp.files import OVERWRITE, Written, left_message, listed, write_outputs_of
 from kp.formats.aligned import SIZES
 from kp.formats.coco import COCO, COCO_FILE, CocoPhoto, coco_bytes
+from kp.predict import FacePrediction
 from kp.training.machine import own_cores
 
 MANY = 50                          # photos from which on it pays to start processes
@@ -182,7 +183,8 @@ def print_result(result: PhotoResult) -> None:
     for number, face in enumerate(result.faces, start=1):
         score = "" if face.score is None else f", score {face.score:.2f}"
         box = face.box
-        print(f"  {number}: box ({box.left:.1f}, {box.top:.1f}) to ({box.right:.1f}, {box.bottom:.1f}){score}")
+        print(f"  {number}: box ({box.left:.1f}, {box.top:.1f}) to ({box.right:.1f}, {box.bottom:.1f}){score}"
+              f"{confidence_text(face)}")
     print_written(result.written)
 
 
@@ -190,6 +192,13 @@ def print_written(written: Written) -> None:
     for what, paths in (("wrote", written.new), ("replaced", written.replaced), ("removed", written.removed)):
         if paths:
             print(f"  {what} {', '.join(map(str, paths))}")
+
+
+def confidence_text(face: FacePrediction) -> str:
+    """", confidence 0.42, low confidence": what the network says of a face; empty where nothing tells."""
+    if face.confidence is None:
+        return ""
+    return f", confidence {face.confidence:.2f}{', low confidence' if face.doubtful else ''}"
 
 
 def count(number: int, what: str) -> str:
