@@ -16,7 +16,7 @@ from kp.checkpoint import KEY, load_checkpoint, read_description, save_checkpoin
 from kp.commands.predict import confidence_text
 from kp.data.degrade import KINDS, degraded
 from kp.data.head import fit_head
-from kp.data.synthetic import SAMPLE, open_data
+from kp.data.synthetic import SYNTHETIC, open_data
 from kp.detectors.base import BoxMap, Detection, Detector
 from kp.errors import CheckpointError, DataError
 from kp.predict import CONFIDENT, FacePrediction
@@ -76,7 +76,7 @@ def test_bad_faces_are_flagged_but_few_good_ones() -> None:
 
 
 def test_degraded_frames_are_the_same_for_the_same_seed() -> None:
-    faces = open_data(SAMPLE).part("people", "train")
+    faces = open_data(SYNTHETIC).part("people", "train")
     head, seen = fit_head(faces.keypoints), set()
     for row in range(20):
         (kind, first), (_, second) = (degraded(faces.sample(row), head, (3, row)) for _ in range(2))
@@ -89,7 +89,7 @@ def test_degraded_frames_are_the_same_for_the_same_seed() -> None:
 
 
 def test_faces_are_measured_as_any_picture_is() -> None:
-    measured = measure(Predictor("heatmap_net"), open_data(SAMPLE).part("people", "train"), frames=20, seed=0)
+    measured = measure(Predictor("heatmap_net"), open_data(SYNTHETIC).part("people", "train"), frames=20, seed=0)
     assert len(measured.errors) == len(measured.expected) == 20 - measured.missed > 10
     assert 0 < np.median(measured.errors) < 0.1 < np.median(measured.expected) <= 1
 
