@@ -30,9 +30,9 @@ from kp.ui.settings import Settings
 PATIENCE = 120  # seconds; the machine may be busy
 # What stands on a tab's first screen once it is filled, and its most important button.
 FILLED = {"Dataset": "#dataset-stages li", "Train": "#kp-train-charts svg", "Evaluate": "#evaluate-table table",
-          "Predict": "#predict-status:not(:empty)", "Inside the network": "#inside-detail h2"}
+          "Predict": "#predict-status:not(:empty)", "Feature maps": "#inside-detail h2"}
 PRIMARY = {"Dataset": "#dataset-next", "Train": "#kp-train-start", "Evaluate": "#evaluate-run",
-           "Predict": "#predict-find", "Inside the network": "#inside-others"}
+           "Predict": "#predict-find", "Feature maps": "#inside-others"}
 NO_PROXY_SET = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
 
 
@@ -274,7 +274,7 @@ def test_without_data_every_tab_works_on_sample_faces_and_says_so(empty_app_url:
         page.wait_for_selector(f"{PRIMARY[title]}:not([disabled])")
         line = page.locator("[role=tabpanel]:visible .kp-notice, [role=tabpanel]:visible .kp-note",
                             has_text="do not exist")
-        assert line.count() or title == "Inside the network"
+        assert line.count() or title == "Feature maps"
 
     walk(page, look)
     assert not page.get_by_test_id("toast-body").count() and not errors

@@ -48,7 +48,7 @@ def test_what_matters_most_is_not_hidden(form: ConfigForm) -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_recipe_fills_the_form_and_is_read_back(form: ConfigForm, preset: str) -> None:
-    assert form.read(form.fill(preset)) == PRESETS[preset]
+    assert form.read(list(form.fill(preset).values())) == PRESETS[preset]
     assert (PRESET_TITLES[preset], preset) in form.preset.choices
 
 

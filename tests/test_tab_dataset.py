@@ -292,7 +292,7 @@ def test_the_sliders_of_the_shape_space_redraw_the_face(app_url: str, chromium) 
     caption.filter(has_text="The mean face, turning: to the right (1.5)").wait_for()
     assert picture.get_attribute("src") != mean
     page.click("#space-new")
-    caption.filter(has_text="Invented person").wait_for()
+    caption.filter(has_text="Synthetic person").wait_for()
     assert page.input_value("#space-shape-1 input[type=number]") == "0"
     somebody = picture.get_attribute("src")
     page.click("#space-keypoints input")

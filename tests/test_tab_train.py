@@ -19,14 +19,14 @@ from kp.data import FacialKeypointsDataset
 from kp.data.synthetic import SYNTHETIC
 from kp.errors import CheckpointError, ConfigError
 from kp.training import PRESETS, TrainConfig
-from kp.ui.config_form import ConfigForm
 from kp.ui.context import DataSource
 from kp.ui.models import ModelStore
 from kp.ui.run_view import charts_html, status_html
 from kp.ui.runs import Run, RunManager, command_of
 from kp.ui.settings import Settings
-from kp.ui.train_handlers import Page, TrainHandlers
-from kp.ui.watched_faces import faces_html
+from kp.ui.train_handlers import TrainHandlers
+from kp.ui.train_parts import Page, train_parts
+from kp.ui.watched_faces import previews_html
 
 NOBODY = {"ids": []}
 
@@ -71,9 +71,9 @@ def run_of(*told: dict, number: int = 1, **settings: Any) -> Run:
 
 
 @pytest.mark.parametrize(("run", "says", "share"), [
-    (run_of(), "<b>Starting</b> the process is coming up", 0),
+    (run_of(), "<b>Starting</b> the training process is starting", 0),
     (run_of(*events()[:1]), "<b>Reading the images</b> 9 of 36, once for all epochs", 25),
-    (run_of(*events()[:2]), "<b>Training</b> the process is coming up", 0),
+    (run_of(*events()[:2]), "<b>Training</b> the training process is starting", 0),
     (run_of(*events()[:2], step(10)),
      "<b>Training</b> epoch 1 of 3 · step 10 of 40 · 123 images/s · 15 s left", 25),
     (run_of(*events()[:4], step(30, seconds_left=600)), "10 min left · NME 30.0 %", 2.4),
@@ -116,17 +116,17 @@ def test_long_runs_are_told_in_minutes() -> None:
     assert "at 50;" in charts_html(run_of(*events()[:2], late, events()[3])) and "minutes" in charts_html(run_of(late))
 
 
-def test_the_watched_faces_are_drawn_with_their_errors(dataset: FacialKeypointsDataset) -> None:
+def test_the_validation_previews_are_drawn_with_their_errors(dataset: FacialKeypointsDataset) -> None:
     run = run_of(*events())
-    html = faces_html(run, dataset)
-    assert "after epoch 2 (20 s)" in html and "after epoch 1 (10 s)" in faces_html(run, dataset, 1)
+    html = previews_html(run, dataset)
+    assert "after epoch 2 (20 s)" in html and "after epoch 1 (10 s)" in previews_html(run, dataset, 1)
     captions = [float(error) for error in re.findall(r"<figcaption>([\d.]+) %</figcaption>", html)]
     truth, predicted = dataset.keypoints[[0, 3]], run.epochs[1]["faces"]
     eyes = np.linalg.norm(truth[:, 45] - truth[:, 36], axis=1)
     expected = np.linalg.norm(predicted - truth, axis=2).mean(axis=1) / eyes * 100
     assert captions == pytest.approx(expected, abs=0.06)
     assert html.count('alt="Ben Hart, error') == 2
-    assert faces_html(run_of(), dataset) == faces_html(None, dataset) == faces_html(run, None) == ""
+    assert previews_html(run_of(), dataset) == previews_html(None, dataset) == previews_html(run, None) == ""
 
 
 @pytest.fixture
@@ -134,9 +134,11 @@ def answers(data_root: Path, tmp_path: Path) -> TrainHandlers:
     settings = Settings(home=tmp_path)
     runs = RunManager(settings)
     with gr.Blocks():
-        form = ConfigForm("reference")
-    app = app_context(settings=settings, data=DataSource(str(data_root)), models=ModelStore(runs.folder), runs=runs)
-    yield TrainHandlers(app, form)
+        parts = train_parts()
+        shared = {"run_ids": gr.BrowserState({"ids": []}), "picker": gr.Dropdown(), "tabs": gr.Tabs()}
+    app = app_context(settings=settings, data=DataSource(str(data_root)), models=ModelStore(runs.folder), runs=runs,
+                      **shared)
+    yield TrainHandlers(app, parts)
     runs.close()
 
 
@@ -144,8 +146,21 @@ def values(**changes: Any) -> list[Any]:
     return list((PRESETS["reference"].to_dict() | changes).values())
 
 
-def watched(answers: TrainHandlers, page: Page, owned: dict, until: Callable[[tuple], None] | None = None) -> list:
-    """All that a page is shown until the watching ends; `until` sees each."""
+def started(answers: TrainHandlers, page: Page, owned: dict, **changes: Any) -> tuple[Page, dict]:
+    """The page and the visitor's runs after a press on Start."""
+    updates = answers.begin(page, owned, *values(**changes))
+    return updates[answers.parts.page], updates.get(answers.app.run_ids, owned)
+
+
+def buttons(answers: TrainHandlers, page: Page, owned: dict) -> tuple:
+    """start, stop, use, run, other, epoch."""
+    parts, updates = answers.parts, answers.buttons(page, owned)
+    return tuple(updates[part] for part in (parts.form.start, parts.form.stop, parts.use, parts.run, parts.other,
+                                            parts.epoch))
+
+
+def watched(answers: TrainHandlers, page: Page, owned: dict, until: Callable[[dict], None] | None = None) -> list:
+    """All updates until the watching ends; `until` sees each."""
     async def look() -> list:
         shown = []
         async for news in answers.watch(page, owned):
@@ -158,128 +173,134 @@ def watched(answers: TrainHandlers, page: Page, owned: dict, until: Callable[[tu
 
 def test_a_run_is_its_starter_s_and_is_watched_to_its_end(answers: TrainHandlers, play) -> None:
     play(script([*events(), FINISHED]))
-    page, owned = answers.begin(Page(), NOBODY, *values())
+    page, owned = started(answers, Page(), NOBODY)
     assert owned["ids"] == [answers.app.runs.active.id] and page.number == 1 and NOBODY == {"ids": []}
-    status, charts, caption, faces = watched(answers, page, owned)[-1]
-    assert "Finished after 40 steps" in status and "15 % at 20" in charts and faces.count("<figure>") in (0, 2)
-    assert caption == ("Run 1: five_conv, 1,234,567 parameters; learns from 24 images, tested on 12 "
+    parts, shown = answers.parts, watched(answers, page, owned)
+    assert "Finished after 40 steps" in shown[-1][parts.status] and "15 % at 20" in shown[-1][parts.charts]
+    assert [news[parts.previews].count("<figure>") for news in shown if parts.previews in news][-1] == 2
+    assert shown[-1][parts.caption] == ("Run 1: five_conv, 1,234,567 parameters; trained on 24 images, tested on 12 "
                        "(people split, test part); float32, 2 threads.")
-    start, stop, use, show, other, epoch = answers.buttons(page, owned)
+    start, stop, use, show, other, epoch = buttons(answers, page, owned)
     assert (start.interactive, stop.visible, use.visible, show.value) == (True, False, True, 1)
     assert (other.visible, epoch.visible, epoch.maximum, epoch.value) == (False, True, 2, 2)
 
 
 def test_watchers_see_a_run_but_do_not_own_it(answers: TrainHandlers, play) -> None:
     play(script(events(), goes_on=True))
-    page, owned = answers.begin(Page(), NOBODY, *values())
+    page, owned = started(answers, Page(), NOBODY)
     run = answers.app.runs.active
-    _, other_page, *_ = answers.on_load(NOBODY)
+    other_page = answers.on_load(NOBODY)[answers.parts.page]
     assert other_page.number == 1 and other_page is not page
     seen = []
 
-    def stop_when_seen(news: tuple) -> None:
+    def stop_when_seen(news: dict) -> None:
         seen.append(news)
         if len(run.epochs) == 2 and run.state == "training":
-            assert answers.ask_to_stop(other_page, NOBODY).interactive is False
+            assert answers.stop(other_page, NOBODY).interactive is False
             assert run.state == "training"
-            answers.ask_to_stop(page, owned)
+            answers.stop(page, owned)
             assert run.state in ("stopping", "stopped")
 
     watched(answers, other_page, NOBODY, stop_when_seen)
-    assert "watch it here; yours can start when it ends" in seen[0][2]
-    assert "Stopped after step 39." in seen[-1][0] and "yours can start" not in seen[-1][2]
-    start, stop, use, *_ = answers.buttons(other_page, NOBODY)
+    parts = answers.parts
+    assert "run is shown; yours can start when it ends" in seen[0][parts.caption]
+    assert "Stopped after step 39." in seen[-1][parts.status] and "yours can start" not in seen[-1][parts.caption]
+    start, stop, use, *_ = buttons(answers, other_page, NOBODY)
     assert (start.interactive, stop.visible, use.visible) == (True, False, False)
-    assert all(isinstance(value, dict) for value in answers.use_network(other_page, NOBODY))  # gr.skip()
-    told = repr([seen, [control.get_config() for control in answers.buttons(other_page, NOBODY)]])
+    assert answers.use_network(other_page, NOBODY) == {answers.app.picker: gr.skip()}
+    controls = [control.get_config() for control in buttons(answers, other_page, NOBODY)]
+    told = repr([[list(news.values()) for news in seen], controls])
     assert run.id not in told
 
 
 def test_buttons_while_a_run_goes_on(answers: TrainHandlers, play) -> None:
     play(script(events(), goes_on=True))
-    page, owned = answers.begin(Page(), NOBODY, *values())
-    start, stop, use, _, _, epoch = answers.buttons(page, owned)
+    page, owned = started(answers, Page(), NOBODY)
+    start, stop, use, _, _, epoch = buttons(answers, page, owned)
     assert (start.interactive, stop.visible, use.visible, epoch.visible) == (False, True, False, False)
-    start, stop, *_ = answers.buttons(Page(), NOBODY)
+    start, stop, *_ = buttons(answers, Page(), NOBODY)
     assert (start.interactive, stop.visible) == (False, False)
 
 
 def test_who_starts_while_a_run_goes_on_is_shown_that_one(answers: TrainHandlers, play) -> None:
     play(script(events(), goes_on=True))
-    answers.begin(Page(), NOBODY, *values())
+    started(answers, Page(), NOBODY)
     with pytest.warns(UserWarning, match="trained on this machine already"):
-        page, owned = answers.begin(Page(), NOBODY, *values())
+        page, owned = started(answers, Page(), NOBODY)
     assert (page.number, owned, len(answers.app.runs.history())) == (1, NOBODY, 1)
 
 
 def test_a_page_that_turns_to_another_run_stops_watching_the_first(answers: TrainHandlers, play) -> None:
     play(script([*events(3), FINISHED]))
-    page, owned = answers.begin(Page(), NOBODY, *values())
+    page, owned = started(answers, Page(), NOBODY)
     watched(answers, page, owned)
     play(script(events(), goes_on=True))
-    page, owned = answers.begin(page, owned, *values(crop="face"))
-    shown = watched(answers, page, owned, lambda _: answers.turn(page, 1))
+    page, owned = started(answers, page, owned, crop="face")
+    shown = watched(answers, page, owned, lambda _: answers.show_run(page, 1))
     assert answers.app.runs.active.number == 2 and len(shown) == 1
-    (status, *_), = watched(answers, page, owned)
-    assert "Finished" in status
-    _, _, _, show, other, _ = answers.buttons(page, owned)
+    news, = watched(answers, page, owned)
+    assert "Finished" in news[answers.parts.status]
+    _, _, _, show, other, _ = buttons(answers, page, owned)
     assert [number for _, number in show.choices] == [2, 1] and show.value == 1
     assert [number for _, number in other.choices] == [0, 2] and other.visible
 
 
-def test_looking_back(answers: TrainHandlers, play) -> None:
+def test_earlier_evaluations_are_shown_again(answers: TrainHandlers, play) -> None:
     play(script([*events(3), FINISHED]))
-    page, owned = answers.begin(Page(), NOBODY, *values())
+    page, owned = started(answers, Page(), NOBODY)
     watched(answers, page, owned)
     run = answers.app.runs.find(1)
     for asked, epoch in ((0, 1), (2, 2), (99, 3)):
-        charts, faces = answers.look_back(page, asked, 0)
-        assert f"after epoch {epoch} " in faces and charts == charts_html(run, epoch=epoch)
-    assert all(isinstance(value, dict) for value in answers.look_back(Page(), 1, 0))  # gr.skip()
+        updates = answers.show_epoch(page, asked, 0)
+        assert f"after epoch {epoch} " in updates[answers.parts.previews]
+        assert updates[answers.parts.charts] == charts_html(run, epoch=epoch)
+    assert answers.show_epoch(Page(), 1, 0) == {answers.parts.charts: gr.skip()}
 
 
 def test_bad_settings_start_nothing(answers: TrainHandlers, play, tmp_path: Path) -> None:
     processes = play("")
     with pytest.raises(ConfigError, match="learning_rate is -1.0"):
-        answers.begin(Page(), NOBODY, *values(learning_rate=-1))
+        started(answers, Page(), NOBODY, learning_rate=-1)
     assert not processes
 
 
 @pytest.mark.usefixtures("on_nothing")
 def test_without_any_face_there_is_a_notice_and_no_start(answers: TrainHandlers) -> None:
     answers.app.data.__init__(None)
-    notice, page, *_ = answers.on_load(NOBODY)
+    updates = answers.on_load(NOBODY)
+    notice, page = updates[answers.parts.notice], updates[answers.parts.page]
     assert notice.visible and "no appearance model" in notice.value and page.number is None
-    assert answers.buttons(page, NOBODY)[0].interactive is False
+    assert buttons(answers, page, NOBODY)[0].interactive is False
     with pytest.raises(CheckpointError, match="no appearance model"):
-        answers.begin(Page(), NOBODY, *values())
+        started(answers, Page(), NOBODY)
 
 
 @pytest.mark.usefixtures("on_sample")
 def test_runs_on_sample_faces_say_so_also_when_the_dataset_has_come(answers: TrainHandlers, play,
                                                                     data_root: Path) -> None:
     answers.app.data.__init__(None)
-    notice, page, *_ = answers.on_load(NOBODY)
-    assert not notice.visible and answers.buttons(page, NOBODY)[0].interactive
+    updates = answers.on_load(NOBODY)
+    notice, page = updates[answers.parts.notice], updates[answers.parts.page]
+    assert not notice.visible and buttons(answers, page, NOBODY)[0].interactive
     play(script([*events(), FINISHED]))
-    page, owned = answers.begin(page, NOBODY, *values())
+    page, owned = started(answers, page, NOBODY)
     run = answers.app.runs.find(page.number)
     assert run.invented and "--data=sample" in command_of(run)
-    *_, caption, faces = watched(answers, page, owned)[-1]
-    assert "learns from 24 sample faces" in caption
+    assert "trained on 24 sample faces" in watched(answers, page, owned)[-1][answers.parts.caption]
     answers.app.data.fallback = data_root
-    charts, faces = answers.look_back(page, 2, 0)
+    updates = answers.show_epoch(page, 2, 0)
+    charts, faces = updates[answers.parts.charts], updates[answers.parts.previews]
     assert faces.count('alt="Sample Person') == 2
     assert "sample people never seen 15 %" in charts and "mean shape" not in charts
     play(script([*events(), FINISHED]))
-    page, owned = answers.begin(page, owned, *values())
+    page, owned = started(answers, page, owned)
     assert f"--data={data_root}" in command_of(answers.app.runs.find(page.number))
 
 
 def test_the_sample_faces_are_drawn_and_not_read() -> None:
     run = Run("5ec2e7", 1, TrainConfig(), Path(SYNTHETIC), Path())
     run.take(events()[0])
-    assert "<b>Drawing the sample faces</b> 9 of 36" in status_html(run)
+    assert "<b>Rendering the synthetic faces</b> 9 of 36" in status_html(run)
     assert config_of(build_parser().parse_args(command_of(run)[3:])) == run.config
 
 
@@ -288,14 +309,19 @@ def test_a_page_opens_on_the_visitor_s_last_run_or_a_shipped_curve(answers: Trai
     play(script([*events(), FINISHED]))
     owned = NOBODY
     for _ in range(2):
-        page, owned = answers.begin(Page(), owned, *values())
+        page, owned = started(answers, Page(), owned)
         watched(answers, page, owned)
-    assert answers.on_load({"ids": [*owned["ids"], "gone"]})[1].number == 2
-    assert answers.on_load({"ids": owned["ids"][:1]})[1].number == 1
-    _, page, _, charts, caption = answers.on_load(NOBODY)
-    assert page.number is None
+    assert answers.on_load({"ids": [*owned["ids"], "gone"]})[answers.parts.page].number == 2
+    assert answers.on_load({"ids": owned["ids"][:1]})[answers.parts.page].number == 1
+    updates, parts = answers.on_load(NOBODY), answers.parts
+    assert updates[parts.page].number is None
     if shipped:
-        assert "people never seen" in charts and "Until you start: how" in caption
+        assert "people never seen" in updates[parts.charts] and "trained on" in updates[parts.caption]
+
+
+def test_text_in_a_status_is_escaped() -> None:
+    run = run_of({"event": "RunEnded", "reason": "failed", "message": "<b>name</b>"})
+    assert "&lt;b&gt;name&lt;/b&gt;" in status_html(run)
 
 
 # In a browser, with real training.

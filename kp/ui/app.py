@@ -16,19 +16,19 @@ from kp.ui.settings import Settings
 from kp.ui.tabs import dataset, evaluate, inside, predict, train
 from kp.ui.theme import CSS, THEME
 
-TABS = {"Dataset": dataset, "Train": train, "Evaluate": evaluate, "Predict": predict, "Inside the network": inside}
+TABS = {"Dataset": dataset, "Train": train, "Evaluate": evaluate, "Predict": predict, "Feature maps": inside}
 HEAD = """# Keypoint Lab
 68 points on a face, and how a network learns to find them."""
 
 
 def card_html(card: ModelCard) -> str:
-    """The model's card: what it is, how large, what it learnt from, how good it is on people never seen."""
+    """The model's card: what it is, how large, its training data, how good it is on people never seen."""
     quality = f"<b>{card.nme:.1f} %</b> mean error (NME) on people never seen" if card.nme else \
         "not measured on people never seen"
     parts = [
         escape(card.title), quality, f"{escape(card.architecture)}, {card.parameters / 1e6:.2f} M parameters",
         f"{card.megabytes:.1f} MB",
-        f"learnt from {escape(card.learnt)}",
+        f"trained on {escape(card.learnt)}",
     ]
     return f'<div class="kp-card">{" · ".join(parts)}</div>'
 

@@ -1,4 +1,4 @@
-"""The settings of a run as controls, made from TrainConfig's own fields, choices and sentences."""
+"""The settings of a run as controls, made from the fields, choices and help texts of TrainConfig."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,15 +7,16 @@ import gradio as gr
 
 from kp.training import PRESETS, TrainConfig
 from kp.training.config import CHOICES, help_of
+from kp.ui.events import Action
 
 MAIN = (("architecture",), ("crop",), ("epochs", "subset"))  # the rows on top; the others are under Advanced
 LABELS = {
-    "architecture": "Network", "split": "Split", "validate_on": "Validate on", "subset": "Images to learn from",
-    "crop": "What the network sees", "size": "Crop size, pixels", "margin": "Crop margin, in face boxes",
-    "augmentation": "Augmentation", "epochs": "Epochs", "evaluations": "Evaluations an epoch",
+    "architecture": "Network", "split": "Split", "validate_on": "Validate on", "subset": "Training images",
+    "crop": "Crop", "size": "Crop size, pixels", "margin": "Crop margin, in face boxes",
+    "augmentation": "Augmentation", "epochs": "Epochs", "evaluations": "Evaluations per epoch",
     "seconds": "Time limit, seconds", "batch_size": "Batch size",
     "loss": "Loss", "optimizer": "Optimiser", "learning_rate": "Learning rate", "schedule": "Schedule",
-    "weight_decay": "Weight decay", "averaging": "Weight averaging", "precision": "Number format", "seed": "Seed",
+    "weight_decay": "Weight decay", "averaging": "Weight averaging", "precision": "Precision", "seed": "Seed",
     "width": "Width of the network",
 }
 PRESET_TITLES = {"reference": "Reference recipe", "minute": "One minute"}
@@ -23,7 +24,7 @@ PRESET_TITLES = {"reference": "Reference recipe", "minute": "One minute"}
 
 def control(name: str, default: Any) -> gr.components.Component:
     """The control of one field of TrainConfig."""
-    described = {"label": LABELS[name], "info": help_of(name), "min_width": 100,
+    described: dict[str, Any] = {"label": LABELS[name], "info": help_of(name), "min_width": 100,
                  "elem_id": f"kp-train-{name.replace('_', '-')}"}
     if name in CHOICES:
         return gr.Dropdown(list(CHOICES[name]), value=default, **described)
@@ -31,9 +32,9 @@ def control(name: str, default: Any) -> gr.components.Component:
 
 
 class ConfigForm:
-    """Builds the controls where it is made; `controls` are a listener's inputs, `read` makes the config of them.
+    """Controls for every setting, in the current gr.Blocks. `controls` are an event's inputs, in the order of `read`.
 
-    `start` and `stop` stand below the recipe, above what can be changed of it.
+    `start` and `stop` stand below the recipe and above its settings.
     """
 
     def __init__(self, preset: str) -> None:
@@ -43,7 +44,7 @@ class ConfigForm:
                                   elem_id="kp-train-preset")
         self.start = gr.Button("Start", variant="primary", elem_id="kp-train-start")
         self.stop = gr.Button("Stop", variant="stop", elem_id="kp-train-stop", visible=False)
-        made = {}
+        made: dict[str, gr.components.Component] = {}
         for row in MAIN:
             with gr.Row():
                 made |= {name: control(name, values[name]) for name in row}
@@ -51,13 +52,14 @@ class ConfigForm:
             made |= {name: control(name, value) for name, value in values.items() if name not in made}
         self.names = list(values)
         self.controls = [made[name] for name in self.names]
-        self.preset.input(self.fill, self.preset, self.controls, show_progress="hidden", api_visibility="private")
+        Action(self.fill, inputs=self.preset, outputs=self.controls).on(self.preset.input)
 
-    def fill(self, preset: str) -> list[Any]:
-        return list(PRESETS[preset].to_dict().values())
+    def fill(self, preset: str) -> dict[Any, Any]:
+        """The values of a recipe, by control."""
+        return dict(zip(self.controls, PRESETS[preset].to_dict().values(), strict=True))
 
     def read(self, values: Sequence[Any]) -> TrainConfig:
-        """Raises ConfigError for a value out of its range; an emptied number is the default."""
+        """The config of the controls' values; None is the default. Raises ConfigError for one out of range."""
         defaults = TrainConfig().to_dict()
         given = dict(zip(self.names, values, strict=True))
         return TrainConfig(**{name: defaults[name] if value is None else type(defaults[name])(value)

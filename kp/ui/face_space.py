@@ -8,18 +8,14 @@ import gradio as gr
 from kp.data.face_space import MODES, PICTURE_MODES, SHAPE_MODES, FaceSpace, Mode, face_space
 from kp.drawing.overlay import data_uri, draw_face
 from kp.errors import KpError
-from kp.ui.feedback import show_errors
+from kp.ui.events import Action
+from kp.ui.static import read_static
 
-PEOPLE = 1_000_000  # numbers that invented people have here
+PEOPLE = 1_000_000  # seeds of synthetic people
 INTRODUCTION = """The statistical model behind the sample faces makes each of them from a mean face and {numbers}
 numbers. These are the first {modes} of its shape and the first {modes} of its picture, those that change most; they
 count standard deviations, so that 0 is the mean, and few people are beyond 2."""
-CSS = """
-.space {margin: 0; color: var(--body-text-color); font-size: .875rem}
-.space img {display: block; width: 100%; max-width: 350px; aspect-ratio: 7 / 8; border-radius: 8px}
-.space figcaption {padding-top: 6px}
-"""
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
+CSS = read_static("face_space.css")
 
 
 def build_face_space() -> None:
@@ -37,7 +33,7 @@ def build_face_space() -> None:
             with gr.Column(scale=2, min_width=260):
                 picture = gr.HTML(first, css_template=CSS, elem_id="space-picture")
                 with gr.Row():
-                    new = gr.Button("Somebody new", min_width=120, elem_id="space-new")
+                    new = gr.Button("Random face", min_width=120, elem_id="space-new")
                     reset = gr.Button("The mean face", min_width=120, elem_id="space-reset")
                 keypoints = gr.Checkbox(False, label="Draw the keypoints", container=False, elem_id="space-keypoints")
             sliders = [*_sliders("Shape", SHAPE_MODES), *_sliders("Picture", PICTURE_MODES)]
@@ -45,26 +41,27 @@ def build_face_space() -> None:
     def draw(person: int | None, drawn: bool, *numbers: float) -> str:
         return picture_html(space, person, drawn, numbers)
 
-    def start(person: int | None, drawn: bool) -> list:
-        """Somebody as he is: the person, the sliders at 0, the picture."""
-        return [person, *[0.0] * len(sliders), picture_html(space, person, drawn, [0.0] * len(sliders))]
+    def start(number: int | None, drawn: bool) -> dict:
+        """Another face, with all sliders at 0."""
+        zeros = [0.0] * len(sliders)
+        return {person: number, **dict.fromkeys(sliders, 0.0), picture: picture_html(space, number, drawn, zeros)}
 
     outputs = [person, *sliders, picture]
-    new.click(show_errors(lambda drawn: start(random.randrange(PEOPLE), drawn)), keypoints, outputs, **QUIET)
-    reset.click(show_errors(lambda drawn: start(None, drawn)), keypoints, outputs, **QUIET)
-    gr.on([keypoints.input, *[slider.input for slider in sliders]], show_errors(draw), [person, keypoints, *sliders],
-          picture, trigger_mode="always_last", queue=False, **QUIET)  # four times as fast
+    Action(lambda drawn: start(random.randrange(PEOPLE), drawn), inputs=keypoints, outputs=outputs).on(new.click)
+    Action(lambda drawn: start(None, drawn), inputs=keypoints, outputs=outputs).on(reset.click)
+    Action(draw, inputs=[person, keypoints, *sliders], outputs=picture, latest=True, queue=False).on(
+        keypoints.input, *[slider.input for slider in sliders])  # without the queue four times as fast
 
 
 def picture_html(space: FaceSpace, person: int | None, drawn: bool, numbers: Sequence[float]) -> str:
     """The face at these sliders, MODES of the shape and as many of the picture; with its keypoints if `drawn`.
 
-    person: the number of somebody invented whom the sliders change; None for the mean face.
+    person: the seed of the synthetic face that the sliders change; None for the mean face.
     """
     image, points = space.render(numbers[:MODES], numbers[MODES:], person=person)
     if drawn:
         image = draw_face(image, points, truth=True)
-    name = "The mean face" if person is None else f"Invented person {person}"
+    name = "The mean face" if person is None else f"Synthetic person {person}"
     moved = told(numbers)
     return (f'<figure class="space"><img alt="{name}{moved}" src="{data_uri(image, quality=90)}">'
             f"<figcaption><b>{name}</b>{moved}</figcaption></figure>")

@@ -8,25 +8,10 @@ from kp.data import FacialKeypointsDataset
 from kp.drawing.overlay import REGION_COLOURS
 from kp.landmarks import POINT_NAMES, REGION_OF_POINT
 from kp.ui.frames import eye_distance, frame_title
+from kp.ui.static import read_static
 
-FACTS_CSS = """
-.facts {font-size: .875rem; line-height: 1.5; color: var(--body-text-color); overflow-wrap: anywhere}
-.facts p {margin: 0 0 4px}
-.facts code {font-family: var(--font-mono); font-size: .8125rem; color: inherit}
-.legend {margin-top: 8px; display: flex; flex-wrap: wrap; gap: 2px 14px; font-size: .8125rem;
-  color: var(--body-text-color-subdued)}
-.legend i {display: inline-block; width: .7em; height: .7em; border-radius: 50%; margin-right: .4em}
-"""
-TABLE_CSS = """
-.table {max-height: 320px; overflow: auto}
-.table table {border-collapse: collapse; font-size: .8125rem; width: 100%; margin: 0; border: 0;
-  color: var(--body-text-color)}
-.table tr {border: 0}
-.table thead th {position: sticky; top: 0; background: var(--background-fill-secondary); text-align: left;
-  padding: 4px 8px; border: 0}
-.table tbody td {padding: 2px 8px; border: 0; border-top: 1px solid var(--border-color-primary);
-  font-variant-numeric: tabular-nums}
-"""
+FACTS_CSS = read_static("frame_facts.css")
+TABLE_CSS = read_static("coordinates.css")
 
 
 def notice_html(problem: str) -> str:

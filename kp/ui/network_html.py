@@ -1,4 +1,4 @@
-"""What the tab Inside the network shows: labels, grids of small pictures, and one thing enlarged, as HTML."""
+"""The Feature maps tab as HTML: labels, grids of kernels and maps, and one of them enlarged."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from html import escape
 
 import cv2
 import numpy as np
+from markupsafe import Markup
 from torch import nn
 
 from kp.data.images import to_grey
@@ -27,6 +28,7 @@ from kp.explain.kernels import filter_image, kernel_shape
 from kp.geometry import Box, compose, scaling
 from kp.landmarks import NUM_KEYPOINTS, POINT_NAMES
 from kp.ui.grid import GridItem, grid_item
+from kp.ui.static import render
 
 CELL_PIXELS = 64    # larger maps are shrunk to this for the grid
 SHARP_SIDE = 32     # pixels; pictures up to this are PNG, larger ones JPEG, which is a third as long
@@ -35,32 +37,6 @@ FACE_SIDE = 448     # pixels of an enlarged face
 MUCH = 0.5          # share of a kernel's energy from which a pattern is named
 DIRECTIONS = ("to the right", "down and to the right", "down", "down and to the left", "to the left",
               "up and to the left", "up", "up and to the right")
-CSS = """
-.row {display: flex; flex-wrap: wrap; gap: 8px 12px; align-items: flex-start}
-figure {margin: 0; flex: 1 1 200px; min-width: 0; max-width: 310px}
-figure.small {flex: 0 0 112px}
-figure img {width: 100%; border-radius: 6px; display: block}
-figure img.px {image-rendering: pixelated}
-figure > svg:first-child {border-radius: 6px; display: block}
-figcaption {font-size: .8125rem; line-height: 1.35; margin-bottom: 4px; color: var(--body-text-color)}
-.kp-scale {margin-top: 6px; display: block; color: var(--body-text-color)}
-.op {align-self: center; font-size: 1.5rem; color: var(--body-text-color-subdued)}
-h2 {margin: 0 0 6px; font-size: 1.05rem; font-weight: 600; color: var(--body-text-color)}
-p {margin: 8px 0 0; font-size: .9375rem; line-height: 1.45; color: var(--body-text-color); max-width: 75ch}
-figure.large {flex-basis: 320px; max-width: 448px}
-figure.wide {max-width: 640px}
-.beside {flex: 1 1 200px; margin: 0}
-.beside p:first-child {margin: 0}
-p.note {font-size: .875rem; color: var(--body-text-color-subdued)}
-figure.kernel {flex: 0 1 310px}
-@media (max-width: 640px) {
-  figure {flex: 1 1 40%}
-  figure.kernel {flex: 1 1 100%; order: -1}
-  figure.small {flex: 0 0 96px}
-  figure.large, figure.wide {flex-basis: 100%}
-  .op {display: none}
-}
-"""
 
 
 def convolution_label(name: str, convolution: nn.Conv2d) -> str:
@@ -109,7 +85,7 @@ def kernels_summary(label: str, kernels: np.ndarray, limit: float) -> str:
     """Above the grid of kernels (out, in, kh, kw)."""
     pairs = f"{kernels.shape[1]} channels go in and {len(kernels)} maps come out, with a kernel for each pair. " \
         if kernels.shape[1] > 1 else ""
-    text = f"{pairs}{kernels.size:,} learnt numbers from {number(float(kernels.min()), limit)} to " \
+    text = f"{pairs}{kernels.size:,} trained weights from {number(float(kernels.min()), limit)} to " \
         f"{number(float(kernels.max()), limit)}: red is positive, blue negative, white zero."
     return _heading(label, text, scale_svg(-limit, limit, lambda values: diverging(values, limit)))
 
@@ -117,16 +93,16 @@ def kernels_summary(label: str, kernels: np.ndarray, limit: float) -> str:
 def maps_summary(label: str, maps: np.ndarray, ends: tuple[float, float] | None) -> str:
     """Above the grid of maps (channels, h, w). ends: of the colour scale, if the maps share one."""
     dead = int((np.ptp(maps, axis=(1, 2)) == 0).sum())
-    alive = f"{dead} of the {len(maps)} maps found nothing in this face: they are the same everywhere." \
-        if dead else "Every map found something in this face."
-    text = f"The brighter a place, the more it has of what the map looks for. {alive}"
+    alive = f"{dead} of the {len(maps)} maps are constant for this face." \
+        if dead else "No map is constant for this face."
+    text = f"The brighter a pixel, the higher its activation. {alive}"
     if ends is None:
         return _heading(label, text + " Each map has its own colour scale.", "")
     return _heading(label, text, scale_svg(*ends, lambda values: sequential(values, *ends)))
 
 
 def _heading(label: str, text: str, scale: str) -> str:
-    return f'<div class="row"><p class="beside"><b>{escape(label)}.</b> {text}</p>{scale}</div>'
+    return render("inside_summary.html", label=label, text=text, scale=Markup(scale))
 
 
 @dataclass(frozen=True)
@@ -172,12 +148,12 @@ def _sign(text: str) -> str:
 
 
 def kernel_sentence(kernel: np.ndarray, limit: float, *, brightness: bool) -> str:
-    """What a kernel answers to, where a plain pattern makes up most of it; else what it makes of an even area."""
+    """The pattern a kernel responds to, where one makes up most of its energy; else its response to an even area."""
     shape, total = kernel_shape(kernel), float(kernel.sum())
     if kernel.size > 1 and shape.slope >= MUCH:
         way = DIRECTIONS[round(shape.direction / 45) % 8]
         edges = "dark to light" if brightness else "low to high values"
-        return f"It answers to edges from {edges}, going {way}: an even slope that way makes up " \
+        return f"It responds to edges from {edges}, going {way}: an even slope that way makes up " \
             f"{100 * shape.slope:.0f} % of the kernel (of its sum of squares)."
     if kernel.size > 1 and shape.even >= MUCH:
         sign = " and changes the sign" if total < 0 else ""
@@ -204,19 +180,19 @@ def map_detail(title: str, values: np.ndarray, crop: np.ndarray, geometry: MapGe
     laid = over_face(face, colours, compose(scaling(factor, factor), geometry.matrix))
     y, x = np.unravel_index(int(values.argmax()), values.shape)
     box = geometry.field(int(x), int(y))
-    sees = f"One pixel of this map sees {geometry.sees}x{geometry.sees} pixels of the crop"
+    sees = f"The receptive field of a pixel of this map is {geometry.sees}x{geometry.sees} pixels of the crop"
     if geometry.sees >= len(crop):
-        sees = "One pixel of this map sees as much as the whole crop"
+        sees = "The receptive field of a pixel of this map covers the whole crop"
     elif np.ptp(values):
         corners = scale_points(np.array([[box.left, box.top], [box.right, box.bottom]]), factor)
         laid = draw_box(laid, Box(*map(float, corners.ravel())))
-        sees += "; the frame is what its brightest one sees"
+        sees += "; the frame is that of its brightest pixel"
     near = "" if geometry.exact else " The map is laid over the face as if stretched to it, right within half a step."
     return (f'<h2>{escape(title)}</h2><div class="row">'
             + figure("The map", picture(colours, title, sharp=True), scale_svg(*ends, lambda v: sequential(v, *ends)))
             + figure("Over the face", picture(laid, f"{title}, laid over the face"))
             + f'<div class="beside"><p>{statistics(values)}</p>'
-            f"<p>{sees}. The next pixel looks {geometry.step:.3g} px further on.{near}</p></div></div>")
+            f"<p>{sees}. The stride is {geometry.step:.3g} px of the crop.{near}</p></div></div>")
 
 
 def statistics(values: np.ndarray) -> str:
@@ -225,7 +201,7 @@ def statistics(values: np.ndarray) -> str:
     low, high, mean = (number(float(value), limit) for value in (values.min(), values.max(), values.mean()))
     zero = float((values == 0).mean())
     if zero == 1:
-        return "All zero for this face: what it looks for is not there, or the kernel is dead."
+        return "Zero everywhere for this face: no activation, or a dead kernel."
     return f"From <b>{low}</b> to <b>{high}</b>, mean <b>{mean}</b>. Exactly zero: <b>{100 * zero:.0f} %</b>."
 
 
@@ -240,12 +216,12 @@ def vector_detail(title: str, values: np.ndarray) -> str:
 
 
 def points_detail(title: str, keypoints: np.ndarray, crop: np.ndarray) -> str:
-    """The answer: keypoints (68, 2) in crop pixels, on the crop uint8 (S, S, 3)."""
+    """The prediction: keypoints (68, 2) in crop pixels, on the crop uint8 (S, S, 3)."""
     face, factor = enlarge(crop, FACE_SIDE)
     drawn = draw_face(face, scale_points(keypoints, factor))
     (left, top), (right, bottom) = keypoints.min(axis=0), keypoints.max(axis=0)
     return (f'<h2>{escape(title)}</h2><div class="row">'
-            + figure("The network's answer, on what it saw", picture(drawn, "The crop with its points"), css="large")
+            + figure("The predicted points, on the crop", picture(drawn, "The crop with its points"), css="large")
             + f'<p class="beside">{keypoints.size} numbers: x and y of {len(keypoints)} points, here in pixels of the '
             f"{len(crop)} px crop. x goes from <b>{left:.0f}</b> to <b>{right:.0f}</b>, y from <b>{top:.0f}</b> to "
             f"<b>{bottom:.0f}</b>.</p></div>")
@@ -262,12 +238,10 @@ def seen(crop: np.ndarray, channels: int) -> np.ndarray:
 
 
 def crop_html(seen: np.ndarray, note: str) -> str:
-    """The crop uint8 (S, S, 3) as the network sees it, beside a line on where it is from."""
+    """The network's input, a crop uint8 (S, S, 3), beside a line on where it is from."""
     kind = "grey" if np.ptp(seen, axis=2).max() == 0 else "in colour"
-    return ('<div class="row" style="flex-wrap:nowrap">'
-            + figure("", picture(seen, "The face as the network sees it"), css="small")
-            + f'<p class="beside note" style="flex-basis:0">What the network sees: {len(seen)}x{len(seen)} pixels, '
-            f"{kind}. {escape(note)}</p></div>")
+    return render("inside_crop.html", picture=Markup(picture(seen, "The network's input")), size=len(seen), kind=kind,
+                  note=note)
 
 
 def map_title(stage: str, count: int, index: int) -> str:

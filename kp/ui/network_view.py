@@ -1,4 +1,4 @@
-"""What a visitor sees of a network: from his choices to summary, grid and enlarged picture. No components here."""
+"""From a visitor's choices to the summary, grid and enlarged picture of a network. No components here."""
 
 from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
@@ -30,7 +30,7 @@ class View:
     """A visitor's choices. name: the picker's value. layer: a convolution's or a stage's name. page: of the grid.
 
     channel: of those that a kernel reads; None for the one with most to see for this face. applied: what a deeper
-    kernel is shown at work on. shared: whether all maps have one colour scale. frame: of the test people; a photo
+    kernel is applied to. shared: whether all maps have one colour scale. frame: of the test people; a photo
     comes before it. chosen: the enlarged kernel or map; None for the one that varies most.
     """
 
@@ -101,7 +101,7 @@ class NetworkViewer:
         layer = view.layer if view.layer in names else names[0]
         view = replace(view, layer=layer)
         page = min(max(int(view.page or 0), 0), max(0, len(self.pages(view)) - 1))
-        channel = self._liveliest_channel(view) if view.channel is None else int(view.channel)
+        channel = self._most_varied_channel(view) if view.channel is None else int(view.channel)
         return replace(view, page=page, channel=min(max(channel, 0), self.channels(view) - 1))
 
     def channels(self, view: View) -> int:
@@ -110,7 +110,7 @@ class NetworkViewer:
             return 1
         return kernels(self.models.predictor(view.name).network, view.layer).shape[1]
 
-    def _liveliest_channel(self, view: View) -> int:
+    def _most_varied_channel(self, view: View) -> int:
         """The channel that varies most of those that the layer reads; 0 where there is no face."""
         face = self.face(view) if self.channels(view) > 1 else None
         if face is None:
@@ -138,7 +138,7 @@ class NetworkViewer:
         return html.crop_html(html.seen(face.crop(predictor), predictor.preprocessing.channels), face.note)
 
     def pictures(self, view: View) -> Pictures:
-        """Everything that the choices ask for; the view must be settled."""
+        """The summary, grid and enlarged picture of a settled view."""
         if view.name is None:
             return Pictures(html.sentence(NO_MODEL), [], "")
         predictor, face = self.models.predictor(view.name), self.face(view)
@@ -165,7 +165,7 @@ class NetworkViewer:
         return Pictures(summary, html.kernel_items(shown, first, chosen, limit), detail, chosen)
 
     def _applied(self, view: View, predictor: Predictor, crop: np.ndarray, channel: int) -> html.Applied:
-        """What the kernels of the layer are shown at work on."""
+        """The input that the kernels of the layer are applied to."""
         inputs = convolution_inputs(predictor.network, to_input(predictor, crop))
         first, channels = view.layer == next(iter(inputs)), predictor.preprocessing.channels
         if view.applied == FACE and not first:

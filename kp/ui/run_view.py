@@ -1,30 +1,27 @@
-"""A training run as the page shows it: a line of state, a bar, two charts."""
+"""A training run as HTML: its state with a progress bar, and two charts."""
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
 from kp.drawing.charts import Chart, Point
 from kp.drawing.references import REFERENCES
 from kp.ui.runs import Run
+from kp.ui.static import render
 
 STATES = {
     "starting": "Starting", "decoding": "Reading the images", "training": "Training",
     "stopping": "Stopping after this step", "finished": "Finished", "stopped": "Stopped", "diverged": "Diverged",
     "failed": "Failed",
 }
-LONG = 600.0  # seconds; longer runs are told in minutes
+LONG = 600.0  # seconds; the charts of longer runs are in minutes
 
 
 def status_html(run: Run | None) -> str:
-    """State, progress, speed and time left of a run; an invitation where there is none."""
+    """State, progress, speed and time left of a run; how to start one where run is None."""
     if run is None:
-        return '<div class="kp-run" role="status">No run yet. Press Start: the curves appear here as it learns.</div>'
-    share = _share(run)
-    facts = _facts(run)
-    state = "Drawing the sample faces" if run.state == "decoding" and run.invented else STATES[run.state]
-    return (f'<div class="kp-run" role="status"><b>{state}</b> {escape(" · ".join(facts))}'
-            f'<div class="kp-bar"><div style="width:{100 * share:.1f}%"></div></div></div>')
+        return render("train_status.html", state="", facts="", percent="")
+    state = "Rendering the synthetic faces" if run.state == "decoding" and run.invented else STATES[run.state]
+    return render("train_status.html", state=state, facts=" · ".join(_facts(run)), percent=f"{100 * _share(run):.1f}")
 
 
 def _share(run: Run) -> float:
@@ -43,7 +40,7 @@ def _facts(run: Run) -> list[str]:
         return [f"{run.progress['done']} of {run.progress['total']}, once for all epochs"]
     step = run.progress
     if "step" not in step:
-        return ["the process is coming up"]
+        return ["the training process is starting"]
     return [f"epoch {step['epoch']} of {run.config.epochs}", f"step {step['step']} of {step['steps']}",
             f"{step['images_per_second']:.0f} images/s", f"{_duration(step['seconds_left'])} left", *_result(run)]
 
@@ -59,7 +56,7 @@ def _duration(seconds: float | None) -> str:
 
 
 def charts_html(run: Run | None, other: Run | None = None, *, epoch: int | None = None) -> str:
-    """The loss and the NME of a run, side by side; another run laid over it; a line at an epoch that is looked at."""
+    """Loss and NME of a run, side by side. other: a run to compare it with. epoch: an evaluation to mark, from 1."""
     if run is None:
         return two_charts({}, {}, "")
     losses, errors = loss_lines(run), {f"run {run.number}" if other else tested_on(run): error_line(run.epochs)}
@@ -87,7 +84,7 @@ def tested_on(run: Run) -> str:
 
 
 def history_html(history: Sequence[dict[str, Any]], title: str) -> str:
-    """The curves of a checkpoint's own training."""
+    """The curves from a checkpoint's training history."""
     losses = {"training": [(e["seconds"], e["train_loss"]) for e in history],
               "validation": [(e["seconds"], e["validation_loss"]) for e in history]}
     return two_charts(losses, {"people never seen": error_line(history)}, title)
@@ -95,7 +92,7 @@ def history_html(history: Sequence[dict[str, Any]], title: str) -> str:
 
 def two_charts(losses: dict, errors: dict, what: str, *, marker: float | None = None,
                references: Mapping[str, float] = REFERENCES) -> str:
-    """Seconds become minutes where a run takes many of them. references: errors on real people, as lines."""
+    """Losses and errors over time, in minutes for runs longer than LONG. references: baselines, dashed lines."""
     last = max((x for line in (*losses.values(), *errors.values()) for x, _ in line), default=0.0)
     unit, label = (60.0, "minutes") if last > LONG else (1.0, "seconds")
     losses, errors = ({name: [(x / unit, y) for x, y in line] for name, line in lines.items()}

@@ -1,6 +1,4 @@
-"""The faces that a run shows all along: people never seen, label and prediction drawn, after each epoch."""
-
-from html import escape
+"""Validation previews: the same faces after each evaluation of a run, with labels and predictions drawn."""
 
 import numpy as np
 
@@ -9,20 +7,18 @@ from kp.drawing.faces import error_picture
 from kp.drawing.overlay import data_uri
 from kp.metrics import nme
 from kp.ui.runs import Run
+from kp.ui.static import render
 
 
-def faces_html(run: Run | None, dataset: FacialKeypointsDataset | None, epoch: int | None = None) -> str:
-    """The watched faces after `epoch` (the last one if None), as a row of pictures; nothing before the first."""
-    if run is None or dataset is None or not run.epochs:
+def previews_html(run: Run | None, dataset: FacialKeypointsDataset | None, epoch: int | None = None) -> str:
+    """The previews after evaluation `epoch` (from 1; None: the last); "" before the first or without a dataset."""
+    if run is None or dataset is None or not run.epochs or run.started is None:
         return ""
     event = run.epochs[(epoch or len(run.epochs)) - 1]
-    pictures = []
+    faces = []
     for row, points in zip(run.started["watched"], event["faces"], strict=True):
         truth, predicted = dataset.keypoints[row], np.array(points, np.float32)
-        error = float(nme(predicted, truth)) * 100
         picture = error_picture(dataset.image(row), truth, predicted)
-        alt = f"{dataset.frames[row].person.replace('_', ' ')}, error {error:.1f} percent"
-        pictures.append(f'<figure><img alt="{escape(alt)}" src="{data_uri(picture, quality=85)}">'
-                        f"<figcaption>{error:.1f} %</figcaption></figure>")
-    return (f'<div class="kp-note">The same faces after epoch {event["epoch"]:g} ({event["seconds"]:.0f} s): labels '
-            f'are rings, predictions are dots, lines are errors.</div><div class="kp-faces">{"".join(pictures)}</div>')
+        faces.append({"person": dataset.frames[row].person.replace("_", " "),
+                      "error": f"{float(nme(predicted, truth)) * 100:.1f}", "source": data_uri(picture, quality=85)})
+    return render("train_previews.html", epoch=f"{event['epoch']:g}", seconds=f"{event['seconds']:.0f}", faces=faces)

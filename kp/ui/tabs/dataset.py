@@ -18,7 +18,7 @@ from kp.ui.sample_line import sample_line
 from kp.ui.stage_cards import CSS as STAGES_CSS
 
 LEAD = """Frames of videos, each with 68 labelled points. Click a face to see its labels, the other frames of its video,
-and what a network is given of it."""
+and the transforms that a network's input goes through."""
 SPLITS = [("by person", "people"), ("as published", "official")]
 PARTS = [("training", "train"), ("test", "test")]
 MARKS = ["points", "numbers", "contours"]
@@ -151,7 +151,7 @@ def _detail() -> Detail:
 
 
 def _stages() -> Stages:
-    gr.Markdown("### What the network is given\nThe chosen frame after each transform, its points drawn in place.")
+    gr.Markdown("### Transforms\nThe chosen frame after each transform, its points drawn in place.")
     with gr.Row(equal_height=True):
         chain = gr.Radio(list(CHAINS), value=next(iter(CHAINS)), label="Transforms", show_label=False, container=False,
                          elem_id="dataset-chain", scale=4, min_width=240)

@@ -1,70 +1,51 @@
-"""Train: choose a recipe, press Start, watch it learn."""
+"""Train: choose a recipe, press Start, watch loss and error fall."""
 
 import gradio as gr
+from gradio.events import Dependency
 
-from kp.ui.config_form import ConfigForm
 from kp.ui.context import AppContext
-from kp.ui.feedback import show_errors
-from kp.ui.run_view import charts_html, status_html
+from kp.ui.events import Action
 from kp.ui.sample_line import sample_line
-from kp.ui.train_handlers import Page, TrainHandlers
+from kp.ui.static import read_static
+from kp.ui.train_handlers import TrainHandlers
+from kp.ui.train_parts import TrainParts, train_parts
 
-LEAD = """Train a network from nothing and watch its error fall on people that it has never seen."""
-LESSON = """
-A network starts with random numbers. At each step it looks at a batch of faces, says where it thinks the 68 points
-are, and every weight moves a little in the direction that would have made the answer better. The **loss** is what it
-reduces; the **NME** is what people understand: how far the points are off, in percent of the distance between the
-outer eye corners.
-
-The dashed lines, of real people, are to measure it by: the mean shape put into the face's box, the labels copied from
-the nearest frame of the same video, and the best figure published for people never seen.
-
-**Try this:** run the reference recipe as it is, then once more with *What the network sees* changed from frame to face,
-and lay one run over the other. Nothing in the network has changed; what did the other thing do?
-"""
-WATCH = {"show_progress": "hidden", "api_visibility": "private"}
+LEAD = "Train a network from random weights and watch its error fall on people who are not in the training set."
 
 
 def build(app: AppContext) -> None:
     """The tab's content."""
     gr.Markdown(LEAD, elem_classes="kp-lead")
     sample_line(app, "train")
-    notice = gr.HTML(visible=False, elem_id="kp-train-notice")
-    page = gr.State(Page())
-    with gr.Row():
-        with gr.Column(scale=1, min_width=240):
-            form = ConfigForm("minute")
-        with gr.Column(scale=3, min_width=320):
-            status = gr.HTML(status_html(None), elem_id="kp-train-status")
-            charts = gr.HTML(charts_html(None), elem_id="kp-train-charts")
-            faces = gr.HTML(elem_id="kp-train-faces")
-            epoch = gr.Slider(1, 2, step=1, label="Look back: the faces and the curves at each evaluation",
-                              visible=False, elem_id="kp-train-epoch")
-            caption = gr.Markdown(elem_classes="kp-note", elem_id="kp-train-caption")
-            with gr.Row():
-                use = gr.Button("Use this network in Predict", visible=False, elem_id="kp-train-use")
-                show = gr.Dropdown([], label="Show a run", visible=False, elem_id="kp-train-show", min_width=180)
-                other = gr.Dropdown([("none", 0)], value=0, label="Lay another run over it", visible=False,
-                                    elem_id="kp-train-other", min_width=180)
+    parts = train_parts()
     with gr.Accordion("What is going on here?", open=False):
-        gr.Markdown(LESSON)
+        gr.Markdown(read_static("train_lesson.md"))
+    wire(app, parts, TrainHandlers(app, parts))
 
-    answers = TrainHandlers(app, form)
-    listeners, shown = [page, app.run_ids], [status, charts, caption, faces]
-    controls = [form.start, form.stop, use, show, other, epoch]
-    offered = {"fn": app.offer_models, "inputs": [app.run_ids, app.picker], "outputs": app.picker, **WATCH}
 
-    def follow(event: gr.events.Dependency) -> None:
-        """After `event`: buttons, then the run until it ends, then buttons and the picker again."""
-        event.then(answers.buttons, listeners, controls, **WATCH).then(
-            answers.watch, listeners, shown, concurrency_limit=None, **WATCH).then(
-            answers.buttons, listeners, controls, **WATCH).then(**offered)
+def wire(app: AppContext, parts: TrainParts, handlers: TrainHandlers) -> None:
+    """Connect the components' events with the handlers."""
+    form, visitor = parts.form, [parts.page, app.run_ids]
+    shown = [parts.status, parts.charts, parts.caption, parts.previews]
+    controls = [form.start, form.stop, parts.use, parts.run, parts.other, parts.epoch]
+    buttons = Action(handlers.buttons, inputs=visitor, outputs=controls)
+    watch = Action(handlers.watch, inputs=visitor, outputs=shown, concurrency=None)
+    offer_models = Action(app.offer_models, inputs=[app.run_ids, app.picker], outputs=app.picker)
 
-    follow(form.start.click(show_errors(answers.begin), [*listeners, *form.controls], listeners, **WATCH))
-    follow(show.input(answers.turn, [page, show], page, **WATCH))
-    follow(gr.on(app.fills, answers.on_load, app.run_ids, [notice, page, status, charts, caption], **WATCH))
-    look_back = {"fn": answers.look_back, "inputs": [page, epoch, other], "outputs": [charts, faces], **WATCH}
-    epoch.input(**look_back, trigger_mode="always_last")
-    other.input(**look_back)
-    form.stop.click(answers.ask_to_stop, listeners, form.stop, queue=False, api_visibility="private")
-    use.click(answers.use_network, listeners, [app.picker, app.tabs], **WATCH)
+    def follow(event: Dependency) -> None:
+        """After `event`: the buttons, the run until it ends, the buttons again, and its network in the picker."""
+        for action in (buttons, watch, buttons, offer_models):
+            event = action.after(event, whatever_came=True)
+
+    start = Action(handlers.begin, inputs=[*visitor, *form.controls], outputs=visitor)
+    follow(start.on(form.start.click))
+    follow(Action(handlers.show_run, inputs=[parts.page, parts.run], outputs=parts.page).on(parts.run.input))
+    follow(Action(handlers.on_load, inputs=app.run_ids,
+                  outputs=[parts.notice, parts.page, parts.status, parts.charts, parts.caption]).on(*app.fills))
+
+    show_epoch = Action(handlers.show_epoch, inputs=[parts.page, parts.epoch, parts.other],
+                        outputs=[parts.charts, parts.previews])
+    show_epoch.with_latest().on(parts.epoch.input)
+    show_epoch.on(parts.other.input)
+    Action(handlers.stop, inputs=visitor, outputs=form.stop, progress="full", queue=False).on(form.stop.click)
+    Action(handlers.use_network, inputs=visitor, outputs=[app.picker, app.tabs]).on(parts.use.click)
