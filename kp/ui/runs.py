@@ -164,18 +164,18 @@ class RunManager:
             if process.poll() is None:
                 process.terminate()
 
-    def _spawn(self, run: Run) -> subprocess.Popen:
+    def _spawn(self, run: Run) -> subprocess.Popen[str]:
         home = Path(kp.__file__).resolve().parent.parent
         process = subprocess.Popen(command_of(run), cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                    start_new_session=True)
         os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
         return process
 
-    def _follow(self, run: Run, process: subprocess.Popen) -> None:
+    def _follow(self, run: Run, process: subprocess.Popen[str]) -> None:
         errors: list[str] = []
-        reader = threading.Thread(target=lambda: errors.extend(process.stderr), daemon=True)
+        reader = threading.Thread(target=lambda: errors.extend(process.stderr or ()), daemon=True)
         reader.start()
-        for line in process.stdout:
+        for line in process.stdout or ():
             with contextlib.suppress(json.JSONDecodeError):  # a process that is killed may leave half a line
                 run.take(json.loads(line))
         code = process.wait()
