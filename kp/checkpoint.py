@@ -60,16 +60,19 @@ class Checkpoint:
             model.load_state_dict(self.weights)
             size, channels = self.preprocessing.size, self.preprocessing.channels
             with torch.inference_mode():
-                shape = tuple(model.eval()(torch.zeros(1, channels, size, size)).shape)
+                shape = model.eval()(torch.zeros(1, channels, size, size)).shape
         except (ConfigError, RuntimeError, TypeError, ValueError) as error:
             raise self._unfit(" ".join(str(error).split())[:300]) from None
         if shape != (1, NUM_KEYPOINTS, 2):
-            raise self._unfit(f"one picture gives an answer of shape {shape}")
+            raise self._unfit(f"one picture gives an answer of shape {' x '.join(map(str, shape))}, not "
+                              f"1 x {NUM_KEYPOINTS} x 2")
         return model
 
     def _unfit(self, reason: str) -> CheckpointError:
-        return CheckpointError(f"The weights do not fit the architecture {self.architecture!r} with {self.arguments} "
-                               f"and {self.preprocessing}: {reason}. Train it again, or copy the file again.")
+        given = {**self.arguments, **vars(self.preprocessing)}
+        return CheckpointError(f"The weights do not fit the architecture {self.architecture} with "
+                               f"{', '.join(f'{name} {value}' for name, value in given.items())}: {reason}. "
+                               "Train it again, or copy the file again.")
 
 
 def current_versions() -> dict[str, str]:
@@ -223,10 +226,13 @@ def _read(path: Path, *, weights: bool = True) -> tuple[dict[str, Any], dict[str
     """The JSON description (empty in a shard) and the tensors of one file, or none of them."""
     with path.open("rb") as file:
         head = file.read(9)
+    if head[:9] == b"version h" or path.suffix.lower() == ".onnx":
+        raise CheckpointError(f"{path} {foreign_file(path)}")
     # A safetensors file begins with the length of its JSON, eight bytes that may look like anything.
     if head[8:] != b"{" and head[:2] in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
         raise CheckpointError(f"{path} is a PyTorch pickle, which may run code when it is opened, so it is refused. "
-                              "Load it where you trust it and save its state_dict with safetensors.")
+                              f"Use a {SUFFIX} file that `python -m kp train` wrote; `python -m kp info` lists those "
+                              "that are shipped.")
     try:
         with safe_open(path, framework="pt") as file:
             raw = (file.metadata() or {}).get(KEY)
@@ -239,6 +245,14 @@ def _read(path: Path, *, weights: bool = True) -> tuple[dict[str, Any], dict[str
         raise CheckpointError(f"{path} is a safetensors file of another program: it has no {KEY!r} description. "
                               "Use a file that `python -m kp train` wrote.")
     return meta, {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
+
+
+def foreign_file(path: Path) -> str:
+    """What a Git LFS pointer or an ONNX file is and what to do, as the end of a sentence."""
+    if path.suffix.lower() == ".onnx":
+        return (f"is an ONNX export, for programs without PyTorch (onnxruntime runs it). Name the {SUFFIX} file it was "
+                "exported from.")
+    return "is a Git LFS pointer, not the file itself. Run `git lfs pull` in its repository, or download the file."
 
 
 def _joined(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -24,7 +24,7 @@ class Box:
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.left + self.top + self.right + self.bottom):
-            raise ValueError(f"a box needs finite sides, not {self.left, self.top, self.right, self.bottom}")
+            raise ValueError(f"a box needs finite sides, not {self.left}, {self.top}, {self.right}, {self.bottom}")
 
     @classmethod
     def around(cls, points: np.ndarray) -> "Box":

@@ -69,6 +69,13 @@ class FacePrediction:
         """Which points (68,) are expected to be off by more than 8 % of the eye distance; none where nothing tells."""
         return self.relative_spread > FAR_OFF
 
+    def scaled(self, factor_x: float, factor_y: float) -> "FacePrediction":
+        """The same face in a picture that is resized by these factors, which are nearly equal."""
+        enlarging, factor = scaling(factor_x, factor_y), (factor_x * factor_y) ** 0.5
+        return replace(self, box=move_box(enlarging, self.box),
+                       keypoints=apply(enlarging, self.keypoints).astype(np.float32),
+                       spread=self.spread * np.float32(factor), covariance=self.covariance * np.float32(factor**2))
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -115,7 +122,8 @@ class Predictor:
         check_image(image)
         for box in boxes:
             if box.width <= 0 or box.height <= 0:
-                raise ConfigError(f"A face box needs left < right and top < bottom, not {box}.")
+                raise ConfigError(f"A face box needs left < right and top < bottom, not "
+                                  f"{box.left:g}, {box.top:g}, {box.right:g}, {box.bottom:g}.")
         return self._ask(image, [(box, None) for box in boxes], turn, rough=rough, tight=not rough)
 
     def search(self, image: np.ndarray, *, turns: Sequence[int] = TURNS) -> Prediction:

@@ -142,10 +142,12 @@ def as_zip() -> bytes:
 @pytest.mark.parametrize(("content", "says"), [
     (b"", "damaged or no safetensors"), (b"\x00" * 7, "damaged or no safetensors"),
     (b"hello, this is a letter", "damaged or no safetensors"), (bytes(range(256)) * 40, "damaged or no safetensors"),
-    *((as_pickle(protocol), "pickle.*may run code.*save its state_dict with safetensors") for protocol in (2, 3, 4, 5)),
+    *((as_pickle(protocol), "pickle.*may run code.*python -m kp train") for protocol in (2, 3, 4, 5)),
     (as_torch_file(new=True), "pickle.*may run code"), (as_torch_file(new=False), "pickle.*may run code"),
     (as_zip(), "refused"),
-], ids=["empty", "zeros", "text", "bytes", "pickle 2", "pickle 3", "pickle 4", "pickle 5", "torch", "old torch", "zip"])
+    (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "Git LFS pointer.*git lfs pull"),
+], ids=["empty", "zeros", "text", "bytes", "pickle 2", "pickle 3", "pickle 4", "pickle 5", "torch", "old torch", "zip",
+        "lfs"])
 @pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
 def test_what_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes, says: str, suffix: str) -> None:
     path = tmp_path / f"a{suffix}"
@@ -154,6 +156,21 @@ def test_what_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes, says: 
         load_checkpoint(path)
     with pytest.raises(CheckpointError, match=says):
         read_description(path)
+
+
+def test_an_onnx_file_is_called_so(tmp_path: Path) -> None:
+    path = tmp_path / "net.onnx"
+    path.write_bytes(b"\x08\x08\x12\x07pytorch" + bytes(100))
+    with pytest.raises(CheckpointError, match="net.onnx is an ONNX export.*safetensors file it was exported from"):
+        load_checkpoint(path)
+
+
+def test_weights_that_do_not_fit_are_told_without_python_s_signs() -> None:
+    unfit = Checkpoint("naimishnet", {"input_size": 64}, {}, Preprocessing.centred(32))
+    with pytest.raises(CheckpointError) as caught:
+        unfit.create_model()
+    assert not set("{}()'") & set(str(caught.value).partition(":")[0])
+    assert "architecture naimishnet with input_size 64, " in str(caught.value)
 
 
 @pytest.mark.parametrize("length", [0x0480, 0x0580, 0x0380, 0x4B50])

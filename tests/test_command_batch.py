@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -22,6 +23,7 @@ from kp.__main__ import main
 from kp.commands.batch import Job, PhotoResult, Work, in_processes, picture_size
 from kp.commands.ledger import NAME
 from kp.commands.photos import Photo, find_photos
+from kp.data.images import read_reduced
 from kp.errors import ConfigError
 from kp.formats.aligned import aligned_map
 from kp.formats.pts import read_pts
@@ -62,6 +64,10 @@ def album(tmp_path: Path) -> Path:
     return root
 
 
+LEFT_OUT = ("Left out: .mp4: 1 file: videos; see `python -m kp video`\n"  # of `album`
+            "Left out: .txt: 1 file: not a picture that can be read here\n")
+
+
 def write_photo(path: Path, seed: int) -> None:
     _, encoded = cv2.imencode(path.suffix.lower(), drawn_face(seed)[0][..., ::-1])
     path.write_bytes(encoded.tobytes())
@@ -77,7 +83,8 @@ STEMS = ["a/deep/x", "a/x", "b", "b/x", "b/x-2"]
 
 def test_folders_are_gone_through_and_kept(run: Run, album: Path, tmp_path: Path) -> None:
     code, out, err = run(album, "--out", tmp_path / "out")
-    assert (code, err) == (0, "") and "5 photos, 5 faces" in out
+    assert code == 0 and "5 photos, 5 faces" in out
+    assert err == LEFT_OUT
     assert files(tmp_path / "out") == {f"{stem}.{ending}" for stem in STEMS for ending in ("png", "csv", "json")}
     both = {(tmp_path / "out" / "b" / f"{stem}.json").read_text() for stem in ("x", "x-2")}
     assert len(both) == 2  # of two photos
@@ -288,7 +295,7 @@ def test_ctrl_c_ends_all_processes_and_resume_goes_on(run: Run, album: Path, tmp
             time.sleep(0.02)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all of them
         _, errors = process.communicate(timeout=60)
-    assert (process.returncode, errors) == (130, "Interrupted.\n")
+    assert (process.returncode, errors) == (130, LEFT_OUT + "Interrupted.\n")
     deadline = time.monotonic() + 10
     while left := running_in_group(process.pid):
         assert time.monotonic() < deadline, left
@@ -302,3 +309,28 @@ def test_ctrl_c_ends_all_processes_and_resume_goes_on(run: Run, album: Path, tmp
 def test_an_out_that_is_one_of_the_folders_is_told(album: Path) -> None:
     with pytest.raises(ConfigError, match="folder with the photos"):
         find_photos([str(album / "a"), str(album)], out=f"{album}/a/../a")
+
+
+def test_a_folder_of_heic_photos_gets_advice(run: Run, tmp_path: Path) -> None:
+    for number in range(12):
+        (tmp_path / f"IMG_{number}.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
+    code, out, err = run(tmp_path)
+    assert code == 1 and "has no picture files in it (.heic: 12 files: install pillow-heif" in out
+    assert err.splitlines() == ["Left out: .heic: 12 files: install pillow-heif to read them, or save them as JPEG"]
+
+
+def test_a_reduced_photo_s_points_are_those_of_the_whole(run: Run, tmp_path: Path, monkeypatch) -> None:
+    pixels = cv2.resize(drawn_face(3)[0], (801, 640), interpolation=cv2.INTER_CUBIC)
+    cv2.imwrite(str(tmp_path / "a.jpg"), pixels[..., ::-1])
+    (tmp_path / "boxes.csv").write_text("file,left,top,right,bottom\na.jpg,200,100,600,500\n")
+    options = (tmp_path / "a.jpg", "--boxes", tmp_path / "boxes.csv", "--json")
+    (whole,) = json.loads(run(*options)[1])
+    for divided, limit in ((2, 200_000), (4, 50_000)):
+        monkeypatch.setattr("kp.commands.batch.read_reduced", partial(read_reduced, max_pixels=limit))
+        (reduced,) = json.loads(run(*options)[1])
+        assert (reduced["width"], reduced["height"]) == (801, 640)
+        first, second = (np.array(one["faces"][0]["keypoints"]) for one in (whole, reduced))
+        assert np.abs(first - second).max() < 8 and np.allclose(reduced["faces"][0]["box"], [200, 100, 600, 500])
+        code, out, _ = run(*options[:3], "--out", tmp_path / f"out{divided}")
+        assert code == 0 and f"read at 1/{divided} of its size" in out
+        assert read_image(tmp_path / f"out{divided}" / "a.png").shape == (640, 801, 3)

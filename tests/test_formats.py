@@ -126,6 +126,36 @@ def test_coco_has_what_its_readers_ask_for(faces: list[FacePrediction]) -> None:
     assert coco_json([])["categories"] == [CATEGORY]
 
 
+@pytest.mark.parametrize(("side", "shift"), [("left", (-60, 0)), ("right", (60, 0)), ("top", (0, -60)),
+                                             ("bottom", (0, 60)), ("corner", (-50.3, -50.4))])
+def test_coco_of_a_face_that_the_edge_cuts(faces: list[FacePrediction], side: str, shift: tuple[float, float]) -> None:
+    width, height = 140, 150
+    points = faces[0].keypoints + np.float32(shift)
+    face = replace(faces[0], keypoints=points, box=Box.around(points))
+    (entry,) = coco_json([CocoPhoto("a.jpg", width, height, [face])])["annotations"]
+    told = np.array(entry["keypoints"]).reshape(68, 3)
+    outside = (points < -0.5).any(axis=1) | (points > np.array([width, height]) - 0.5).any(axis=1)
+    assert 0 < outside.sum() < 68
+    assert (told[outside] == 0).all() and set(told[~outside, 2]) == {2} and entry["num_keypoints"] == (~outside).sum()
+    assert np.abs(told[~outside, :2] - points[~outside]).max() <= 0.5  # the outer half of a pixel is told as its centre
+    left, top, wide, high = entry["bbox"]
+    assert left >= 0 and top >= 0 and left + wide <= width - 1 and top + high <= height - 1 and wide > 0 and high > 0
+    assert entry["area"] == wide * high < face.box.width * face.box.height
+    assert (told[~outside, :2] >= (left, top)).all() and (told[~outside, :2] <= (left + wide, top + high)).all()
+
+
+def test_coco_of_a_box_about_the_whole_photo(faces: list[FacePrediction]) -> None:
+    face = replace(faces[2], box=Box.of_image(np.zeros((150, 140, 3), np.uint8)))
+    (entry,) = coco_json([CocoPhoto("a.jpg", 140, 150, [face])])["annotations"]
+    assert entry["bbox"] == [0, 0, 139, 149] and entry["area"] == 139 * 149 and entry["num_keypoints"] == 68
+
+
+def test_coco_of_a_face_whose_points_all_lie_outside(faces: list[FacePrediction]) -> None:
+    face = replace(faces[2], keypoints=faces[2].keypoints + np.float32((500, 0)))
+    (entry,) = coco_json([CocoPhoto("a.jpg", 140, 150, [face])])["annotations"]
+    assert entry["keypoints"] == [0] * 204 and entry["num_keypoints"] == 0 and len(entry["bbox"]) == 4
+
+
 @pytest.mark.parametrize("turn", [0, 35, -120, 180])
 @pytest.mark.parametrize("size", [64, 256])
 def test_aligned_eyes_are_level_and_in_their_place(turn: float, size: int) -> None:

@@ -1,7 +1,9 @@
 """Any picture file to uint8 RGB, or an ImageError with advice."""
 
 import io
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 from builders import drawn_face
 from PIL import Image
 
-from kp.data.images import MAX_PIXELS, check_image, read_frame, read_image, to_grey
+from kp.data.images import MAX_PIXELS, check_image, read_frame, read_image, read_reduced, readable_formats, to_grey
 from kp.errors import ImageError
 
 FACE, _ = drawn_face(1)
@@ -151,3 +153,52 @@ def test_arrays_that_are_no_pictures(bad: object) -> None:
 def test_a_picture_passes_the_check() -> None:
     check_image(FACE)
     check_image(FACE[:1, :1])
+
+
+@pytest.mark.parametrize(("orientation", "size"), [(1, (1001, 600)), (6, (600, 1001))])
+def test_a_large_jpeg_is_read_at_reduced_size(orientation: int, size: tuple[int, int]) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    face = Image.fromarray(FACE).resize((1001, 600))
+    for divided, limit in ((1, 600_600), (2, 600_599), (4, 100_000), (8, 30_000)):
+        image, reduction, whole = read_reduced(packed(face, "JPEG", exif=exif, quality=95), max_pixels=limit)
+        assert (reduction, whole) == (divided, size) and image.shape[0] * image.shape[1] <= limit
+        assert image.shape[1::-1] == tuple(-(-side // divided) for side in size)
+        turned = face if orientation == 1 else face.transpose(Image.Transpose.ROTATE_270)
+        assert np.abs(np.asarray(turned.resize(image.shape[1::-1])).astype(int) - image).mean() < 4
+    with pytest.raises(ImageError, match="has 1001 x 600 pixels; the limit is"):
+        read_image(packed(face, "JPEG"), max_pixels=5_000)
+    with pytest.raises(ImageError, match="the limit is"):
+        read_image(packed(face, "PNG"), max_pixels=600_599)
+
+
+def test_a_photo_of_108_megapixels_is_read() -> None:
+    image, reduction, whole = read_reduced(packed(Image.new("L", (12000, 9000), 90), "JPEG"))
+    assert (image.shape, reduction, whole) == ((4500, 6000, 3), 2, (12000, 9000))
+
+
+@pytest.mark.parametrize(("start", "kind"), [(b"\xff\xd8\xff\xe0", "JPEG"), (b"\x89PNG\r\n\x1a\n", "PNG")])
+def test_a_picture_s_signature_with_nothing_behind_it_is_damaged(start: bytes, kind: str) -> None:
+    with pytest.raises(ImageError, match=f"is damaged: it begins as a {kind}"):
+        read_image(io.BytesIO(start + bytes(200)))
+
+
+def test_heic_is_read_where_pillow_heif_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    fake = SimpleNamespace(register_heif_opener=lambda: calls.append(1))
+    monkeypatch.setitem(sys.modules, "pillow_heif", fake)
+    assert readable_formats()[-1] == "HEIF" and calls
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    assert "HEIF" not in readable_formats()
+
+
+def test_a_heic_photo_is_its_pixels(tmp_path: Path) -> None:
+    heif = pytest.importorskip("pillow_heif", reason="reads HEIC; pip install pillow-heif")
+    heif.register_heif_opener()
+    path = tmp_path / "me.heic"
+    Image.fromarray(FACE).save(path, quality=95)
+    read = read_image(path)
+    assert read.shape == FACE.shape and np.abs(read.astype(int) - FACE).mean() < 3
+    path.write_bytes(path.read_bytes()[:60])
+    with pytest.raises(ImageError, match=r"me.heic is damaged"):
+        read_image(path)

@@ -59,7 +59,7 @@ def session(path: Path):
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-@pytest.mark.parametrize("faces", [1, 2, 5])
+@pytest.mark.parametrize("faces", [0, 1, 2, 3, 5])
 def test_outputs_agree_with_pytorch(exported: tuple[Checkpoint, Path], faces: int) -> None:
     checkpoint, path = exported
     model = CropPixels(checkpoint).eval()
@@ -71,7 +71,7 @@ def test_outputs_agree_with_pytorch(exported: tuple[Checkpoint, Path], faces: in
     assert [len(answer) for answer in answers] == [faces] * len(model.outputs)
     for answer, ours in zip(answers, expected, strict=True):
         assert answer.dtype == np.float32 and answer.shape == ours.shape
-        assert np.abs(answer - ours.numpy()).max() < 1e-3  # pixels
+        assert np.allclose(answer, ours.numpy(), rtol=0, atol=1e-3)  # pixels
 
 
 @pytest.mark.parametrize("name", list_checkpoints())
@@ -131,6 +131,16 @@ def test_the_description_names_what_there_is(exported: tuple[Checkpoint, Path]) 
     assert [one.name for one in net.get_outputs()] == list(about["outputs"])
     assert (about["crop"]["margin"], about["file"]) == (checkpoint.preprocessing.margin, "net.onnx")
     assert len(about["outputs"]["keypoints"]["points"]) == 68
+
+
+def test_the_description_says_what_its_error_is_of(tmp_path: Path) -> None:
+    for metrics, expected in (({"people, true-box": {"nme_mean": 4.5}}, 4.5), ({}, None)):
+        export_onnx(replace(tiny_checkpoint(), metrics=metrics), tmp_path / "net.onnx")
+        told = json.loads((tmp_path / "net.json").read_text())["metrics"]
+        assert (told and told["nme_mean"]) == expected
+    export_onnx(replace(tiny_checkpoint(), metrics={"people, true-box": {"nme_mean": 4.5}}), tmp_path / "net.onnx")
+    told = json.loads((tmp_path / "net.json").read_text())["metrics"]
+    assert "percent of the distance" in told["unit"] and "people" in told["measured_on"] and told["meaning"]
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

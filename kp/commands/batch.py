@@ -15,17 +15,19 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import torch
 from PIL import Image
 
 from kp.checkpoint import find_checkpoint
 from kp.commands.boxes import text_of
-from kp.commands.photos import Photo, is_video
-from kp.data import read_image
+from kp.commands.left_out import reasons
+from kp.commands.photos import Photo, is_video, others_in
+from kp.data.images import read_reduced
 from kp.errors import ConfigError, DataError, ImageError
 from kp.export import file_names, write_outputs
 from kp.formats.record import faces_json, read_faces
-from kp.geometry import Box
+from kp.geometry import Box, invert, move_box, scaling
 from kp.predict import FacePrediction, Predictor
 
 WAITING = 2           # photos that lie ready for each process
@@ -46,6 +48,7 @@ class PhotoResult:
     """What became of one photo. error: one sentence where it failed. files: what was written.
 
     replaced: whether these files were there before. kept: whether they are from an earlier run, and still good.
+    reduction: the photo was read at one over this of its size; faces, width and height are those of the whole photo.
     """
 
     file: str
@@ -56,6 +59,7 @@ class PhotoResult:
     files: Sequence[Path] = ()
     replaced: bool = False
     kept: bool = False
+    reduction: int = 1
 
     def to_json(self) -> dict[str, Any]:
         return {"file": self.file, "width": self.width, "height": self.height, "error": self.error,
@@ -84,23 +88,33 @@ class Work:
         """A photo's faces, written to `out` if there is one. A photo that fails says why in `error`."""
         file = job.photo.file
         try:
-            image = read_image(self._readable(file))
-            height, width = image.shape[:2]
+            image, reduction, (width, height) = read_reduced(self._readable(file))
             for box in job.boxes or ():
-                if Box.of_image(image).overlap(box) == 0:
+                if Box(-0.5, -0.5, width - 0.5, height - 0.5).overlap(box) == 0:
                     return PhotoResult(file, width, height, f"The box {text_of(box)} lies outside the photo "
                                                             f"({width} x {height} pixels). Correct its row.")
-            faces = self.predictor.predict(image, job.boxes)
+            faces = self._faces(image, (width, height), job.boxes)
+            if reduction > 1 and self.out and ("png" in self.formats or self.align):
+                image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
         except (ImageError, ConfigError) as error:
             return PhotoResult(file, error=str(error))
         except (MemoryError, cv2.error) as error:
             return PhotoResult(file, error=f"{file} is too much for this machine ({' '.join(str(error).split())}). "
                                            "Make it smaller.")
         if not self.out:
-            return PhotoResult(file, width, height, None, faces)
+            return PhotoResult(file, width, height, None, faces, reduction=reduction)
         replaced = (Path(self.out) / f"{job.photo.stem}.json").exists()
         files = write_outputs(self.out, job.photo.stem, image, faces, formats=self.formats, align=self.align)
-        return PhotoResult(file, width, height, None, faces, files, replaced)
+        return PhotoResult(file, width, height, None, faces, files, replaced, reduction=reduction)
+
+    def _faces(self, image: np.ndarray, size: tuple[int, int], boxes: Sequence[Box] | None) -> list[FacePrediction]:
+        """The faces of a picture that may be reduced, in pixels of the photo, as `boxes` are. size: the photo's."""
+        height, width = image.shape[:2]
+        if (width, height) == size:
+            return self.predictor.predict(image, boxes)
+        enlarging = scaling(size[0] / width, size[1] / height)
+        smaller = None if boxes is None else [move_box(invert(enlarging), box) for box in boxes]
+        return [face.scaled(size[0] / width, size[1] / height) for face in self.predictor.predict(image, smaller)]
 
     def entry(self, job: Job) -> dict[str, Any]:
         """What the files of a photo depend on, for the Ledger."""
@@ -131,7 +145,9 @@ class Work:
         if is_video(file) and os.path.isfile(file):
             raise ImageError(f"{file} is a video. Run: python -m kp video {file} --out DIR")
         if os.path.isdir(file):
-            raise ImageError(f"The folder {file} has no picture files in it. Name a folder with photos.")
+            others = "; ".join(reasons(others_in(file, self.out)))
+            raise ImageError(f"The folder {file} has no picture files in it{f' ({others})' * bool(others)}. "
+                             "Name a folder with photos.")
         return file
 
 

@@ -7,11 +7,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from kp.data.images import FORMATS
+from kp.commands.left_out import VIDEOS
+from kp.data.images import readable_formats
 from kp.errors import ConfigError
 from kp.export import unique_stems
-
-VIDEOS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv")
 
 
 @dataclass(frozen=True)
@@ -48,20 +47,31 @@ def find_photos(named: Sequence[str], *, out: str | None = None, pictures: bool 
 def pictures_in(folder: str, out: str | None = None) -> list[str]:
     """Paths of the picture files in a folder and the folders in it, in order; hidden ones and `out` left out."""
     endings = picture_endings()
+    return [file for file in files_in(folder, out) if os.path.splitext(file)[1].lower() in endings]
+
+
+def others_in(folder: str, out: str | None = None) -> list[str]:
+    """Paths of the files that `pictures_in` leaves out for their endings."""
+    endings = picture_endings()
+    return [file for file in files_in(folder, out) if os.path.splitext(file)[1].lower() not in endings]
+
+
+def files_in(folder: str, out: str | None = None) -> list[str]:
+    """Paths of the files in a folder and the folders in it, in order; hidden ones and `out` left out."""
     skipped = os.path.realpath(out) if out else None
     found = []
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders
                             if name[0] != "." and os.path.realpath(os.path.join(place, name)) != skipped)
-        found += [os.path.join(place, name) for name in sorted(files)
-                  if name[0] != "." and os.path.splitext(name)[1].lower() in endings]
+        found += [os.path.join(place, name) for name in sorted(files) if name[0] != "."]
     return found
 
 
 def picture_endings() -> set[str]:
     """Endings of the file names that are taken for pictures: ".jpg", ..."""
+    formats = readable_formats()
     Image.init()
-    return {ending for ending, kind in Image.registered_extensions().items() if kind in FORMATS}
+    return {ending for ending, kind in Image.registered_extensions().items() if kind in formats}
 
 
 def check_out(photos: Sequence[Photo], out: str) -> None:

@@ -4,6 +4,7 @@ A photo without a face is no failure; one that cannot be read is, and the others
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,8 @@ from kp.commands.batch import Job, PhotoResult, Work, do_all
 from kp.commands.boxes import boxes_of_photos, read_boxes, some
 from kp.commands.common import add_json, print_json, progress_bar
 from kp.commands.ledger import Ledger
-from kp.commands.photos import find_photos
+from kp.commands.left_out import reasons
+from kp.commands.photos import find_photos, others_in
 from kp.data.views import VIEWS
 from kp.detectors import DETECTORS
 from kp.errors import ConfigError
@@ -111,6 +113,7 @@ def run(options: argparse.Namespace) -> int:
 def find_jobs(options: argparse.Namespace, *, pictures: bool) -> list[Job]:
     """The photos with their boxes, if there are any given. pictures: whether pictures are written."""
     photos = find_photos(options.photos, out=options.out, pictures=pictures)
+    print_left_out(options.photos, out=options.out)
     if not options.boxes:
         return [Job(photo) for photo in photos]
     files = [photo.file for photo in photos]
@@ -119,6 +122,13 @@ def find_jobs(options: argparse.Namespace, *, pictures: bool) -> list[Job]:
         print(f"{options.boxes} has no row for {len(missing)} of {len(files)} photos: {some(missing)}. "
               "They count as photos without a face.", file=sys.stderr)
     return [Job(photo, boxes.get(photo.file, [])) for photo in photos]
+
+
+def print_left_out(named: Sequence[str], *, out: str | None) -> None:
+    """A line on stderr for each kind of file that is left out of the folders."""
+    others = [file for name in named if os.path.isdir(name) for file in others_in(name, out)]
+    for line in reasons(others):
+        print(f"Left out: {line}", file=sys.stderr)
 
 
 def predict_all(jobs: Sequence[Job], work: Work, *, workers: int | None, resume: bool,
@@ -158,7 +168,8 @@ def print_result(result: PhotoResult) -> None:
     if result.kept:
         print(f"{result.file}: done before, {count(len(result.faces), 'face')}")
         return
-    print(f"{result.file}: {result.width} x {result.height} pixels, {count(len(result.faces), 'face')}")
+    print(f"{result.file}: {result.width} x {result.height} pixels, {count(len(result.faces), 'face')}"
+          + (f" (read at 1/{result.reduction} of its size)" if result.reduction > 1 else ""))
     for number, face in enumerate(result.faces, start=1):
         score = "" if face.score is None else f", score {face.score:.2f}"
         box = face.box

@@ -77,7 +77,7 @@ class FaceSpace:
             if len(numbers) > MODES or not all(mode.least <= number <= mode.most for number, mode in known):
                 ends = ", ".join(f"{mode.least:g} to {mode.most:g}" for mode in modes)
                 raise ConfigError(f"A face is at most {MODES} numbers from the mean one (from {ends}), "
-                                  f"not {list(numbers)}.")
+                                  f"not {', '.join(map(str, numbers))}.")
             sliders[first : first + len(numbers)] = numbers
         moved, spreads = sliders[1:] @ self._follow, self.model.spreads
         if start is None:

@@ -1,5 +1,6 @@
 """Any picture file to uint8 RGB."""
 
+import logging
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,23 +11,30 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from kp.errors import ImageError
 
+logger = logging.getLogger(__name__)
 MAX_PIXELS = 100_000_000  # a picture of this size takes 300 MB as RGB, and 700 MB while it is read
-MAX_PIXELS_OF = {"WEBP": 50_000_000, "AVIF": 50_000_000}  # their decoders take twice the memory
+MAX_JPEG_PIXELS = 250_000_000  # JPEG is decoded at 1/2, 1/4 or 1/8 of its size where it has more than MAX_PIXELS
+REDUCTIONS = (1, 2, 4, 8)
+MAX_PIXELS_OF = {"WEBP": 50_000_000, "AVIF": 50_000_000, "HEIF": 50_000_000}  # their decoders take twice the memory
 STRIP = 1 << 22           # pixels that are converted at once
 # Pillow knows more, among them some that start other programs (EPS) or whose readers are brittle.
 # A phone's MPO opens as JPEG.
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM")
 USE = "Use JPEG, PNG, WebP, AVIF or GIF."
+SIGNATURES = {b"\xff\xd8": "a JPEG", b"\x89PNG": "a PNG", b"GIF8": "a GIF"}  # of files that are damaged if not read
+HEIC_MARKS = (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypmif1", b"ftypmsf1")
 # What else is often taken for a picture: how the file begins, from which byte on, and what to say.
 STRANGERS = (
-    (4, (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypmif1", b"ftypmsf1"), "is a HEIC photo, which cannot be read "
-     "here. Save it as JPEG; an iPhone takes JPEG with Settings > Camera > Formats > Most Compatible."),
+    (4, HEIC_MARKS, "is a HEIC photo, which cannot be read "
+     "here. Install pillow-heif, or save it as JPEG. An iPhone takes JPEG with "
+     "Settings > Camera > Formats > Most Compatible."),
     (4, (b"ftyp",), f"is a video, not a picture. Take a frame of it. {USE}"),
     (0, (b"%PDF",), f"is a PDF document, not a picture. Export its page as a picture. {USE}"),
     (0, (b"<svg", b"<?xml"), f"is a drawing made of lines (SVG or XML), not of pixels. Export it as PNG. {USE}"),
     (0, (b"\xff\x0a", b"\0\0\0\x0cJXL "), f"is JPEG XL, which cannot be read here. {USE}"),
     (0, (b"8BPS",), f"is a Photoshop file, which cannot be read here. Export it. {USE}"),
 )
+Image.MAX_IMAGE_PIXELS = MAX_JPEG_PIXELS // 2  # Pillow refuses twice as many
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # our own limit is near Pillow's
 
 
@@ -35,19 +43,59 @@ def read_image(source: Path | str | object, *, max_pixels: int = MAX_PIXELS) -> 
 
     EXIF orientation is applied, transparency is laid on white, 16-bit and float pictures are scaled to
     their own range, of an animation the first frame is taken. Raises ImageError with advice, for a picture of
-    more than `max_pixels` (of WebP and AVIF 50 megapixels) before it is decoded.
+    more than `max_pixels` (of WebP, AVIF and HEIC 50 megapixels) before it is decoded. A larger JPEG, up to 250
+    megapixels, is reduced, and a warning is logged; `read_reduced` gives its whole size too.
+    """
+    image, reduction, (width, height) = read_reduced(source, max_pixels=max_pixels)
+    if reduction > 1:
+        logger.warning("A picture of %d x %d pixels is read at 1/%d of its size, %d x %d pixels.",
+                       width, height, reduction, image.shape[1], image.shape[0])
+    return image
+
+
+def readable_formats() -> tuple[str, ...]:
+    """Pillow's names of the formats that are read: FORMATS, and HEIF (HEIC) where pillow-heif is installed."""
+    try:
+        import pillow_heif
+    except ImportError:
+        return FORMATS
+    pillow_heif.register_heif_opener()
+    return (*FORMATS, "HEIF")
+
+
+def reduction_of(picture: Image.Image, max_pixels: int) -> int | None:
+    """By how much each side is divided so that at most `max_pixels` are decoded: 1, for JPEG also 2, 4 or 8.
+
+    None where that is not enough.
+    """
+    limit = min(max_pixels, MAX_PIXELS_OF.get(picture.format, max_pixels))
+    jpeg = picture.format in ("JPEG", "MPO") and picture.width * picture.height <= MAX_JPEG_PIXELS
+    fitting = (by for by in REDUCTIONS[: None if jpeg else 1]
+               if -(-picture.width // by) * -(-picture.height // by) <= limit)
+    return next(fitting, None)
+
+
+def read_reduced(source: Path | str | object, *,
+                 max_pixels: int = MAX_PIXELS) -> tuple[np.ndarray, int, tuple[int, int]]:
+    """`read_image`'s picture, by how much its sides are divided (1, 2, 4 or 8), and its upright width and height.
+
+    Width and height are those before it is divided. Raises ImageError as `read_image`.
     """
     label = Path(source).name if isinstance(source, str | Path) else "The picture"
     try:
-        with Image.open(source, formats=FORMATS) as picture:
+        with Image.open(source, formats=readable_formats()) as picture:
             limit = min(max_pixels, MAX_PIXELS_OF.get(picture.format, max_pixels))
-            if picture.width * picture.height > limit:
+            reduction = reduction_of(picture, max_pixels)
+            if reduction is None:
                 raise ImageError(
                     f"{label} has {picture.width} x {picture.height} pixels; the limit is {limit // 1_000_000} "
                     f"megapixels{f' for {picture.format}' if limit < max_pixels else ''}. Make it smaller first."
                 )
             picture.seek(0)
-            return _upright(picture)
+            whole = picture.size
+            if reduction > 1:
+                picture.draft(None, (whole[0] // reduction, whole[1] // reduction))
+            return _upright(picture), reduction, whole[::-1] if _lies(picture) else whole
     except FileNotFoundError:
         raise ImageError(f"{source} does not exist. Check the path.") from None
     except (IsADirectoryError, PermissionError) as error:
@@ -71,17 +119,27 @@ def _what_is(source: Path | str | object) -> str:
         start = source.read(64)
     if not start:
         return "is empty. Save it anew or take another one."
+    for mark, kind in SIGNATURES.items():
+        if start.startswith(mark):
+            return f"is damaged: it begins as {kind} does, but cannot be decoded. Save it anew or take another one."
+    if "HEIF" in readable_formats() and start[4:].startswith(HEIC_MARKS):
+        return "is damaged: it begins as a HEIC photo does, but cannot be decoded. Save it anew or take another one."
     for place, marks, sentence in STRANGERS:
         if start[place:].startswith(marks):
             return sentence
     return f"is not a picture that can be read here. {USE}"
 
 
+def _lies(picture: Image.Image) -> bool:
+    """Whether its EXIF orientation swaps width and height."""
+    return picture.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+
+
 def _upright(picture: Image.Image) -> np.ndarray:
     """The pixels, strip by strip: Pillow's own steps would each hold a copy of all of them."""
     turn = picture.getexif().get(ExifTags.Base.Orientation, 1)
     low, high = _range(picture) if _is_deep(picture) else (0.0, 1.0)
-    sides = (picture.width, picture.height) if turn in (5, 6, 7, 8) else (picture.height, picture.width)
+    sides = (picture.width, picture.height) if _lies(picture) else (picture.height, picture.width)
     upright = np.empty((*sides, 3), np.uint8)
     stored = _as_stored(upright, turn)
     for top, strip in _strips(picture):
@@ -147,7 +205,9 @@ def check_image(image: np.ndarray) -> None:
     """Raises ImageError unless uint8 (H, W, 3) with at least one pixel."""
     if (not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3
             or not image.size):
-        what = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+        what = type(image).__name__
+        if isinstance(image, np.ndarray) and image.ndim:
+            what = f"{image.dtype} of {' x '.join(map(str, image.shape))} values"
         raise ImageError(f"A picture is a uint8 array (height, width, 3), RGB; this is {what}. "
                          "Read files with kp.read_image.")
 

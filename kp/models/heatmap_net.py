@@ -74,7 +74,9 @@ class HeatmapNet(StagedModel):
         yield "merge4", x
         heatmaps = self.heatmaps(x).float()
         yield "heatmaps", heatmaps
-        chances = heatmaps.flatten(2).softmax(2).unflatten(2, heatmaps.shape[2:])
+        height, width = map(int, heatmaps.shape[2:])  # constants in ONNX, which infers no other axis where n is 0
+        chances = heatmaps.reshape(-1, NUM_KEYPOINTS, height * width).softmax(2)
+        chances = chances.reshape(-1, NUM_KEYPOINTS, height, width)
         here = (chances.detach() * self.spreads(x.detach()).float()).sum((2, 3))
         everywhere = self.spread_of_all(coarse.detach().mean((2, 3))).float()
         yield "spread", (here + everywhere).exp()

@@ -14,7 +14,7 @@ import gradio as gr
 import numpy as np
 from gradio.processing_utils import save_bytes_to_cache
 
-from kp.data.images import MAX_PIXELS, read_image
+from kp.data.images import MAX_PIXELS, read_reduced
 from kp.errors import ImageError
 from kp.export import png_bytes
 from kp.ui.feedback import as_toast
@@ -35,9 +35,13 @@ class SafeImage(gr.Image):
         if payload is None:
             return None
         try:
-            return read_image(self._source(payload), max_pixels=self.max_pixels)
+            image, reduction, (width, height) = read_reduced(self._source(payload), max_pixels=self.max_pixels)
         except ImageError as error:
             raise as_toast(error) from error
+        if reduction > 1:
+            gr.Info(f"The photo has {width} x {height} pixels and is read at 1/{reduction} of its size; points "
+                    f"count in pixels of the smaller picture, {image.shape[1]} x {image.shape[0]}.")
+        return image
 
     def postprocess(self, value):
         """As the stock component, but a PNG is written in a tenth of the time."""
