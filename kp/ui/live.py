@@ -22,8 +22,8 @@ from kp.ui.static import read_static, render
 
 WIDTH, HEIGHT = 640, 480
 LOOK = 400          # pixels of the longer side of what the detector sees; it finds faces of 40 pixels in WIDTH
-EVERY = 0.04        # seconds between two frames that the browser sends, if the answers come as fast
-REMEMBERED = 20     # frames that the speed is measured over
+EVERY = 0.04        # seconds between two frames that the browser sends, if the predictions come as fast
+REMEMBERED = 20     # frames over which the speed is measured
 PATIENCE = 2.0      # seconds after which a stream is a new one
 LIMIT = 600         # seconds a visitor's stream may work in one go
 IDLE = '<div class="kp-notice">Click the camera, then Record: each frame comes back with the points on it.</div>'
@@ -33,7 +33,7 @@ face still and follows a moving one; without it they jitter as the network predi
 
 @dataclass(frozen=True)
 class LiveState:
-    """What a visitor's stream remembers. frame: the last one, uint8 RGB; times: when the last ones were done."""
+    """A visitor's stream. frame: the last one, uint8 RGB; times: of the last predictions, seconds."""
 
     tracker: FaceTracker
     frame: np.ndarray
@@ -68,7 +68,7 @@ class LiveHandlers:
                 self.panel.state: LiveState(state.tracker, image, times)}
 
     def _faces(self, image: np.ndarray, model: str) -> list[FacePrediction]:
-        """The faces of a frame; the detector looks at a smaller one, which is enough for who sits at a screen."""
+        """The faces of a frame; the detector gets a smaller one, enough for faces near a screen."""
         predictor = self.models.predictor(model)
         look, factor = resized(image, min(LOOK, max(image.shape[:2])))
         tight = [predictor.detector.box_map.to_tight(face.box) for face in predictor.detector.detect(look)]
@@ -91,7 +91,7 @@ def small(image: np.ndarray) -> np.ndarray:
 
 
 def live_html(drawn: np.ndarray, faces: Sequence[FacePrediction], times: Sequence[float], seconds: float) -> str:
-    """The frame and how fast it went. A data: address leaves no file behind, as one in gradio's cache would."""
+    """The frame and the speed. A data: address leaves no file behind, as one in gradio's cache would."""
     rate = f"{(len(times) - 1) / (times[-1] - times[0]):.0f} frames a second, " if len(times) > 5 else ""
     count = f"{len(faces) or 'no'} face{'' if len(faces) == 1 else 's'}"
     return render("live.html", src=data_uri(drawn, quality=80), count=count, rate=rate, milliseconds=seconds * 1000)

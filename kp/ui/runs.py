@@ -1,4 +1,4 @@
-"""Training runs. A run belongs to the server: it is a process of `python -m kp train`, and pages watch it."""
+"""Training runs. A run belongs to the server: it is a process of `python -m kp train`, whose events pages poll."""
 
 import atexit
 import contextlib
@@ -38,7 +38,7 @@ class Limits(Protocol):
 
 @dataclass
 class Run:
-    """One run as its events told it. state: one of ACTIVE, or finished, stopped, diverged, failed.
+    """One run, updated by its events. state: one of ACTIVE, or finished, stopped, diverged, failed.
 
     id: known to its owner alone; its network goes by it. number: what watchers know. `version` rises with every event,
     so that a watcher sees whether there is news. losses: seconds and smoothed training loss of every `stride`-th step.
@@ -66,11 +66,11 @@ class Run:
 
     @property
     def invented(self) -> bool:
-        """Whether it learns from the sample faces."""
+        """Whether it is trained on the synthetic faces."""
         return self.data == Path(SAMPLE)
 
     def take(self, event: dict[str, Any]) -> None:
-        """Note an event. Watchers look on meanwhile: what a state is told with is there before the state."""
+        """Apply an event. Pages poll meanwhile, so `message` is set before `state`."""
         match event["event"]:
             case "Decoding":
                 self.progress = event
@@ -181,9 +181,9 @@ class RunManager:
         code = process.wait()
         reader.join()
         if run.active:  # it ended without a last event
-            asked = run.state == "stopping" and "step" not in run.progress
-            run.message = "Stopped before the first step." if asked else reason_of(code, errors, run.checkpoint)
-            run.state = "stopped" if asked else "failed"
+            stopped = run.state == "stopping" and "step" not in run.progress
+            run.message = "Stopped before the first step." if stopped else reason_of(code, errors, run.checkpoint)
+            run.state = "stopped" if stopped else "failed"
             run.version += 1
 
     def _forget_old(self) -> None:
