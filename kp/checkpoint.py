@@ -35,6 +35,7 @@ DESCRIPTION: dict[str, type] = {  # what that object must hold
     "architecture": str, "arguments": dict, "preprocessing": dict, "config": dict, "data": dict, "metrics": dict,
     "history": list, "versions": dict, "title": str, "shards": dict,
 }
+UNCALIBRATED = 0.7    # the threshold of a checkpoint without a calibration
 PIECE = "//"          # a tensor too large for one shard is stored in rows: "fc1.weight//0", "fc1.weight//1"
 
 
@@ -52,6 +53,15 @@ class Checkpoint:
     history: list[dict[str, float]] = field(default_factory=list)  # one entry an epoch, for the curves
     versions: dict[str, str] = field(default_factory=dict)
     title: str = ""
+    calibration: dict[str, Any] = field(default_factory=dict)  # by number of views: {"1": {"threshold": 0.9, ...}}
+
+    def doubtful_below(self, views: int) -> float:
+        """The expected share of good points below which a face is doubtful, for so many views, 0..1.
+
+        Of the calibration of as many views, or of the most views below; 0.7 where there is none.
+        """
+        fitted = [int(count) for count in self.calibration if int(count) <= views]
+        return float(self.calibration[str(max(fitted))]["threshold"]) if fitted else UNCALIBRATED
 
     def create_model(self) -> StagedModel:
         """The network with its weights, in evaluation mode. Raises CheckpointError if they do not fit."""
@@ -195,10 +205,23 @@ def load_checkpoint(model: str | Path) -> Checkpoint:
         return Checkpoint(
             architecture=meta["architecture"], arguments=meta["arguments"], weights=_joined(weights),
             preprocessing=Preprocessing(**meta["preprocessing"]),
+            calibration=_calibration(path, meta),
             **{key: meta[key] for key in ("config", "data", "metrics", "history", "versions", "title")},
         )
     except (TypeError, ValueError, RuntimeError, ConfigError) as error:
         raise CheckpointError(f"{path} has garbled weights or preprocessing ({error}). Train it again.") from None
+
+
+def _calibration(path: Path, meta: dict[str, Any]) -> dict[str, Any]:
+    """The calibration of a description; empty in files that were written without one."""
+    calibration = meta.get("calibration", {})
+    try:
+        if all(int(views) > 0 and 0 < float(entry["threshold"]) < 1 for views, entry in calibration.items()):
+            return calibration
+    except (AttributeError, KeyError, TypeError, ValueError):
+        pass
+    raise CheckpointError(f"{path} garbles 'calibration' in its description. Run `python -m kp calibrate` on a whole "
+                          "copy of it.")
 
 
 def read_description(path: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@
     faces = Predictor(model="heatmap_net", detector="yunet").predict(image)
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
@@ -39,7 +40,8 @@ class FacePrediction:
 
     spread: float32 (68,), how far off each point is expected to be, image pixels. covariance: float32 (68, 2, 2), of
     where it may lie, square pixels. Both are NaN where neither the network nor several views tell. turn: degrees
-    counter-clockwise by which the picture was turned to set the face upright.
+    counter-clockwise by which the picture was turned to set the face upright. threshold: the `expected_share` below
+    which the face is doubtful, as calibrated (kp/calibration.py).
     """
 
     box: Box
@@ -48,10 +50,20 @@ class FacePrediction:
     spread: np.ndarray = field(default_factory=lambda: np.full(68, np.nan, np.float32))
     covariance: np.ndarray = field(default_factory=lambda: np.full((68, 2, 2), np.nan, np.float32))
     turn: float = 0.0
+    threshold: float = CONFIDENT
 
     @property
     def confidence(self) -> float | None:
-        """The share of points expected within 8 % of the eye distance, 0..1; None where nothing tells."""
+        """How sure the network is, 0..1; None where nothing tells.
+
+        It is `expected_share` to the power with which the calibrated `threshold` becomes 0.7.
+        """
+        share = self.expected_share
+        return None if share is None else share ** (math.log(CONFIDENT) / math.log(self.threshold))
+
+    @property
+    def expected_share(self) -> float | None:
+        """The share of points that the network expects within 8 % of the eye distance; None where nothing tells."""
         return None if np.isnan(self.spread).any() else float(share_within(self.relative_spread, FAR_OFF))
 
     @property
@@ -108,6 +120,7 @@ class Predictor:
         self.preprocessing = preprocessing
         self.detector = detector if isinstance(detector, Detector) else create_detector(detector, threshold=threshold)
         self.views = views
+        self.doubtful_below = self.checkpoint.doubtful_below(views)
 
     def predict(self, image: np.ndarray, boxes: Sequence[Box] | None = None, *, turn: float = 0.0,
                 rough: bool = False) -> list[FacePrediction]:
@@ -130,7 +143,7 @@ class Predictor:
         """`predict`'s faces, and what it took to find them.
 
         Where no face is found, or none that the network is sure of and that stands, the picture is looked at turned by
-        so many degrees too, multiples of 90.
+        so many degrees too, multiples of 90. A face of low confidence is kept where nothing else is found.
         """
         check_image(image)
         best = self._search(image, 0)
@@ -140,7 +153,7 @@ class Predictor:
         for turn in turns:
             turned = self._search(image, turn)
             tried.append(turned)
-            if _stands(turned) and _rank(turned) > _rank(best):
+            if (_stands(turned) or not best.faces) and _rank(turned) > _rank(best):
                 best = turned
         return replace(best, detector_seconds=sum(one.detector_seconds for one in tried),
                        network_seconds=sum(one.network_seconds for one in tried))
@@ -159,7 +172,8 @@ class Predictor:
              tight: bool = False) -> list[FacePrediction]:
         places, answers = self.look([(image, box) for box, _ in found], turn=turn, rough=rough, tight=tight)
         fields = zip(found, places, answers.keypoints, answers.spread, answers.covariance, strict=True)
-        return [FacePrediction(box, score, *said, turned) for (_, score), (box, turned), *said in fields]
+        return [FacePrediction(box, score, *said, turned, self.doubtful_below)
+                for (_, score), (box, turned), *said in fields]
 
     def look(self, faces: Sequence[tuple[np.ndarray, Box]], *, turn: float = 0.0, rough: bool = False,
              tight: bool = False) -> tuple[list[tuple[Box, float]], Answers]:
@@ -240,8 +254,12 @@ def turned_copy(image: np.ndarray, quarters: int) -> tuple[np.ndarray, np.ndarra
 
 
 def _stands(prediction: Prediction) -> bool:
-    """Whether the network is sure of one of the faces, and that does not lie on its side in the picture turned so."""
-    return any(not face.doubtful and abs(angle_between(face.turn, prediction.turn)) <= LYING
+    """Whether the network expects one of the faces to be right, and that one does not lie on its side once turned.
+
+    By what it expects, not by the calibrated confidence: which faces are found does not depend on a calibration.
+    """
+    return any((face.expected_share is None or face.expected_share >= CONFIDENT)
+               and abs(angle_between(face.turn, prediction.turn)) <= LYING
                for face in prediction.faces)
 
 

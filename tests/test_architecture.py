@@ -16,7 +16,7 @@ ROWS = [
     ["data", "models", "detectors", "metrics", "pose"],
     ["checkpoint", "cards", "drawing"],
     ["predict", "evaluation", "explain", "export", "formats", "tracking", "video", "onnx_export"],
-    ["training", "averaging"],
+    ["training", "averaging", "calibration"],
     ["commands", "__main__", "ui", "bench"],
     ["demo"],
 ]

@@ -31,8 +31,8 @@ def scene() -> tuple[np.ndarray, list[FacePrediction]]:
 def test_json_there_and_back(scene) -> None:
     _, faces = scene
     back = json.loads(json.dumps(faces_json(faces), allow_nan=False))
-    assert [list(face) for face in back] == [["box", "score", "keypoints", "confidence", "spread", "covariance", "pose",
-                                              "turn"]] * 2
+    assert [list(face) for face in back] == [["box", "score", "keypoints", "confidence", "threshold", "spread",
+                                              "covariance", "pose", "turn"]] * 2
     for face, entry in zip(faces, back, strict=True):
         assert np.array_equal(np.float32(entry["keypoints"]), face.keypoints)
         assert Box(*entry["box"]) == face.box

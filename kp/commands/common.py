@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from kp.checkpoint import SUFFIX, Checkpoint, save_checkpoint
+from kp.checkpoint import SUFFIX, Checkpoint, read_description, save_checkpoint
 from kp.data import FacialKeypointsDataset, find_data
 from kp.data.dataset import PLACES
 from kp.data.synthetic import SAMPLE, names_sample, open_data
@@ -69,6 +69,14 @@ def write_checkpoint(checkpoint: Checkpoint, options: argparse.Namespace) -> lis
     return save_checkpoint(dataclasses.replace(checkpoint, title=options.title or checkpoint.title), options.out,
                            dtype=torch.float16 if options.half else None,
                            max_bytes=SHARD_BYTES if options.half else None)
+
+
+def rewrite_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
+    """Write a checkpoint with a changed description over its file; weights stay as they are, in precision and files."""
+    half = all(torch.equal(tensor, tensor.half().float()) for tensor in checkpoint.weights.values()
+               if tensor.is_floating_point())
+    sharded = bool(read_description(path)["shards"])
+    save_checkpoint(checkpoint, path, dtype=torch.float16 if half else None, max_bytes=SHARD_BYTES if sharded else None)
 
 
 def print_json(value: Any) -> None:

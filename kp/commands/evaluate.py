@@ -8,10 +8,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
-from kp.checkpoint import find_checkpoint, load_checkpoint, read_description, save_checkpoint
-from kp.commands.common import SHARD_BYTES, add_data, add_json, open_dataset, print_json, progress_bar
+from kp.checkpoint import find_checkpoint, load_checkpoint
+from kp.commands.common import add_data, add_json, open_dataset, print_json, progress_bar, rewrite_checkpoint
 from kp.data.splits import SPLITS
 from kp.detectors import DETECTORS
 from kp.errors import ConfigError
@@ -68,8 +66,4 @@ def _record(path: Path, key: str, report: EvaluationReport) -> None:
     """Write a report into the checkpoint's metrics; its weights stay as they are, in precision and in files."""
     checkpoint = load_checkpoint(path)
     figures = {name: value for name, value in report.record().items() if name not in ("model", "split", "setting")}
-    half = all(torch.equal(tensor, tensor.half().float()) for tensor in checkpoint.weights.values()
-                   if tensor.is_floating_point())
-    sharded = bool(read_description(path)["shards"])
-    save_checkpoint(replace(checkpoint, metrics=checkpoint.metrics | {key: figures}), path,
-                    dtype=torch.float16 if half else None, max_bytes=SHARD_BYTES if sharded else None)
+    rewrite_checkpoint(replace(checkpoint, metrics=checkpoint.metrics | {key: figures}), path)

@@ -21,6 +21,7 @@ from kp.errors import ConfigError
 from kp.export import FORMATS, USUAL, write_file
 from kp.formats.aligned import SIZES
 from kp.formats.coco import COCO, COCO_FILE, CocoPhoto, coco_bytes
+from kp.predict import FacePrediction
 from kp.training.machine import own_cores
 
 MANY = 50                          # photos from which on it pays to start processes
@@ -173,9 +174,17 @@ def print_result(result: PhotoResult) -> None:
     for number, face in enumerate(result.faces, start=1):
         score = "" if face.score is None else f", score {face.score:.2f}"
         box = face.box
-        print(f"  {number}: box ({box.left:.1f}, {box.top:.1f}) to ({box.right:.1f}, {box.bottom:.1f}){score}")
+        print(f"  {number}: box ({box.left:.1f}, {box.top:.1f}) to ({box.right:.1f}, {box.bottom:.1f}){score}"
+              f"{confidence_text(face)}")
     if result.files:
         print(f"  {'replaced' if result.replaced else 'wrote'} {', '.join(map(str, result.files))}")
+
+
+def confidence_text(face: FacePrediction) -> str:
+    """", confidence 0.42, low confidence": what the network says of a face; empty where nothing tells."""
+    if face.confidence is None:
+        return ""
+    return f", confidence {face.confidence:.2f}{', low confidence' if face.doubtful else ''}"
 
 
 def count(number: int, what: str) -> str:

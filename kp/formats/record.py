@@ -10,7 +10,7 @@ import numpy as np
 from kp.errors import DataError, KpError
 from kp.geometry import Box
 from kp.pose import HeadPose, head_pose
-from kp.predict import FacePrediction
+from kp.predict import CONFIDENT, FacePrediction
 
 
 def check_finite(faces: Sequence[FacePrediction]) -> None:
@@ -23,9 +23,10 @@ def check_finite(faces: Sequence[FacePrediction]) -> None:
 def faces_json(faces: Sequence[FacePrediction]) -> list[dict[str, Any]]:
     """Plain values for JSON, in image pixels; what is not known is None.
 
-    box [left, top, right, bottom]; score, the detector's; keypoints 68 x [x, y]; confidence 0..1; spread, how far off
-    each of the 68 points is expected to be; covariance 68 x [xx, xy, yy], of where each may lie, square pixels; pose
-    {yaw, pitch, roll}, degrees; turn, degrees counter-clockwise by which the picture was turned to set it upright.
+    box [left, top, right, bottom]; score, the detector's; keypoints 68 x [x, y]; confidence 0..1; threshold,
+    the expected share of good points that became a confidence of 0.7; spread, how far off each of the 68 points is
+    expected to be; covariance 68 x [xx, xy, yy], of where each may lie, square pixels; pose {yaw, pitch, roll},
+    degrees; turn, degrees counter-clockwise by which the picture was turned to set it upright.
     """
     check_finite(faces)
     return [
@@ -34,6 +35,7 @@ def faces_json(faces: Sequence[FacePrediction]) -> list[dict[str, Any]]:
             "score": number_or_none(face.score),
             "keypoints": [[float(x), float(y)] for x, y in face.keypoints],
             "confidence": number_or_none(face.confidence),
+            "threshold": face.threshold,
             "spread": face.spread.tolist() if np.isfinite(face.spread).all() else None,
             "covariance": covariance_json(face.covariance),
             "pose": pose_json(head_pose(face.keypoints)),
@@ -82,4 +84,4 @@ def read_face(entry: dict[str, Any]) -> FacePrediction:
     if entry.get("covariance"):
         known["covariance"] = np.array(entry["covariance"], np.float32)[:, [0, 1, 1, 2]].reshape(-1, 2, 2)
     return FacePrediction(box, entry["score"], np.array(entry["keypoints"], np.float32),
-                          turn=entry.get("turn", 0), **known)
+                          turn=entry.get("turn", 0), threshold=entry.get("threshold", CONFIDENT), **known)

@@ -36,7 +36,7 @@ def face_html(face: FacePrediction, number: int | None = None, *, turn: float = 
 def _confidence(face: FacePrediction) -> str:
     if face.confidence is None:
         return "One prediction of this network has no confidence; test-time augmentation gives one"
-    within = f"points expected within {percent(FAR_OFF)} of the eye distance"
+    within = f"{percent(face.expected_share)} of the points expected within {percent(FAR_OFF)} of the eye distance"
     return f"Confidence <b>{percent(face.confidence)}</b> ({within})"
 
 

@@ -89,7 +89,8 @@ def _output_step(analysis: Analysis, face: FacePrediction, crop: np.ndarray, cro
     facts = {"numbers": f"{output.size}, float32", "values": f"{output.min():.2f} to {output.max():.2f}",
              "mean": f"{output.mean():.2f}"}
     if face.confidence is not None:
-        facts["confidence"] = f"{face.confidence * 100:.0f} % of the points expected within 8 % of the eye distance"
+        facts["confidence"] = (f"{face.confidence * 100:.0f} %; {face.expected_share * 100:.0f} % of the points "
+                               "expected within 8 % of the eye distance")
     (u, v), (x, y), (left, top) = output[EXAMPLE_POINT], points[EXAMPLE_POINT], face.keypoints[EXAMPLE_POINT]
     return Step("4. Points", draw_face(picture, scale_points(points, factor)), "The 68 points on the crop", facts,
                  f"Times {unit.scale:g} plus {unit.mean:g} gives pixels of the crop. Point {EXAMPLE_POINT}, the tip of "
