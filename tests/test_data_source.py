@@ -43,7 +43,7 @@ def test_sample_faces_can_be_asked_for(by_variable: bool, data_root: Path, tmp_p
         monkeypatch.setenv("KP_DATA", SYNTHETIC)
     data = DataSource(None if by_variable else SYNTHETIC)
     assert data.open().invented and not data.missing and data.fault is None
-    assert "They were asked for" in line_html(data, "train")
+    assert "They were chosen in place" in line_html(data, "train")
 
 
 def test_a_named_folder_without_data_is_told(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_where_no_sample_can_be_made_the_real_data_still_works(data_root: Path) 
 def test_the_line_says_who_these_are_and_why(data_root: Path) -> None:
     data = DataSource(None)
     lines = {tab: line_html(data, tab) for tab in AFTER}
-    assert all("these people do not exist" in line and "not on this machine" in line for line in lines.values())
+    assert all("Synthetic faces: nobody real." in line and "not on this machine" in line for line in lines.values())
     assert "the Dataset tab fetches it" in lines["train"] and "the Dataset tab" not in lines["dataset"]
     assert line_html(DataSource(str(data_root)), "dataset") == ""
 

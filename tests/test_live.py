@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
+import gradio as gr
 import numpy as np
 import pytest
 from scenes import scene
 
 from kp.errors import CheckpointError, ImageError
 from kp.metrics import point_errors
-from kp.ui.live import HEIGHT, IDLE, WIDTH, LiveHandlers, LiveState, small
+from kp.ui.live import HEIGHT, IDLE, WIDTH, LiveHandlers, LiveState, live_panel, small
 from kp.ui.models import ModelStore
 
 MARKS = ["points", "boxes", "colours"]
@@ -17,7 +18,15 @@ FRAME, TRUTH = scene([190], height=480, width=640)
 
 @pytest.fixture
 def live(tmp_path: Path) -> LiveHandlers:
-    return LiveHandlers(ModelStore(tmp_path))
+    with gr.Blocks():
+        panel = live_panel(100)
+    return LiveHandlers(ModelStore(tmp_path), panel)
+
+
+def step(live: LiveHandlers, *args) -> tuple[str, LiveState | None]:
+    """What `frame` shows, and the next state."""
+    result = live.frame(*args)
+    return result[live.panel.view], result[live.panel.state]
 
 
 @pytest.fixture
@@ -34,11 +43,11 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_a_frame_comes_back_with_its_faces(live: LiveHandlers) -> None:
-    html, state = live.frame(FRAME, None, "heatmap_net", MARKS, True)
+    html, state = step(live, FRAME, None, "heatmap_net", MARKS, True)
     assert "1 face." in html and "data:image/jpeg" in html
     (face,) = live._faces(FRAME, "heatmap_net")
     assert point_errors(face.keypoints, TRUTH[0]).mean() < 0.05
-    assert "no faces" in live.frame(np.zeros_like(FRAME), state, "heatmap_net", MARKS, True)[0]
+    assert "no faces" in step(live, np.zeros_like(FRAME), state, "heatmap_net", MARKS, True)[0]
 
 
 def test_a_trembling_face_is_held_still(live: LiveHandlers, clock: list[float]) -> None:
@@ -48,7 +57,7 @@ def test_a_trembling_face_is_held_still(live: LiveHandlers, clock: list[float]) 
     for still in (True, False):
         state, path = None, []
         for frame in frames:
-            _, state = live.frame(frame, state, "heatmap_net", MARKS, still)
+            _, state = step(live, frame, state, "heatmap_net", MARKS, still)
             answer = state.tracker.tracks[0].filter.value if still else live._faces(frame, "heatmap_net")[0].keypoints
             path.append(answer[:68])
         travel[still] = np.abs(np.diff(path, axis=0)).mean()
@@ -56,20 +65,20 @@ def test_a_trembling_face_is_held_still(live: LiveHandlers, clock: list[float]) 
 
 
 def test_a_switch_or_a_pause_starts_anew(live: LiveHandlers, clock: list[float]) -> None:
-    _, first = live.frame(FRAME, None, "heatmap_net", MARKS, True)
-    _, second = live.frame(FRAME, first, "heatmap_net", MARKS, True)
+    _, first = step(live, FRAME, None, "heatmap_net", MARKS, True)
+    _, second = step(live, FRAME, first, "heatmap_net", MARKS, True)
     assert second.tracker is first.tracker and len(second.times) == 2
-    _, switched = live.frame(FRAME, second, "heatmap_net", MARKS, False)
+    _, switched = step(live, FRAME, second, "heatmap_net", MARKS, False)
     assert switched.tracker.smoothing is None
     clock[0] += 60
-    _, later = live.frame(FRAME, second, "heatmap_net", MARKS, True)
+    _, later = step(live, FRAME, second, "heatmap_net", MARKS, True)
     assert later.tracker is not second.tracker and len(later.times) == 1
 
 
 def test_the_speed_is_told_after_some_frames(live: LiveHandlers, clock: list[float]) -> None:
     state = None
     for _ in range(30):
-        html, state = live.frame(FRAME, state, "heatmap_net", MARKS, True)
+        html, state = step(live, FRAME, state, "heatmap_net", MARKS, True)
     assert "12 frames a second" in html  # two looks at the clock a frame
     assert len(state.times) == 20
 
@@ -81,14 +90,14 @@ def test_large_frames_are_made_small() -> None:
 
 
 def test_the_last_frame_can_be_the_photo(live: LiveHandlers) -> None:
-    _, state = live.frame(FRAME, None, "heatmap_net", MARKS, True)
+    _, state = step(live, FRAME, None, "heatmap_net", MARKS, True)
     assert np.array_equal(live.snapshot(state), FRAME)
     with pytest.raises(ImageError, match="Start the camera"):
         live.snapshot(None)
 
 
 def test_nothing_and_no_network(live: LiveHandlers) -> None:
-    assert live.frame(None, None, "heatmap_net", MARKS, True) == (IDLE, None)
+    assert step(live, None, None, "heatmap_net", MARKS, True) == (IDLE, None)
     with pytest.raises(CheckpointError, match="no network"):
-        live.frame(FRAME, None, None, MARKS, True)
-    assert isinstance(live.frame(FRAME, None, "heatmap_net", [], True)[1], LiveState)
+        step(live, FRAME, None, None, MARKS, True)
+    assert isinstance(step(live, FRAME, None, "heatmap_net", [], True)[1], LiveState)

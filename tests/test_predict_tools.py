@@ -21,7 +21,10 @@ from kp.predict import FacePrediction
 from kp.ui import pipeline
 from kp.ui.models import ModelStore
 from kp.ui.pipeline import Analysis
-from kp.ui.predict_html import face_html, map_html
+from kp.ui.predict_html import compare_html, face_html, map_html
+from kp.ui.predict_parts import build_parts
+from kp.ui.predict_status import status_text
+from kp.ui.predict_steps import steps_html
 from kp.ui.predict_tools import FACE_BOX, SHIFTS, PredictTools
 
 BEST = "heatmap_net"
@@ -40,7 +43,13 @@ def analysis(photo: tuple[np.ndarray, np.ndarray]) -> Analysis:
 
 @pytest.fixture
 def tools(tmp_path: Path) -> PredictTools:
-    return PredictTools(ModelStore(tmp_path))
+    return tools_of(tmp_path)
+
+
+def tools_of(runs: Path) -> PredictTools:
+    with gr.Blocks():
+        result = build_parts(100).result
+    return PredictTools(ModelStore(runs), result)
 
 
 def moved_by(html: str) -> float:
@@ -51,7 +60,7 @@ def test_the_status_says_how_the_picture_was_turned() -> None:
     for quarters, words in ((1, "90 degrees clockwise"), (2, "180 degrees"), (3, "90 degrees counter-clockwise")):
         image, truth = scene([110, 150], height=420, width=560, quarters=quarters)
         analysis = pipeline.analyse(image, Predictor(BEST), BEST)
-        assert f"turned by {words} to find faces" in pipeline.status_text(analysis)
+        assert f"turned by {words} to find faces" in status_text(analysis)
         assert np.array_equal(analysis.crops[0], analysis.maps[0].cut(image))
         boxes = [Box.around(points) for points in truth]
         assert all(max(box.overlap(face.box) for box in boxes) > 0.5 for face in analysis.faces)
@@ -60,9 +69,9 @@ def test_the_status_says_how_the_picture_was_turned() -> None:
 def test_the_status_says_when_it_may_be_no_face() -> None:
     wall = np.full((200, 300, 3), 150, np.uint8)
     analysis = pipeline.analyse(wall, Predictor(BEST, "whole-image", views=4), BEST)
-    assert "it may be no face" in pipeline.status_text(analysis)
+    assert "it may be no face" in status_text(analysis)
     assert "68 of 68 points are hollow" in face_html(analysis.faces[0])
-    empty = pipeline.status_text(pipeline.analyse(wall, Predictor(BEST), BEST))
+    empty = status_text(pipeline.analyse(wall, Predictor(BEST), BEST))
     assert "No face" in empty and "turned by 90, 180 and 270" in empty
 
 
@@ -75,7 +84,7 @@ def test_a_doubtful_face_says_why(analysis: Analysis, monkeypatch) -> None:
     monkeypatch.setattr("kp.ui.predict_html.head_pose", lambda points: HeadPose(-62.3, 0.0, 0.0))
     assert "turned far to the side (by about 62°)" in face_html(face, 2)
     assert "not sure" not in face_html(face)  # what is said of a face that is alone stands above the picture
-    assert "turned far to the side" in pipeline.status_text(replace(analysis, faces=[face]))
+    assert "turned far to the side" in status_text(replace(analysis, faces=[face]))
 
 
 def test_a_face_in_words(analysis: Analysis) -> None:
@@ -83,7 +92,7 @@ def test_a_face_in_words(analysis: Analysis) -> None:
     assert "Face 1." in words and re.search(r"Confidence <b>9\d %</b>", words)
     assert "Looks" in words
     (unknown,) = Predictor(tiny_checkpoint(), "whole-image").predict(np.zeros((99, 99, 3), np.uint8))
-    assert "does not tell how sure" in face_html(unknown)
+    assert "has no confidence" in face_html(unknown)
 
 
 @pytest.mark.parametrize(("confidences", "words"), [
@@ -94,7 +103,7 @@ def test_doubtful_faces_are_told(photo, confidences: tuple[float, ...], words: s
     faces = [FacePrediction(Box.around(points), None, points, np.full(68, 2 if sure > 0.5 else 200, np.float32))
              for sure in confidences]
     analysis = replace(pipeline.analyse(image[:40, :40], Predictor(BEST), BEST), faces=faces)
-    text = pipeline.status_text(analysis)
+    text = status_text(analysis)
     assert words in text if words else "sure" not in text
 
 
@@ -116,13 +125,16 @@ def test_a_rough_box_is_made_anew_about_its_points(photo: tuple[np.ndarray, np.n
         rough = Box(box.left - 0.2 * box.side, box.top - 0.25 * box.side, box.right + 0.1 * box.side, box.bottom)
         analysis = pipeline.analyse(image, Predictor(BEST), BEST, box=rough)
         (face,) = analysis.faces
-        assert analysis.given and "The box is yours" in pipeline.status_text(analysis)
+        assert analysis.given and "The box is yours" in status_text(analysis)
         assert point_errors(face.keypoints, points).mean() < 0.05
         assert face.box.overlap(box) > 0.85 > rough.overlap(box)
 
 
 def test_two_clicks_are_a_box_in_the_photo_s_pixels(tools: PredictTools, analysis: Analysis) -> None:
-    click = lambda x, y, first: tools.corner(analysis, first, SimpleNamespace(index=[x, y]))  # noqa: E731
+    def click(x: int, y: int, first: list[float] | None) -> tuple:
+        panel, shows = tools.result.box, tools.corner(analysis, first, SimpleNamespace(index=[x, y]))
+        return shows[panel.first], shows[panel.given], shows[panel.note], shows.get(tools.result.picture)
+
     first, box, note, picture = click(300, 200, None)
     assert (first, box) == ([300.0, 200.0], None) and "opposite" in note and isinstance(picture, gr.Image)
     first, box, _, _ = click(100, 80, first)  # the other way round is the same box
@@ -136,6 +148,21 @@ def test_a_typed_box_must_be_one(tools: PredictTools, sides: tuple) -> None:
     with pytest.raises(ConfigError, match="left < right and top < bottom"):
         tools.typed_box(*sides)
     assert tools.typed_box(1, 2, 30, 40) == [1.0, 2.0, 30.0, 40.0]
+
+
+def test_a_drawn_box_fills_the_four_numbers(tools: PredictTools) -> None:
+    sides = tools.result.box.sides
+    assert tools.show_sides([1.0, 2.0, 30.0, 40.0]) == dict(zip(sides, [1.0, 2.0, 30.0, 40.0], strict=True))
+    assert all(value == gr.skip() for value in tools.show_sides(None).values())
+
+
+def test_names_are_escaped(tools: PredictTools, analysis: Analysis) -> None:
+    face = analysis.faces[0]
+    for pictures in (["data:,"], ["data:,", "data:,"]):
+        page = compare_html(pictures, ("<b>x", "y"), face, face)
+        assert "&lt;b&gt;x" in page and "<b>x" not in page
+    assert "&lt;b&gt;x" in status_text(replace(analysis, model="<b>x"))
+    assert "&lt;b&gt;x" in steps_html(replace(analysis, detector="<b>x"), 0)
 
 
 def test_the_box_test_tells_how_far_points_follow_the_box(tools: PredictTools, analysis: Analysis) -> None:
@@ -211,6 +238,6 @@ def test_the_margin_is_the_visitor_s(tmp_path: Path, analysis: Analysis, monkeyp
     path = tmp_path / "tiny.safetensors"
     save_checkpoint(tiny_checkpoint(), path)
     monkeypatch.setattr("kp.ui.models.list_checkpoints", lambda: {"tiny": path})
-    tools = PredictTools(ModelStore(tmp_path))
+    tools = tools_of(tmp_path)
     assert tools.box_test(True, "tiny", 1.2, 1, analysis, 0, 20, 0, 100, 0) != tools.box_test(
         True, "tiny", 2.0, 1, analysis, 0, 20, 0, 100, 0)

@@ -269,7 +269,7 @@ def test_the_tab_in_a_browser(app_url: str, chromium) -> None:
 def test_an_app_without_data_shows_sample_faces_and_where_to_get_real_ones(empty_app_url: str, chromium) -> None:
     page = chromium.new_page()
     page.goto(empty_app_url)
-    page.wait_for_selector("#dataset-sample:has-text('these people do not exist')")
+    page.wait_for_selector("#dataset-sample:has-text('Synthetic faces: nobody real')")
     page.wait_for_selector("#dataset-download:has-text('Download the dataset')")
     page.wait_for_selector("#dataset-grid button[aria-label^='Sample Person 002'].chosen")
     page.wait_for_selector("#dataset-stages li")

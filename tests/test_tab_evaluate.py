@@ -1,4 +1,4 @@
-"""The Evaluate tab: its answers as plain functions, jobs and their results, and the whole of it in a browser."""
+"""The Evaluate tab: its handlers as plain functions, jobs and their results, and the whole of it in a browser."""
 
 import os
 import threading
@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 from builders import tiny_checkpoint
 from conftest import launch_app, run_async
@@ -18,8 +19,10 @@ from kp.errors import CheckpointError, ConfigError, DataError
 from kp.ui import evaluate_html as html
 from kp.ui import worst_faces
 from kp.ui.context import DataSource
+from kp.ui.evaluate_charts import charts_html, error_sentence
 from kp.ui.evaluate_handlers import EvaluateHandlers
-from kp.ui.measurements import HERE, HERE_ON_SAMPLE, STORED, Conditions, Job, Measurements, label_of
+from kp.ui.evaluate_parts import build_parts
+from kp.ui.measurements import HERE, HERE_ON_SYNTHETIC, STORED, Conditions, Job, Measurements, label_of
 from kp.ui.models import ModelStore
 
 PLACE = ("people", "true-box", "yunet")
@@ -50,19 +53,33 @@ def models(shipping: None, tmp_path: Path) -> ModelStore:
     return ModelStore(tmp_path)
 
 
+def handlers_of(data: DataSource, models: ModelStore) -> EvaluateHandlers:
+    with gr.Blocks():
+        parts = build_parts()
+    return EvaluateHandlers(SimpleNamespace(data=data, models=models), parts)
+
+
+def shown(handlers: EvaluateHandlers, names: list[str], *place: str, worst_of: str | None = None) -> SimpleNamespace:
+    """What `show` puts into the table, the plots and so on."""
+    parts, result = handlers.parts, handlers.show(names, *place, worst_of)
+    return SimpleNamespace(detector=result[parts.controls.detector], table=result[parts.table],
+                           plots=result[parts.plots], model=result[parts.worst.model],
+                           leak=result[parts.leak.figures])
+
+
 @pytest.fixture
 def handlers(models: ModelStore, data_root: Path) -> EvaluateHandlers:
-    return EvaluateHandlers(SimpleNamespace(data=DataSource(str(data_root)), models=models))
+    return handlers_of(DataSource(str(data_root)), models)
 
 
 @pytest.fixture
 def without_data(models: ModelStore, on_nothing: None) -> EvaluateHandlers:
-    return EvaluateHandlers(SimpleNamespace(data=DataSource(None), models=models))
+    return handlers_of(DataSource(None), models)
 
 
 @pytest.fixture
 def with_sample(models: ModelStore, on_sample: None) -> EvaluateHandlers:
-    return EvaluateHandlers(SimpleNamespace(data=DataSource(None), models=models))
+    return handlers_of(DataSource(None), models)
 
 
 def measured(handlers: EvaluateHandlers, *names: str, place: tuple[str, str, str] = PLACE) -> Job:
@@ -80,16 +97,18 @@ def keep(handlers: EvaluateHandlers, place: tuple[str, str, str], record: dict) 
 
 
 def test_the_first_screen_shows_the_best_shipped_model(handlers: EvaluateHandlers) -> None:
-    models, run, status, job = handlers.start({"ids": []}, [])
-    assert (models.value, run.interactive, job) == (["first"], True, None)
-    assert "Run measures" in status
-    detector, table, plots, whose, leak = handlers.show(["first"], *PLACE, None)
-    assert not detector.visible
+    controls, result = handlers.parts.controls, handlers.start({"ids": []}, [])
+    assert result[controls.models].value == ["first"]
+    assert result[controls.run].interactive and result[controls.job] is None
+    assert "Run measures" in result[controls.status]
+    seen = shown(handlers, ["first"], *PLACE)
+    assert not seen.detector.visible
     for words in ("809 images of people never seen", "6.50 %", "11.00 %", "20.0 %", "0.300", STORED):
-        assert words in table
-    assert "Error by region" in plots and "only sums are stored" in plots and "Share of faces" not in plots
-    assert (whose.value, whose.visible) == ("first", False)
-    assert "6.50 %" in leak and "not measured yet; choose the split <i>as published</i>" in leak
+        assert words in seen.table
+    assert "Error by region" in seen.plots and "only summary figures are stored" in seen.plots
+    assert "Share of faces" not in seen.plots
+    assert (seen.model.value, seen.model.visible) == ("first", False)
+    assert "6.50 %" in seen.leak and "not measured yet; choose the split <i>as published</i>" in seen.leak
 
 
 def test_chosen_models_stay_chosen_while_they_are_there(handlers: EvaluateHandlers) -> None:
@@ -98,38 +117,39 @@ def test_chosen_models_stay_chosen_while_they_are_there(handlers: EvaluateHandle
 
 
 def test_without_any_face_stored_figures_are_shown_and_run_says_why_not(without_data: EvaluateHandlers) -> None:
-    _, run, status, _ = without_data.start({"ids": []}, [])
-    assert not run.interactive
-    assert "Run is off. appearance.safetensors is no appearance model" in status
-    _, table, plots, _, leak = without_data.show(["first", "second"], *PLACE, None)
-    assert "6.50 %" in table and "not measured yet; that needs the dataset" in table and "Error by region" in plots
-    assert "most of the published test images" in leak
-    assert "With the dataset" in without_data.worst(["first"], *PLACE, "first")[2]
-    assert without_data.siblings(0)[0] == ""
+    parts, result = without_data.parts, without_data.start({"ids": []}, [])
+    assert not result[parts.controls.run].interactive
+    assert "Run is off. appearance.safetensors is no appearance model" in result[parts.controls.status]
+    seen = shown(without_data, ["first", "second"], *PLACE)
+    assert "6.50 %" in seen.table and "not measured yet; that needs the dataset" in seen.table
+    assert "Error by region" in seen.plots and "most of the published test images" in seen.leak
+    assert "With the dataset" in without_data.show_worst(["first"], *PLACE, "first")[parts.worst.note]
+    assert without_data.next_example(0)[parts.leak.siblings] == ""
     with pytest.raises(CheckpointError, match="no appearance model"):
-        without_data.begin(["first"], *PLACE)
+        without_data.run(["first"], *PLACE)
 
 
 def test_sample_faces_are_measured_and_kept_apart_from_real_ones(with_sample: EvaluateHandlers,
                                                                  data_root: Path) -> None:
-    _, run, status, _ = with_sample.start({"ids": []}, [])
-    assert run.interactive and "on the sample faces" in status
-    _, table, *_, leak = with_sample.show(["first"], *PLACE, None)
-    assert "809 images of people never seen" in table and "sample" not in table
-    assert "most of the published test images" in leak  # nothing of the sample
-    assert "Press Run to see" in with_sample.worst(["first"], *PLACE, "first")[2]
+    parts, result = with_sample.parts, with_sample.start({"ids": []}, [])
+    assert result[parts.controls.run].interactive and "on the synthetic faces" in result[parts.controls.status]
+    seen = shown(with_sample, ["first"], *PLACE)
+    assert "809 images of people never seen" in seen.table and "synthetic" not in seen.table
+    assert "most of the published test images" in seen.leak  # nothing synthetic
+    assert "Press Run to see" in with_sample.show_worst(["first"], *PLACE, "first")[parts.worst.note]
     measured(with_sample, "second")
-    _, table, plots, whose, _ = with_sample.show(["first", "second"], *PLACE, None)
-    assert "809 images of people never seen in training; 36 sample faces of people who do not exist" in table
-    assert HERE_ON_SAMPLE in table and STORED in table and "second (sample faces)" in plots
-    answers, _, note, *_ = with_sample.worst(["first", "second"], *PLACE, "second")
-    assert answers[0].frame.person.startswith("Sample_Person") and "aligner" not in note
-    assert "on sample faces" in with_sample.show(["second"], *PLACE, None)[4]
-    assert with_sample.siblings(0)[0].count('class="training"') == 5
+    seen = shown(with_sample, ["first", "second"], *PLACE)
+    assert "809 images of people never seen in training; 36 synthetic faces of identities never seen" in seen.table
+    assert HERE_ON_SYNTHETIC in seen.table and STORED in seen.table and "second (synthetic faces)" in seen.plots
+    worst = with_sample.show_worst(["first", "second"], *PLACE, "second")
+    assert worst[parts.worst.predictions][0].frame.person.startswith("Sample_Person")
+    assert "aligner" not in worst[parts.worst.note]
+    assert "on synthetic faces" in shown(with_sample, ["second"], *PLACE).leak
+    assert with_sample.next_example(0)[parts.leak.siblings].count('class="training"') == 5
 
     with_sample.app.data.fallback = data_root  # the dataset arrives
     assert with_sample.measurements.find("second", Conditions(*PLACE)) is None
-    assert "on the dataset that is here" in with_sample.start({"ids": []}, [])[2]
+    assert "on the dataset that is here" in with_sample.start({"ids": []}, [])[parts.controls.status]
 
 
 def test_a_network_that_learnt_from_samples_has_learnt_from_no_real_image(folder: Path, handlers, with_sample) -> None:
@@ -139,43 +159,44 @@ def test_a_network_that_learnt_from_samples_has_learnt_from_no_real_image(folder
         for answering, images in ((handlers, 0), (with_sample, 18)):
             measured(answering, "third", place=("official", "true-box", "yunet"))
             found = answering.measurements.find("third", Conditions("official", "true-box", "yunet"))
-            assert found.learnt == images
+            assert found.seen == images
     finally:
         (folder / "third.safetensors").unlink()
 
 
 def test_figures_belong_to_their_conditions(handlers: EvaluateHandlers) -> None:
-    table = handlers.show(["first"], "people", "detected-box", "haar", None)[1]
+    table = shown(handlers, ["first"], "people", "detected-box", "haar").table
     assert "8.50 %" in table and "<td>13</td>" in table
     for place in (("people", "detected-box", "yunet"), ("official", "true-box", "haar")):
-        detector, table, plots, whose, _ = handlers.show(["first"], *place, None)
-        assert detector.visible == (place[1] == "detected-box")
-        assert "not measured yet; press Run" in table and plots == "" and whose.value is None
+        seen = shown(handlers, ["first"], *place)
+        assert seen.detector.visible == (place[1] == "detected-box")
+        assert "not measured yet; press Run" in seen.table and seen.plots == "" and seen.model.value is None
     assert Conditions(*PLACE).key == Conditions("people", "true-box", "haar").key
 
 
 def test_nothing_chosen_is_said(handlers: EvaluateHandlers) -> None:
-    _, table, plots, _, leak = handlers.show([], *PLACE, None)
-    assert "No model is chosen" in table and plots == leak == ""
-    assert handlers.worst([], *PLACE, None)[0] is None
+    seen = shown(handlers, [], *PLACE)
+    assert "No model is chosen" in seen.table and seen.plots == seen.leak == ""
+    assert handlers.show_worst([], *PLACE, None)[handlers.parts.worst.predictions] is None
     with pytest.raises(ConfigError, match="No model is chosen"):
-        handlers.begin([], *PLACE)
+        handlers.run([], *PLACE)
 
 
 def test_a_run_measures_and_its_result_comes_before_the_stored_one(handlers: EvaluateHandlers) -> None:
     job = measured(handlers, "first", "second")
     assert (job.state, job.measured, job.share) == ("finished", 2, 1)
     found = handlers.measurements.find("first", Conditions(*PLACE))
-    assert (found.source, len(found.errors), found.record["images"], found.learnt) == (HERE, 12, 12, 0)
-    _, table, plots, whose, _ = handlers.show(["second", "first"], *PLACE, None)
-    assert "12 images" in table and table.count(HERE) == 2
-    assert all(title in plots for title in ("Share of faces", "by region", "turned", "by size"))
-    assert [value for _, value in whose.choices] == ["second", "first"] and whose.visible
-    assert handlers.show(["second", "first"], *PLACE, "first")[3].value == "first"
+    assert (found.source, len(found.errors), found.record["images"], found.seen) == (HERE, 12, 12, 0)
+    seen = shown(handlers, ["second", "first"], *PLACE)
+    assert "12 images" in seen.table and seen.table.count(HERE) == 2
+    assert all(title in seen.plots for title in ("Share of faces", "by region", "turned", "by size"))
+    assert [value for _, value in seen.model.choices] == ["second", "first"] and seen.model.visible
+    assert shown(handlers, ["second", "first"], *PLACE, worst_of="first").model.value == "first"
 
 
 def test_the_unmeasured_come_last_so_that_colours_agree(handlers: EvaluateHandlers) -> None:
-    table, plots = handlers.show(["second", "first"], *PLACE, None)[1:3]
+    seen = shown(handlers, ["second", "first"], *PLACE)
+    table, plots = seen.table, seen.plots
     assert table.index("first") < table.index("second")
     assert "#0072B2" in table[: table.index("first")] and "#0072B2" in plots
 
@@ -205,19 +226,21 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
 
 
 def test_one_job_at_a_time_and_it_can_be_stopped(handlers: EvaluateHandlers, slow: threading.Event) -> None:
-    number, status, run, stop = handlers.begin(["second"], *PLACE)
-    assert "Measuring" in status and not run.interactive and stop.visible
+    controls, result = handlers.parts.controls, handlers.run(["second"], *PLACE)
+    number = result[controls.job]
+    assert "Measuring" in result[controls.status]
+    assert not result[controls.run].interactive and result[controls.stop].visible
     with pytest.raises(ConfigError, match="being measured on this machine.*Press Run again"):
-        handlers.begin(["first"], *PLACE)
-    assert handlers.start({"ids": []}, [])[1].interactive is False
-    assert handlers.start({"ids": []}, [])[3] == number
+        handlers.run(["first"], *PLACE)
+    other_page = handlers.start({"ids": []}, [])
+    assert other_page[controls.run].interactive is False and other_page[controls.job] == number
     assert not handlers.stop(number + 1).interactive
     assert handlers.measurements.active.state == "running"  # another number stops nothing
     handlers.stop(number)
     handlers.measurements._thread.join(10)
     assert handlers.measurements.job(number).state == "stopped"
     assert handlers.measurements.find("second", Conditions(*PLACE)) is None
-    assert handlers.rest()[0].interactive
+    assert handlers.finish()[controls.run].interactive
 
 
 def test_a_failed_job_says_why(handlers: EvaluateHandlers, slow: threading.Event) -> None:
@@ -235,11 +258,12 @@ def test_nobody_waits_for_a_job_that_broke(handlers: EvaluateHandlers, monkeypat
 
 
 def test_watching_ends_with_the_job(handlers: EvaluateHandlers, slow: threading.Event) -> None:
-    number = handlers.begin(["first", "second"], *PLACE)[0]
+    controls = handlers.parts.controls
+    number = handlers.run(["first", "second"], *PLACE)[controls.job]
     threading.Timer(0.5, handlers.stop, [number]).start()
 
     async def watch(job: int | None) -> list:
-        return [text async for text in handlers.watch(job)]
+        return [update[controls.status] async for update in handlers.follow(job)]
     seen = run_async(watch(number))
     assert "first (1 of 2 models) · 3 of 12 images" in seen[1]
     assert "s left" in seen[1] and "<b>Stopped.</b> 0 of 2" in seen[-1]
@@ -247,7 +271,7 @@ def test_watching_ends_with_the_job(handlers: EvaluateHandlers, slow: threading.
 
 
 def test_a_closing_program_ends_its_job(handlers: EvaluateHandlers, slow: threading.Event) -> None:
-    handlers.begin(["first"], *PLACE)
+    handlers.run(["first"], *PLACE)
     handlers.measurements.close()
     assert handlers.measurements.active is None
     Measurements(handlers.app.data, handlers.app.models).close()  # nothing to end
@@ -270,24 +294,44 @@ def test_worst_faces_come_worst_first_and_the_missed_not_at_all() -> None:
 def test_the_worst_faces_are_those_of_the_record(handlers: EvaluateHandlers) -> None:
     measured(handlers, "first")
     result = handlers.measurements.find("first", Conditions(*PLACE))
-    answers, items, note, body, picture, facts = handlers.worst(["first"], *PLACE, "first")
-    assert body.visible and "12 largest errors of first" in note
+    worst = handlers.parts.worst
+    shows = handlers.show_worst(["first"], *PLACE, "first")
+    answers, items, facts = shows[worst.predictions], shows[worst.grid], shows[worst.facts]
+    assert shows[worst.body].visible and "12 largest errors of first" in shows[worst.note]
     assert [answer.nme for answer in answers] == pytest.approx(sorted(result.errors, reverse=True), abs=0.01)
     assert [item["chosen"] for item in items] == [True] + [False] * 11
     assert items[0]["caption"] == f"{answers[0].nme:.1f} %"
     names = [frame.name for frame in handlers.app.data.open().part("people", "test").frames]
     assert answers[0].frame.name == names[result.errors.index(max(result.errors))]
     assert answers[0].frame.name in facts and f"<b>{answers[0].nme:.1f} %</b>" in facts
-    picture, facts = handlers.pick(answers, SimpleNamespace(index=3))
-    assert answers[3].frame.name in facts and f"{answers[3].nme:.1f} %" in picture.alt_text
+    picked = handlers.pick(answers, SimpleNamespace(index=3))
+    assert answers[3].frame.name in picked[worst.facts]
+    assert f"{answers[3].nme:.1f} %" in picked[worst.picture].alt_text
+    assert handlers.pick(answers, SimpleNamespace(index=99)) == {worst.picture: gr.skip()}
+
+
+def test_names_are_escaped(handlers: EvaluateHandlers) -> None:
+    measured(handlers, "first")
+    result = replace(handlers.measurements.find("first", Conditions(*PLACE)), name="run:<b>x")
+    pages = [html.table_html({"run:<b>x": result, "run:<b>y": None}, "people", "true-box", can_run=True),
+             html.leak_html("<b>x", {"people": result, "official": None}, "<b>x"),
+             charts_html([result, replace(result, name="run:<b>y", record=FIGURES)], can_run=True),
+             html.siblings_html([html.Sibling("data:,", "test", "<b>x, frame 1")]),
+             html.status_html(Job(1, ["run:<b>x"], Conditions(), name="run:<b>x")), html.status_html(None, "<b>x"),
+             error_sentence("<b>x", {"expected": [1], "measured": [1], "rank_correlation": 1})]
+    for page in pages:
+        assert "&lt;b&gt;" in page and "<b>x" not in page and "<b>y" not in page
+    (face, *_) = handlers.show_worst(["first"], *PLACE, "first")[handlers.parts.worst.predictions]
+    facts = worst_faces.prediction_html(replace(face, frame=replace(face.frame, person="<b>x", folder="<b>x")))
+    assert facts.count("&lt;b&gt;x") >= 3 and "<b>x" not in facts
 
 
 def test_stored_errors_of_other_images_show_no_faces(handlers: EvaluateHandlers, folder: Path) -> None:
     record = FIGURES | {"errors": [5.0] * 809}
     save_checkpoint(replace(tiny_checkpoint(2), metrics={"people, true-box": record}), folder / "third.safetensors")
     try:
-        assert "another set of images" in handlers.worst(["third"], *PLACE, "third")[2]
-        assert "Share of faces" in handlers.show(["third"], *PLACE, None)[2]
+        assert "another set of images" in handlers.show_worst(["third"], *PLACE, "third")[handlers.parts.worst.note]
+        assert "Share of faces" in shown(handlers, ["third"], *PLACE).plots
     finally:
         (folder / "third.safetensors").unlink()
 
@@ -296,7 +340,8 @@ def test_missed_faces_are_counted_in_the_note(handlers: EvaluateHandlers) -> Non
     place = ("people", "detected-box", "whole-image")
     found = {"errors": [None] * 11 + [7.0], "missed": 11, "images": 12, "regions": {}, "learnt": 0}
     keep(handlers, place, found)
-    (answer,), items, note, *_ = handlers.worst(["first"], *place, "first")
+    worst, shows = handlers.parts.worst, handlers.show_worst(["first"], *place, "first")
+    (answer,), items, note = shows[worst.predictions], shows[worst.grid], shows[worst.note]
     assert answer.frame == handlers.app.data.open().part("people", "test").frames[11]
     assert len(items) == 1 and "The detector missed 11 other faces" in note
 
@@ -304,34 +349,36 @@ def test_missed_faces_are_counted_in_the_note(handlers: EvaluateHandlers) -> Non
 def test_where_images_were_learnt_from_it_is_said(handlers: EvaluateHandlers) -> None:
     place = ("official", "true-box", "yunet")
     measured(handlers, "first", place=place)
-    _, table, _, _, leak = handlers.show(["first"], *place, None)
-    assert "has learnt from <b>8 of these 12 images</b>" in table
-    assert "8 of 12" in leak and "8 of the 12 published test images" in leak and "<td>not known</td>" in leak
-    assert "has learnt from" not in handlers.show(["first"], *PLACE, None)[1]
+    seen = shown(handlers, ["first"], *place)
+    assert "was trained on <b>8 of these 12 images</b>" in seen.table
+    assert "8 of 12" in seen.leak and "8 of the 12 published test images" in seen.leak
+    assert "<td>not known</td>" in seen.leak
+    assert "was trained on" not in shown(handlers, ["first"], *PLACE).table
 
 
 @pytest.mark.parametrize(("trained_on", "learnt", "words"), [
     ("people", 621, "holds 621 of the 770 published"), ("people", None, "holds most of the published"),
     ("official", 0, "other images of the same videos"), ("people", 0, ""), ("", None, "")])
 def test_what_a_network_knows_of_the_published_part(trained_on: str, learnt: int | None, words: str) -> None:
-    sentence = html.learnt_sentence("m", trained_on, learnt, 770)
+    sentence = html.seen_sentence("m", trained_on, learnt, 770)
     assert words in sentence and bool(sentence) == bool(words)
 
 
 def test_a_test_face_stands_beside_its_training_frames(handlers: EvaluateHandlers) -> None:
-    pictures, button, number = handlers.siblings(0)
+    leak, shows = handlers.parts.leak, handlers.next_example(0)
+    pictures, number = shows[leak.siblings], shows[leak.number]
     assert (pictures.count('class="test"'), pictures.count('class="training"'), number) == (1, 2, 1)
-    assert button.visible and handlers.siblings(1)[0] != pictures
+    assert shows[leak.another].visible and handlers.next_example(1)[leak.siblings] != pictures
 
 
 @pytest.mark.parametrize(("measured_errors", "words"), [
-    ([2.0, 4.0], "about as large"), ([4.0, 8.0], "2.0 times what it expects: it is too sure"),
-    ([1.0, 2.0], "0.5 times what it expects: it is too modest")])
+    ([2.0, 4.0], "about as large"), ([4.0, 8.0], "2.0 times the predicted ones: it is overconfident"),
+    ([1.0, 2.0], "0.5 times the predicted ones: it is underconfident")])
 def test_expected_errors_are_put_into_words(handlers, measured_errors: list[float], words: str) -> None:
     spread = {"rank_correlation": 0.456, "in_pixels": 0.567, "by_size": 0.345, "expected": [2.0, 4.0],
               "measured": measured_errors}
     keep(handlers, PLACE, FIGURES | {"learnt": 0, "errors": [2.0, 4.0], "spread": spread})
-    plots = handlers.show(["first", "second"], *PLACE, None)[2]
+    plots = shown(handlers, ["first", "second"], *PLACE).plots
     assert words in plots and "Measured error of a point" in plots
     assert "<b>0.57</b> in pixels (the face's size alone gives 0.34), and <b>0.46</b> with both as shares" in plots
 
@@ -385,5 +432,5 @@ def test_the_tab_in_a_browser(two_models_url: str, dataset: FacialKeypointsDatas
     page.click("#evaluate-split label:has-text('as published')")
     page.wait_for_selector("#evaluate-table td:has-text('not measured yet')")
     page.click("#evaluate-run")
-    page.wait_for_selector("#evaluate-table .flatters:has-text('first has learnt from 8 of these 12 images')")
+    page.wait_for_selector("#evaluate-table .flatters:has-text('first was trained on 8 of these 12 images')")
     page.close()

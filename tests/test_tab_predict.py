@@ -17,6 +17,7 @@ from kp.detectors.whole_image import WholeImage
 from kp.export import faces_json
 from kp.geometry import Box, CropMap
 from kp.ui import pipeline
+from kp.ui.predict_steps import steps_html
 from kp.ui.settings import Settings
 
 TWO = [Box(0, 20, 70, 90), Box(70, 40, 130, 100)]  # where a detector is made to see faces in a photo of 140 x 150
@@ -103,12 +104,12 @@ def test_analysis_is_the_prediction_with_its_steps(model: Path) -> None:
     analysis = pipeline.analyse(image, predictor, "tiny")
     assert faces_json(analysis.faces) == faces_json(predictor.predict(image))
     assert np.array_equal(analysis.crops[0], analysis.maps[0].cut(image))
-    steps = pipeline.steps_html(analysis, 0)
+    steps = steps_html(analysis, 0)
     assert "32 × 32 pixels" in steps and "1 × 1 × 32 × 32" in steps and "136, float32" in steps
     (face,) = analysis.faces
     assert f"the eyes {abs(face.turn):.0f}° from the level" in steps  # this network sees them anywhere
     level = replace(analysis, faces=[replace(face, turn=90.0)], turn=90)
-    assert "from the level" not in pipeline.steps_html(level, 0)
+    assert "from the level" not in steps_html(level, 0)
 
 
 def test_a_click_chooses_the_smallest_face_around_it(model: Path) -> None:

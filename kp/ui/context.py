@@ -21,10 +21,10 @@ RETRY = 3.0  # seconds until a dataset that cannot be read is tried again
 
 
 class DataSource:
-    """The real dataset, looked for again as long as there is none; until then the sample faces.
+    """The real dataset, looked for again as long as there is none; until then the synthetic faces.
 
-    fallback: where a download puts it; looked into last. fault: why what was named is no dataset. problem: why there
-    are not even sample faces.
+    fallback: where a download puts it; searched last. fault: why the folder that was named is no dataset.
+    problem: why there are not even synthetic faces.
     """
 
     def __init__(self, folder: str | None, *, fallback: Path | None = None) -> None:
@@ -35,7 +35,7 @@ class DataSource:
         self._lock = threading.Lock()
 
     def open(self) -> FacialKeypointsDataset:
-        """The real dataset, or the sample faces. Raises CheckpointError where their model is damaged."""
+        """The real dataset, or the synthetic faces. Raises CheckpointError where their model is damaged."""
         with self._lock:
             if self._dataset is None and not names_synthetic(self.folder):
                 self._dataset = self._real()
@@ -70,7 +70,7 @@ class DataSource:
 
     @property
     def missing(self) -> bool:
-        """Whether there is no real dataset at all, rather than one that cannot be read, or that nobody wants."""
+        """Whether there is no real dataset at all, rather than an unreadable one or synthetic faces by choice."""
         if names_synthetic(self.folder):
             return False
         with suppress(DataError):  # the folder that was named holds none

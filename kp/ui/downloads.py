@@ -1,4 +1,4 @@
-"""The dataset's download, as the app runs it: one at a time for all visitors, in a thread, and pages watch it."""
+"""The dataset's download in the app: one at a time for all visitors, in a thread; pages poll its progress."""
 
 import threading
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ from kp.data.sources import Source
 from kp.errors import DownloadCancelled, KpError
 
 STEPS = {"connecting": "Connecting", "downloading": "Downloading", "unpacking": "Unpacking", "checking": "Checking"}
-LONG = 90.0  # seconds; more are told in minutes
+LONG = 90.0  # seconds; longer times are shown in minutes
 
 
 @dataclass
 class Download:
-    """One download as its thread told it. state: running, or done, cancelled, failed. cancel: set to end it."""
+    """One download, updated by its thread. state: running, or done, cancelled, failed. cancel: set to end it."""
 
     state: str = "running"
     message: str = ""
@@ -29,8 +29,8 @@ class Download:
         return self.state == "running"
 
     def run(self, folder: Path, sources: Sequence[Source]) -> None:
-        """Until it ends. What a state is told with is there before the state, since watchers look on."""
-        ended, message = "failed", "It ended with an error that nobody expected; the app's log has it."
+        """Download until done, cancelled or failed. Sets `message` before `state`, which pages poll meanwhile."""
+        ended, message = "failed", "It failed with an unexpected error; the app's log has it."
         try:
             download(folder, sources=sources, progress=self.note, cancelled=self.cancel.is_set)
             ended, message = "done", ""
@@ -68,7 +68,7 @@ class DownloadManager:
 
 
 def status_html(state: Download | None) -> str:
-    """What a download does, how far it is, how long it will take; or how it ended."""
+    """Step, progress and time left of a download, or how it ended; empty where there is none or it is done."""
     if state is None or state.state == "done":
         return ""
     if not state.active:

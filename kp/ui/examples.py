@@ -1,4 +1,4 @@
-"""Predict's examples: frames of people whom no shipped network has seen, and scenes of people who do not exist."""
+"""Predict's examples: frames of people in no shipped network's training data, and synthetic scenes."""
 
 import threading
 from contextlib import suppress
@@ -47,7 +47,7 @@ def scenes() -> list[Scene]:
 
 
 class Examples:
-    """The same for all visitors; made anew when the real dataset takes the sample's place."""
+    """The same for all visitors; made anew when the real dataset takes the place of the synthetic one."""
 
     def __init__(self, data: DataSource) -> None:
         self.data = data

@@ -1,4 +1,4 @@
-"""How the app tells a visitor what went wrong: the library's own sentence, without a stack trace."""
+"""Errors as messages on the page: the library's own sentence, without a stack trace."""
 
 import functools
 import inspect
@@ -15,7 +15,7 @@ def show_errors(handler: Callable[..., Any]) -> Callable[..., Any]:
 
     if inspect.isasyncgenfunction(handler):
         @functools.wraps(handler)
-        async def watched(*args: Any) -> Any:
+        async def shown(*args: Any) -> Any:
             try:
                 async for value in handler(*args):
                     yield value
@@ -23,19 +23,19 @@ def show_errors(handler: Callable[..., Any]) -> Callable[..., Any]:
                 raise as_toast(error) from error
     elif inspect.isgeneratorfunction(handler):
         @functools.wraps(handler)
-        def watched(*args: Any) -> Any:
+        def shown(*args: Any) -> Any:
             try:
                 yield from handler(*args)
             except KpError as error:
                 raise as_toast(error) from error
     else:
         @functools.wraps(handler)
-        def watched(*args: Any) -> Any:
+        def shown(*args: Any) -> Any:
             try:
                 return handler(*args)
             except KpError as error:
                 raise as_toast(error) from error
-    return watched
+    return shown
 
 
 def as_toast(error: KpError) -> gr.Error:

@@ -4,30 +4,9 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 import gradio as gr
+from markupsafe import escape
 
-HTML = """<div class="kp-grid" role="group" aria-label="{{label}}">
-{{#each value}}<button type="button" data-index="{{@index}}" aria-label="{{this.alt}}"
-  class="{{#if this.chosen}}chosen{{/if}}"><img alt="" src="{{this.src}}" loading="lazy"
-  >{{#if this.caption}}<span>{{this.caption}}</span>{{/if}}</button>{{/each}}</div>"""
-CSS = """
-.kp-grid {display: grid; gap: 6px; grid-template-columns: repeat(auto-fill, minmax(%(cell)dpx, 1fr))}
-.kp-grid button {margin: 0; padding: 2px; border: 2px solid transparent; border-radius: 8px; cursor: pointer;
-  background: none; color: var(--body-text-color); font: inherit; font-size: 12px; line-height: 1.3;
-  min-width: 40px; min-height: 40px}
-.kp-grid button:hover {border-color: var(--border-color-primary)}
-.kp-grid button.chosen, .kp-grid button:focus-visible {border-color: var(--color-accent); outline: none}
-.kp-grid img {width: 100%%; aspect-ratio: 1; object-fit: cover; border-radius: 5px; display: block; %(rendering)s}
-.kp-grid span {display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; padding-top: 2px}
-@media (max-width: 640px) {.kp-grid {grid-template-columns: repeat(%(phone)d, minmax(0, 1fr))}}
-"""
-# Once clicked, a cell stays marked until the grid gets another value, be it the one that it had before.
-JS = """element.addEventListener('click', event => {
-  const button = event.target.closest('button[data-index]');
-  if (!button) return;
-  const index = Number(button.dataset.index);
-  props.value = props.value.map((item, place) => ({...item, chosen: place === index}));
-  trigger('select', {index});
-})"""
+from kp.ui.static import read_static
 
 
 class GridItem(TypedDict):
@@ -49,6 +28,8 @@ def image_grid(items: Sequence[GridItem] = (), *, elem_id: str, label: str, cell
 
     cell: the least width of a cell, pixels. pixelated: show the pixels as squares.
     """
-    css = CSS % {"cell": cell, "phone": phone_columns, "rendering": "image-rendering: pixelated" if pixelated else ""}
-    return gr.HTML(list(items), html_template=HTML.replace("{{label}}", label), css_template=css, js_on_load=JS,
-                   elem_id=elem_id, show_label=False)
+    style = (f"--grid-cell: {cell}px; --grid-phone-columns: {phone_columns}; "
+             f"--grid-rendering: {'pixelated' if pixelated else 'auto'}")
+    template = read_static("grid.hbs").replace("LABEL", str(escape(label))).replace("STYLE", style)  # gradio's own
+    return gr.HTML(list(items), html_template=template, css_template=read_static("grid.css"),
+                   js_on_load=read_static("grid.js"), elem_id=elem_id, show_label=False)

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import Any
 
 import cv2
 import gradio as gr
 import numpy as np
+from gradio.blocks import Block
 
 from kp.detectors.base import resized
 from kp.drawing.overlay import data_uri, scale_box
@@ -14,28 +16,24 @@ from kp.errors import CheckpointError, ImageError
 from kp.export import draw_faces
 from kp.predict import FacePrediction
 from kp.tracking import DEFAULT, FaceTracker
-from kp.ui.models import ModelStore
-from kp.ui.predict_handlers import NO_MODEL
+from kp.ui.models import NO_MODEL, ModelStore
 from kp.ui.safe_image import SafeImage
+from kp.ui.static import read_static, render
 
 WIDTH, HEIGHT = 640, 480
 LOOK = 400          # pixels of the longer side of what the detector sees; it finds faces of 40 pixels in WIDTH
-EVERY = 0.04        # seconds between two frames that the browser sends, if the answers come as fast
-REMEMBERED = 20     # frames that the speed is measured over
+EVERY = 0.04        # seconds between two frames that the browser sends, if the predictions come as fast
+REMEMBERED = 20     # frames over which the speed is measured
 PATIENCE = 2.0      # seconds after which a stream is a new one
 LIMIT = 600         # seconds a visitor's stream may work in one go
 IDLE = '<div class="kp-notice">Click the camera, then Record: each frame comes back with the points on it.</div>'
 NOTE = """Frames go to the server one after another; only the last is kept, for the button. The filter holds a still
-face still and follows a moving one; without it the points tremble as the network answers."""
-CSS = """
-img {width: 100%; border-radius: 8px; display: block; margin: 0}
-p {font-size: .875rem; margin: 6px 0 0; color: var(--body-text-color); font-variant-numeric: tabular-nums}
-"""
+face still and follows a moving one; without it they jitter as the network predicts them."""
 
 
 @dataclass(frozen=True)
 class LiveState:
-    """What a visitor's stream remembers. frame: the last one, uint8 RGB; times: when the last ones were done."""
+    """A visitor's stream. frame: the last one, uint8 RGB; times: of the last predictions, seconds."""
 
     tracker: FaceTracker
     frame: np.ndarray
@@ -43,16 +41,17 @@ class LiveState:
 
 
 class LiveHandlers:
-    """A visitor's LiveState goes out to the page's own gr.State and comes back."""
+    """A visitor's LiveState is kept in the page's own gr.State."""
 
-    def __init__(self, models: ModelStore) -> None:
+    def __init__(self, models: ModelStore, panel: "LivePanel") -> None:
         self.models = models
+        self.panel = panel
 
     def frame(self, image: np.ndarray | None, state: LiveState | None, model: str | None,
-              marks: Sequence[str], still: bool) -> tuple[str, LiveState | None]:
-        """A frame with its faces as HTML, and what to remember. still: the points are smoothed over time."""
+              marks: Sequence[str], still: bool) -> dict[Block, Any]:
+        """A frame with its faces as HTML, and the next state. still: the points are smoothed over time."""
         if image is None:
-            return IDLE, state
+            return {self.panel.view: IDLE, self.panel.state: state}
         if not model:
             raise CheckpointError(NO_MODEL)
         start = perf_counter()
@@ -65,10 +64,11 @@ class LiveHandlers:
                            ellipses="ellipses" in marks, boxes="boxes" in marks, regions="colours" in marks)
         done = perf_counter()
         times = (*state.times[1 - REMEMBERED :], done)
-        return live_html(drawn, faces, times, done - start), LiveState(state.tracker, image, times)
+        return {self.panel.view: live_html(drawn, faces, times, done - start),
+                self.panel.state: LiveState(state.tracker, image, times)}
 
     def _faces(self, image: np.ndarray, model: str) -> list[FacePrediction]:
-        """The faces of a frame; the detector looks at a smaller one, which is enough for who sits at a screen."""
+        """The faces of a frame; the detector gets a smaller one, enough for faces near a screen."""
         predictor = self.models.predictor(model)
         look, factor = resized(image, min(LOOK, max(image.shape[:2])))
         tight = [predictor.detector.box_map.to_tight(face.box) for face in predictor.detector.detect(look)]
@@ -91,11 +91,10 @@ def small(image: np.ndarray) -> np.ndarray:
 
 
 def live_html(drawn: np.ndarray, faces: Sequence[FacePrediction], times: Sequence[float], seconds: float) -> str:
-    """The frame and how fast it went. A data: address leaves no file behind, as one in gradio's cache would."""
+    """The frame and the speed. A data: address leaves no file behind, as one in gradio's cache would."""
     rate = f"{(len(times) - 1) / (times[-1] - times[0]):.0f} frames a second, " if len(times) > 5 else ""
     count = f"{len(faces) or 'no'} face{'' if len(faces) == 1 else 's'}"
-    return (f'<img src="{data_uri(drawn, quality=80)}" alt="The webcam\'s picture, {count} found">'
-            f"<p>{count}. {rate}{seconds * 1000:.0f} ms of work for this one.</p>")
+    return render("live.html", src=data_uri(drawn, quality=80), count=count, rate=rate, milliseconds=seconds * 1000)
 
 
 @dataclass(frozen=True)
@@ -121,5 +120,5 @@ def live_panel(max_megapixels: int) -> LivePanel:
                 still = gr.Checkbox(True, label="Hold the points still (One Euro filter)", elem_id="live-still")
                 take = gr.Button("Take this frame as the photo", size="md", elem_id="live-take")
             with gr.Column(scale=2, min_width=280):
-                view = gr.HTML(IDLE, css_template=CSS, elem_id="live-view")
+                view = gr.HTML(IDLE, css_template=read_static("live.css"), elem_id="live-view")
     return LivePanel(camera, still, take, view, gr.State(None, time_to_live=600))

@@ -1,4 +1,4 @@
-"""How well networks do: figures stored with them, and new ones measured on this machine, one job at a time."""
+"""Evaluation figures of networks: stored with them, or measured on this machine, one job at a time."""
 
 import atexit
 import threading
@@ -15,9 +15,9 @@ from kp.evaluation import evaluate, frames_learnt, metrics_key
 from kp.ui.context import DataSource
 from kp.ui.models import RUN, ModelStore
 
-KEPT = 200  # results in memory
-STORED, HERE, HERE_ON_SAMPLE = "stored with the model", "measured here", "measured here, on sample faces"
-PATIENCE = 5.0  # seconds to wait for a job when the program ends
+RESULTS_KEPT = 200  # results in memory
+STORED, HERE, HERE_ON_SYNTHETIC = "stored with the model", "measured here", "measured here, on synthetic faces"
+JOIN_SECONDS = 5.0  # to wait for a job when the program ends
 
 
 @dataclass(frozen=True)
@@ -38,23 +38,22 @@ class Conditions:
 class Result:
     """One network's figures. record: as of EvaluationReport.record(), older ones without errors and groups.
 
-    source: STORED, HERE or HERE_ON_SAMPLE. learnt: how many of the images it has learnt from; None where that is not
-    known.
+    source: STORED, HERE or HERE_ON_SYNTHETIC. seen: how many of the images were in its training; None where unknown.
     """
 
     name: str
     record: dict[str, Any] = field(repr=False)
     source: str
-    learnt: int | None
+    seen: int | None
 
     @property
-    def invented(self) -> bool:
-        """Whether the faces are those of people who do not exist."""
-        return self.source == HERE_ON_SAMPLE
+    def synthetic(self) -> bool:
+        """Whether it was measured on synthetic faces."""
+        return self.source == HERE_ON_SYNTHETIC
 
     @property
     def label(self) -> str:
-        return label_of(self.name) + " (sample faces)" * self.invented
+        return label_of(self.name) + " (synthetic faces)" * self.synthetic
 
     @property
     def errors(self) -> list[float | None]:
@@ -94,12 +93,12 @@ class Job:
         return spent * (self.total - self.done) / self.done if self.done else None
 
 
-class _StopAsked(Exception):
+class _StopRequested(Exception):
     """Ends a measurement from within its progress callback."""
 
 
 def label_of(name: str) -> str:
-    """What a visitor calls the network with this name."""
+    """A network's name as the page shows it."""
     return f"your run {name.removeprefix(RUN)}" if name.startswith(RUN) else name
 
 
@@ -124,20 +123,24 @@ class Measurements:
         return self._job if self._job and self._job.number == number else None
 
     def find(self, name: str, conditions: Conditions) -> Result | None:
-        """What was measured here, else what is stored with the network. Raises CheckpointError where that is gone."""
+        """What was measured here, else what is stored with the network; None without either.
+
+        Raises CheckpointError where the network's file is gone.
+        """
         dataset = None if self.data.problem else self.data.open()
         record = self._results.get(self._key(name, conditions, dataset))
         if record:
-            return Result(name, record, HERE_ON_SAMPLE if dataset.invented else HERE, record["learnt"])
+            synthetic = dataset is not None and dataset.invented
+            return Result(name, record, HERE_ON_SYNTHETIC if synthetic else HERE, record["learnt"])
         card = self.models.card(name)
         record = card.metrics.get(conditions.key)
         if record is None:
             return None
-        learnt = record.get("learnt")
-        if learnt is None and dataset is not None and not dataset.invented:
+        seen = record.get("learnt")
+        if seen is None and dataset is not None and not dataset.invented:
             faces = dataset.part(conditions.split, "test")
-            learnt = frames_learnt(card, dataset, faces) if len(faces) == record["images"] else None
-        return Result(name, record, STORED, learnt)
+            seen = frames_learnt(card, dataset, faces) if len(faces) == record["images"] else None
+        return Result(name, record, STORED, seen)
 
     def start(self, names: Sequence[str], conditions: Conditions) -> Job:
         """Begin to measure. Raises ConfigError while another job goes on, DataError where there is no dataset."""
@@ -155,7 +158,7 @@ class Measurements:
         return job
 
     def stop(self, number: int | None) -> None:
-        """Ask a job to end after its batch of images."""
+        """Make a job end after its batch of images."""
         job = self.job(number)
         if job and job.state == "running":
             job.state = "stopping"
@@ -164,7 +167,7 @@ class Measurements:
         """End what still goes on: torch must not be at work in a thread when the program ends."""
         if self._job and self._thread:
             self.stop(self._job.number)
-            self._thread.join(PATIENCE)
+            self._thread.join(JOIN_SECONDS)
 
     def _work(self, job: Job) -> None:
         try:
@@ -172,7 +175,7 @@ class Measurements:
                 job.name, job.done, job.begun = name, 0, time.monotonic()
                 self._measure(job)
                 job.measured += 1
-        except _StopAsked:
+        except _StopRequested:
             job.state, job.message = "stopped", f"{job.measured} of {len(job.names)} models measured before that."
         except KpError as error:
             job.state, job.message = "failed", str(error)
@@ -180,15 +183,15 @@ class Measurements:
             several = "models are" if len(job.names) > 1 else "model is"
             job.state, job.message = "finished", f"{len(job.names)} {several} measured."
         finally:
-            if job.active:  # an error of ours: nobody may wait for it for ever
-                job.state, job.message = "failed", "The measurement broke off; the server's log says why."
+            if job.active:  # a fault of the program: nobody may wait for it for ever
+                job.state, job.message = "failed", "The measurement failed; the server's log says why."
 
     def _measure(self, job: Job) -> None:
         """One network's record into the results."""
         def progress(done: int, total: int) -> None:
             job.done, job.total = done, total
             if job.state == "stopping":
-                raise _StopAsked
+                raise _StopRequested
 
         conditions = job.conditions
         dataset = self.data.open()
@@ -197,7 +200,7 @@ class Measurements:
                           split=conditions.split, setting=conditions.setting, name=job.name, progress=progress)
         with self._lock:
             self._results[key] = report.record()
-            while len(self._results) > KEPT:
+            while len(self._results) > RESULTS_KEPT:
                 self._results.popitem(last=False)
 
     def _key(self, name: str, conditions: Conditions,

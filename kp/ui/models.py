@@ -12,6 +12,7 @@ from kp.predict import Predictor
 
 RUN = "run:"  # how the value of a run's network begins, before its id
 KEPT = 6      # networks in memory
+NO_MODEL = "There is no network to predict with yet. Train one in the Train tab."
 
 
 class ModelStore:

@@ -6,15 +6,15 @@ import gradio as gr
 
 from kp.export import FORMATS
 from kp.formats.coco import COCO
-from kp.ui.predict_html import TOOLS_CSS
-from kp.ui.predict_tools import CORNERS
+from kp.ui.static import read_static
 
-BOX_NOTE = """Where a detector misses a face, show it yourself. The network is asked twice: in your box, and in the one
-about the points that it found."""
-TEST_NOTE = """A network sees nothing but the crop about the box. Move the box, and see whether the points stay on the
+BOX_NOTE = """Where a detector misses a face, draw the box yourself. The network predicts twice: in your box, and in
+the one about the points that it found."""
+TEST_NOTE = """A network gets nothing but the crop about the box. Move the box, and see whether the points stay on the
 face: good ones hardly move, however the box lies."""
 COMPARE_NOTE = "Another network on the same crop of the same face."
 SAVE_NOTE = "Pixels are counted from 0, in .pts files from 1. Everything is about the photo in its own size."
+CORNERS = "Click the upper left and the lower right corner of the face: from the brows to the chin, from jaw to jaw."
 HOW = ("over each other", "side by side")
 
 
@@ -88,8 +88,8 @@ def test_panel() -> TestPanel:
                 ]
                 back = gr.Button("Back to the detector's box", size="md", elem_id="predict-test-back")
             with gr.Column(scale=2, min_width=280):
-                picture = gr.HTML(css_template=TOOLS_CSS, elem_id="predict-test-picture")
-        shifts = gr.HTML(css_template=TOOLS_CSS, elem_id="predict-test-map")
+                picture = gr.HTML(css_template=read_static("predict_tools.css"), elem_id="predict-test-picture")
+        shifts = gr.HTML(css_template=read_static("predict_tools.css"), elem_id="predict-test-map")
     return TestPanel(accordion, gr.State(False), sliders, back, picture, shifts)
 
 
@@ -99,7 +99,7 @@ def compare_panel() -> ComparePanel:
         with gr.Row():
             other = gr.Dropdown([], label="The other network", elem_id="predict-other", min_width=200)
             how = gr.Radio(list(HOW), value=HOW[0], label="Show", elem_id="predict-how", min_width=200)
-        view = gr.HTML(css_template=TOOLS_CSS, elem_id="predict-compared")
+        view = gr.HTML(css_template=read_static("predict_tools.css"), elem_id="predict-compared")
     return ComparePanel(accordion, gr.State(False), other, how, view)
 
 

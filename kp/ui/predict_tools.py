@@ -3,9 +3,11 @@
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import numpy as np
+from gradio.blocks import Block
 
 from kp.drawing.faces import draw_cross, draw_square
 from kp.drawing.overlay import data_uri, draw_errors, draw_face
@@ -20,37 +22,40 @@ from kp.ui.models import ModelStore
 from kp.ui.pipeline import PATCH_REACH, PATCH_SIDE, PATCHES, Analysis
 from kp.ui.predict_handlers import WHOLE, shown_name
 from kp.ui.predict_html import box_test_html, compare_html, map_html
+from kp.ui.predict_panels import CORNERS
+from kp.ui.predict_parts import Result
 from kp.ui.served_files import save_served
 
 SHIFTS = (-0.3, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3)  # of the map, in sides of the face box
 FACE_BOX = Box.square(((PATCH_SIDE - 1) / 2,) * 2, PATCH_SIDE / PATCH_REACH)  # where it lies in every patch
 CLOSE_UP = 1.7  # side of what is compared, in sides of the face box
 FIRST_CORNER = "First corner set. Now click the opposite one."
-CORNERS = "Click the upper left and the lower right corner of the face: from the brows to the chin, from jaw to jaw."
 TOO_MANY = f"The tools work on the first {PATCHES} faces. Choose one of them."
 
 
 class PredictTools:
-    """Each answer comes from the visitor's own Analysis and the picker's network; nothing is kept here."""
+    """Each result comes from the visitor's own Analysis and the picker's network; nothing is kept here."""
 
-    def __init__(self, models: ModelStore) -> None:
+    def __init__(self, models: ModelStore, result: Result) -> None:
         self.models = models
+        self.result = result
 
     def corner(self, analysis: Analysis | None, first: Sequence[float] | None,
-               event: gr.SelectData) -> tuple[list[float] | None, list[float] | None, str, gr.Image]:
+               event: gr.SelectData) -> dict[Block, Any]:
         """A click while a box is drawn: first corner, the box in the photo's pixels, what to do now, the picture."""
+        box = self.result.box
         if analysis is None:
-            return None, None, CORNERS, gr.skip()
+            return {box.first: None, box.given: None, box.note: CORNERS}
         x, y = (float(value) for value in event.index)
         if first is None:
             picture = png_bytes(draw_cross(analysis.picture, (x, y)))
             path = save_served(picture, "corner.png")
-            return [x, y], None, FIRST_CORNER, gr.Image(path)
+            return {box.first: [x, y], box.given: None, box.note: FIRST_CORNER, self.result.picture: gr.Image(path)}
         sides = np.array([min(x, first[0]), min(y, first[1]), max(x, first[0]), max(y, first[1])])
         if min(sides[2] - sides[0], sides[3] - sides[1]) < 2:
-            return None, None, f"The two corners are too close together. {CORNERS}", gr.skip()
-        box = (sides + 0.5) / analysis.factor - 0.5
-        return None, [round(float(side), 1) for side in box], CORNERS, gr.skip()
+            return {box.first: None, box.given: None, box.note: f"The two corners are too close together. {CORNERS}"}
+        given = (sides + 0.5) / analysis.factor - 0.5
+        return {box.first: None, box.given: [round(float(side), 1) for side in given], box.note: CORNERS}
 
     def box_test(self, opened: bool, model: str | None, margin: float, views: int, analysis: Analysis | None,
                  chosen: int | None, right: float, down: float, scale: float, turn: float) -> str:
@@ -134,11 +139,19 @@ class PredictTools:
     def typed_box(self, left: float | None, top: float | None, right: float | None,
                   bottom: float | None) -> list[float]:
         """The box from the four numbers. Raises ConfigError where they are none."""
-        sides = [left, top, right, bottom]
-        if any(side is None for side in sides) or left >= right or top >= bottom:
+        sides = (left, top, right, bottom)
+        if left is None or top is None or right is None or bottom is None or left >= right or top >= bottom:
             raise ConfigError("A box needs four numbers in pixels of the photo, left < right and top < bottom; these "
                               f"are {', '.join('empty' if side is None else f'{side:g}' for side in sides)}.")
-        return [float(side) for side in sides]
+        return [float(left), float(top), float(right), float(bottom)]
+
+    def show_sides(self, given: Sequence[float] | None) -> dict[Block, Any]:
+        """A box that was drawn, as the four numbers."""
+        return dict(zip(self.result.box.sides, given or [gr.skip()] * 4, strict=True))
+
+    def reset_sliders(self) -> dict[Block, Any]:
+        """The sliders of the box test as at first."""
+        return dict(zip(self.result.test.sliders, [0, 0, 100, 0], strict=True))
 
     @staticmethod
     def _patch(analysis: Analysis | None, chosen: int | None) -> np.ndarray | None:

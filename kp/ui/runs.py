@@ -1,4 +1,4 @@
-"""Training runs. A run belongs to the server: it is a process of `python -m kp train`, and pages watch it."""
+"""Training runs. A run belongs to the server: it is a process of `python -m kp train`, whose events pages poll."""
 
 import atexit
 import contextlib
@@ -40,7 +40,7 @@ class Limits(Protocol):
 
 @dataclass
 class Run:
-    """One run as its events told it. state: one of ACTIVE, or finished, stopped, diverged, failed.
+    """One run, updated by its events. state: one of ACTIVE, or finished, stopped, diverged, failed.
 
     id: known to its owner alone; its network goes by it. number: what watchers know. `version` rises with every event,
     so that a watcher sees whether there is news. losses: seconds and smoothed training loss of every `stride`-th step.
@@ -68,11 +68,11 @@ class Run:
 
     @property
     def invented(self) -> bool:
-        """Whether it learns from the sample faces."""
+        """Whether it is trained on the synthetic faces."""
         return is_synthetic(self.data)
 
     def take(self, event: dict[str, Any]) -> None:
-        """Note an event. Watchers look on meanwhile: what a state is told with is there before the state."""
+        """Apply an event. Pages poll meanwhile, so `message` is set before `state`."""
         match event["event"]:
             case "Decoding":
                 self.progress = event
@@ -166,26 +166,26 @@ class RunManager:
             if process.poll() is None:
                 process.terminate()
 
-    def _spawn(self, run: Run) -> subprocess.Popen:
+    def _spawn(self, run: Run) -> subprocess.Popen[str]:
         home = Path(kp.__file__).resolve().parent.parent
         process = subprocess.Popen(command_of(run), cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                    start_new_session=True)
         os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
         return process
 
-    def _follow(self, run: Run, process: subprocess.Popen) -> None:
+    def _follow(self, run: Run, process: subprocess.Popen[str]) -> None:
         errors: list[str] = []
-        reader = threading.Thread(target=lambda: errors.extend(process.stderr), daemon=True)
+        reader = threading.Thread(target=lambda: errors.extend(process.stderr or ()), daemon=True)
         reader.start()
-        for line in process.stdout:
+        for line in process.stdout or ():
             with contextlib.suppress(json.JSONDecodeError):  # a process that is killed may leave half a line
                 run.take(json.loads(line))
         code = process.wait()
         reader.join()
         if run.active:  # it ended without a last event
-            asked = run.state == "stopping" and "step" not in run.progress
-            run.message = "Stopped before the first step." if asked else reason_of(code, errors, run.checkpoint)
-            run.state = "stopped" if asked else "failed"
+            stopped = run.state == "stopping" and "step" not in run.progress
+            run.message = "Stopped before the first step." if stopped else reason_of(code, errors, run.checkpoint)
+            run.state = "stopped" if stopped else "failed"
             run.version += 1
 
     def _forget_old(self) -> None:

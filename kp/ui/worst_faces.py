@@ -1,8 +1,7 @@
-"""The faces that a network finds hardest: chosen by stored errors, predicted anew, drawn with what was off."""
+"""The faces with a network's largest errors: chosen by stored errors, predicted anew, drawn with their labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from html import escape
 
 import numpy as np
 
@@ -16,26 +15,29 @@ from kp.pose import head_pose
 from kp.predict import Predictor
 from kp.ui.frames import frame_title
 from kp.ui.grid import GridItem, grid_item
+from kp.ui.static import render
 
 COUNT = 12
 THUMBNAIL, LARGE = 220, 640  # pixels
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A network's answer for a labelled face. predicted: (68, 2), image pixels. errors, spread: (68,), fractions.
+class LabelledPrediction:
+    """A network's prediction for a labelled face.
 
-    spread: what the network expects its errors to be; NaN where it does not say.
+    image: uint8 (H, W, 3) RGB. truth, predicted: (68, 2), image pixels. expected_errors: (68,), fractions of the eye
+    distance; NaN where the network predicts none.
     """
 
     frame: FrameInfo
     image: np.ndarray = field(repr=False)
     truth: np.ndarray = field(repr=False)
     predicted: np.ndarray = field(repr=False)
-    spread: np.ndarray = field(repr=False)
+    expected_errors: np.ndarray = field(repr=False)
 
     @property
     def errors(self) -> np.ndarray:
+        """(68,), fractions of the eye distance."""
         return point_errors(self.predicted, self.truth)
 
     @property
@@ -45,52 +47,46 @@ class Answer:
 
 
 def worst_indices(errors: Sequence[float | None], count: int = COUNT) -> list[int]:
-    """Places of the largest errors, worst first; missed faces (None) are left out, nothing was predicted there."""
-    found = [index for index, error in enumerate(errors) if error is not None]
-    return sorted(found, key=lambda index: -errors[index])[:count]
+    """Indices of the largest errors, worst first, without missed faces (None), where nothing was predicted."""
+    found = [(error, index) for index, error in enumerate(errors) if error is not None]
+    return [index for _, index in sorted(found, key=lambda item: -item[0])[:count]]
 
 
-def answers_for(predictor: Predictor, faces: FacialKeypointsDataset, indices: Sequence[int],
-                setting: str) -> list[Answer]:
-    """The network's answers for these faces of a part, without those that the detector misses."""
-    found, told = answers_of(predictor, faces, indices, setting)
-    return [Answer(faces.frames[index], faces.image(index), faces.keypoints[index], points,
-                   spread / eye_distance(points))
-            for index, points, spread in zip(found, told.keypoints, told.spread, strict=True)]
+def predictions_for(predictor: Predictor, faces: FacialKeypointsDataset, indices: Sequence[int],
+                    setting: str) -> list[LabelledPrediction]:
+    """The network's predictions for these faces of a part, without those that the detector misses."""
+    found, outputs = answers_of(predictor, faces, indices, setting)
+    return [LabelledPrediction(faces.frames[index], faces.image(index), faces.keypoints[index], points,
+                               spread / eye_distance(points))
+            for index, points, spread in zip(found, outputs.keypoints, outputs.spread, strict=True)]
 
 
-def face_items(answers: Sequence[Answer], chosen: int = 0) -> list[GridItem]:
+def face_items(predictions: Sequence[LabelledPrediction], chosen: int = 0) -> list[GridItem]:
     """Cells with label and prediction, and the error as caption."""
-    return [grid_item(data_uri(picture_of(answer, THUMBNAIL), quality=88),
-                      f"{frame_title(answer.frame)}, error {answer.nme:.0f} %", f"{answer.nme:.1f} %",
-                      chosen=place == chosen) for place, answer in enumerate(answers)]
+    return [grid_item(data_uri(picture_of(prediction, THUMBNAIL), quality=88),
+                      f"{frame_title(prediction.frame)}, error {prediction.nme:.0f} %", f"{prediction.nme:.1f} %",
+                      chosen=place == chosen) for place, prediction in enumerate(predictions)]
 
 
-def picture_of(answer: Answer, side: int = LARGE) -> np.ndarray:
+def picture_of(prediction: LabelledPrediction, side: int = LARGE) -> np.ndarray:
     """uint8 (side, side, 3): the face, labels hollow, prediction filled, a line between them."""
-    return error_picture(answer.image, answer.truth, answer.predicted, side=side)
+    return error_picture(prediction.image, prediction.truth, prediction.predicted, side=side)
 
 
-def describe(answer: Answer) -> str:
+def describe(prediction: LabelledPrediction) -> str:
     """The picture in words."""
-    return f"{frame_title(answer.frame)}: labels as circles, prediction as dots, {answer.nme:.1f} % apart on average"
+    title = frame_title(prediction.frame)
+    return f"{title}: labels as circles, prediction as dots, {prediction.nme:.1f} % apart on average"
 
 
-def answer_html(answer: Answer) -> str:
-    """Who it is and where the frame is, how far off the points are, in all and by region."""
-    distance, errors = float(eye_distance(answer.truth)), answer.errors
-    regions = sorted(region_means(errors[None]).items(), key=lambda region: -region[1])
-    height, width = answer.image.shape[:2]
-    told = [
-        f"<b>{escape(frame_title(answer.frame))}</b>",
-        f"<code>{escape(answer.frame.folder)}/{escape(answer.frame.name)}</code>, {width} × {height} pixels",
-        f"Error (NME) <b>{answer.nme:.1f} %</b>: a point is {errors.mean() * distance:.1f} px off on average, where "
-        f"the outer eye corners are {distance:.0f} px apart.",
-        "By region: " + ", ".join(f"{name} {value * 100:.1f}&nbsp;%" for name, value in regions) + ".",
-        f"The head is turned {abs(head_pose(answer.truth).yaw):.0f}° away from the camera.",
-    ]
-    if np.isfinite(answer.spread).all():
-        told.append(f"The network itself expected {answer.spread.mean() * 100:.1f} %.")
-    person = escape(answer.frame.person.replace("_", " "))
-    told.append(f"To see the other frames, choose the person <i>{person}</i> in the Dataset tab.")
-    return f'<div class="facts">{"".join(f"<p>{fact}</p>" for fact in told)}</div>'
+def prediction_html(prediction: LabelledPrediction) -> str:
+    """Person and frame, the error in all and by region, and the head's yaw."""
+    frame, eyes, errors = prediction.frame, float(eye_distance(prediction.truth)), prediction.errors
+    height, width = prediction.image.shape[:2]
+    expected = prediction.expected_errors
+    return render(
+        "evaluate_face.html", title=frame_title(frame), file=f"{frame.folder}/{frame.name}", width=width,
+        height=height, nme=prediction.nme, pixels=errors.mean() * eyes, eyes=eyes,
+        regions=sorted(region_means(errors[None]).items(), key=lambda region: -region[1]),
+        yaw=abs(head_pose(prediction.truth).yaw), person=frame.person.replace("_", " "),
+        expected=expected.mean() * 100 if np.isfinite(expected).all() else None)
