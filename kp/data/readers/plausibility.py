@@ -11,6 +11,7 @@ LEAST_EXTENT = 1.0   # pixels; all points within that are no face
 UNLIKE = 0.3
 LEAST_POINTS = 20    # labelled points of a face whose shape can be judged
 # An average face (68, 2), in face heights about its middle, from the training people's labels.
+# fmt: off
 AVERAGE_FACE = np.array([
     -0.525, -0.258, -0.518, -0.120, -0.496, 0.005, -0.470, 0.127, -0.426, 0.261, -0.352, 0.373,
     -0.269, 0.447, -0.163, 0.513, -0.000, 0.556, 0.163, 0.513, 0.269, 0.447, 0.352, 0.373,
@@ -25,6 +26,7 @@ AVERAGE_FACE = np.array([
     -0.165, 0.215, -0.053, 0.202, 0.000, 0.200, 0.053, 0.202, 0.165, 0.215, 0.052, 0.239,
     -0.000, 0.244, -0.052, 0.239,
 ]).reshape(68, 2)
+# fmt: on
 
 
 @dataclass(frozen=True)
