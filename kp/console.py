@@ -39,8 +39,8 @@ def prepare_console() -> None:
         os.environ.setdefault(name, value)
     replace_unprintable()
     if isinstance(sys.stderr, TextIOWrapper):
-        sys.stderr = open(os.dup(sys.stderr.fileno()), "w", buffering=1, encoding=sys.stderr.encoding,  # noqa: SIM115
-                          errors="backslashreplace")
+        descriptor, encoding = os.dup(sys.stderr.fileno()), sys.stderr.encoding
+        sys.stderr = open(descriptor, "w", 1, encoding, "backslashreplace")  # noqa: SIM115
 
 
 @contextmanager

@@ -122,7 +122,7 @@ def input_of(preprocessing: Preprocessing) -> dict[str, Any]:
     return {
         "name": INPUT, "type": "float32", "shape": [FACES, preprocessing.channels, *[preprocessing.size] * 2],
         "layout": "NCHW", "range": [0, 1],
-        "channels": "grey: (0.299 R + 0.587 G + 0.114 B), rounded to 0..255, / 255" if grey else "R, G, B, each / 255",
+        "channels": "grey: 0.299 R + 0.587 G + 0.114 B, rounded to 0..255, / 255" if grey else "R, G, B, each / 255",
     }
 
 
