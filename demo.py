@@ -38,6 +38,7 @@ def build(settings: "Settings") -> "Blocks":
 def find_settings(data: str | None = None) -> "Settings":
     """What the environment says. Raises ConfigError where the app's folders cannot be written."""
     from kp.ui.settings import Settings
+
     settings = Settings.from_environment(data)
     settings.check_writable()
     os.environ["GRADIO_TEMP_DIR"] = str(settings.upload_folder)  # before gradio is imported
@@ -49,6 +50,7 @@ def main() -> None:
     options = parse_arguments()
     with exit_on_interrupt():
         from kp.ui.address import Address
+
         address = Address.from_environment(options.host, options.port)
         address.check()
         settings = find_settings(options.data)

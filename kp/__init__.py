@@ -16,12 +16,39 @@ if TYPE_CHECKING:
     from kp.training import TrainConfig, train
 
 __all__ = [
-    "Box", "Checkpoint", "EvaluationReport", "FacePrediction", "FacialKeypointsDataset", "KpError", "Predictor",
-    "Preprocessing", "Sample", "TrainConfig", "evaluate", "load_checkpoint", "read_image", "save_checkpoint", "train",
+    "Box",
+    "Checkpoint",
+    "EvaluationReport",
+    "FacePrediction",
+    "FacialKeypointsDataset",
+    "KpError",
+    "Predictor",
+    "Preprocessing",
+    "Sample",
+    "TrainConfig",
+    "evaluate",
+    "load_checkpoint",
+    "read_image",
+    "save_checkpoint",
+    "train",
 ]
-__getattr__ = getter(__name__, {
-    "Box": "geometry", "Checkpoint": "checkpoint", "EvaluationReport": "evaluation", "FacePrediction": "predict",
-    "FacialKeypointsDataset": "data", "KpError": "errors", "Predictor": "predict", "Preprocessing": "data",
-    "Sample": "data", "TrainConfig": "training", "evaluate": "evaluation", "load_checkpoint": "checkpoint",
-    "read_image": "data", "save_checkpoint": "checkpoint", "train": "training",
-})
+__getattr__ = getter(
+    __name__,
+    {
+        "Box": "geometry",
+        "Checkpoint": "checkpoint",
+        "EvaluationReport": "evaluation",
+        "FacePrediction": "predict",
+        "FacialKeypointsDataset": "data",
+        "KpError": "errors",
+        "Predictor": "predict",
+        "Preprocessing": "data",
+        "Sample": "data",
+        "TrainConfig": "training",
+        "evaluate": "evaluation",
+        "load_checkpoint": "checkpoint",
+        "read_image": "data",
+        "save_checkpoint": "checkpoint",
+        "train": "training",
+    },
+)

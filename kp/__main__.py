@@ -11,16 +11,22 @@ from kp.errors import KpError
 
 def build_parser() -> argparse.ArgumentParser:
     from kp.commands import COMMANDS  # here: PyTorch takes seconds, in which Ctrl-C must be understood
+
     parser = argparse.ArgumentParser(
-        prog="python -m kp", description="Find the 68 keypoints of faces; train and test networks that do.",
+        prog="python -m kp",
+        description="Find the 68 keypoints of faces; train and test networks that do.",
         epilog="python -m kp COMMAND --help tells a command's options.",
     )
     parser.add_argument("--version", action="version", version=f"kp {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, module in COMMANDS.items():
         summary, _, details = (module.__doc__ or "").partition("\n")
-        command = commands.add_parser(name, help=summary, description=f"{summary}\n{details}".strip(),
-                                      formatter_class=argparse.RawDescriptionHelpFormatter)
+        command = commands.add_parser(
+            name,
+            help=summary,
+            description=f"{summary}\n{details}".strip(),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         module.add_arguments(command)
         command.set_defaults(run=module.run)
     return parser

@@ -35,13 +35,19 @@ def average_checkpoints(checkpoints: Sequence[Checkpoint]) -> Checkpoint:
     for number, other in enumerate(checkpoints[1:], start=2):
         for what, of in ALIKE.items():
             if of(first) != of(other):
-                raise ConfigError(f"The first network's {what} is {of(first)}, that of number {number} "
-                                  f"{of(other)}. Take networks that were trained on from the same one.")
+                raise ConfigError(
+                    f"The first network's {what} is {of(first)}, that of number {number} "
+                    f"{of(other)}. Take networks that were trained on from the same one."
+                )
         if F.cosine_similarity(direction, _direction(other), dim=0) < RELATED:
-            raise ConfigError(f"Network number {number} was not trained on from the same one as the first, so that "
-                              "their mean would know nothing. Take networks that were (train --start).")
-    weights = {name: torch.stack([one.weights[name].double() for one in checkpoints]).mean(0).to(weight.dtype)
-               for name, weight in first.weights.items()}
+            raise ConfigError(
+                f"Network number {number} was not trained on from the same one as the first, so that "
+                "their mean would know nothing. Take networks that were (train --start)."
+            )
+    weights = {
+        name: torch.stack([one.weights[name].double() for one in checkpoints]).mean(0).to(weight.dtype)
+        for name, weight in first.weights.items()
+    }
     return replace(first, weights=weights, metrics={}, versions=current_versions())
 
 

@@ -20,10 +20,10 @@ from kp.metrics import nme
 from kp.predict import Predictor
 
 logger = logging.getLogger(__name__)
-GOOD, BAD = 0.08, 0.10   # NME, of the eye distance: a face below is good, one above bad; those between are not counted
-GOOD_SHARE = 0.04        # of the good faces that are flagged; 0.05 are allowed, and other people have some more
-FOUND = 0.1              # the overlap with the true box from which on a detected face is the labelled one
-LEAST = 20               # faces of each group that a share needs
+GOOD, BAD = 0.08, 0.10  # NME, of the eye distance: a face below is good, one above bad; those between are not counted
+GOOD_SHARE = 0.04  # of the good faces that are flagged; 0.05 are allowed, and other people have some more
+FOUND = 0.1  # the overlap with the true box from which on a detected face is the labelled one
+LEAST = 20  # faces of each group that a share needs
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,18 @@ class Measured:
         """What flagging the faces below a threshold of the expected share does. Raises DataError for too few faces."""
         bad, good = self.expected[self.errors > BAD], self.expected[self.errors < GOOD]
         if min(len(bad), len(good)) < LEAST:
-            raise DataError(f"The degraded frames gave {len(bad)} faces with an error over {BAD:.0%} and {len(good)} "
-                            f"below {GOOD:.0%}; at least {LEAST} of each are needed. Take more --frames.")
-        return FlagShares(float((bad < threshold).mean()), float((good < threshold).mean()), len(bad), len(good),
-                          self.missed, len(self.errors) + self.missed)
+            raise DataError(
+                f"The degraded frames gave {len(bad)} faces with an error over {BAD:.0%} and {len(good)} "
+                f"below {GOOD:.0%}; at least {LEAST} of each are needed. Take more --frames."
+            )
+        return FlagShares(
+            float((bad < threshold).mean()),
+            float((good < threshold).mean()),
+            len(bad),
+            len(good),
+            self.missed,
+            len(self.errors) + self.missed,
+        )
 
     def threshold(self) -> float:
         """The expected share below which GOOD_SHARE of the good faces lie, so that most of the bad ones are flagged."""
@@ -67,16 +75,23 @@ class Measured:
         return float(np.clip(np.quantile(self.expected[self.errors < GOOD], GOOD_SHARE), 0.01, 0.99))
 
 
-def measure(predictor: Predictor, faces: FacialKeypointsDataset, *, frames: int, seed: int,
-            progress: Callable[[int, int], None] | None = None) -> Measured:
+def measure(
+    predictor: Predictor,
+    faces: FacialKeypointsDataset,
+    *,
+    frames: int,
+    seed: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> Measured:
     """Degrade up to `frames` frames of a part, drawn with `seed`, and predict them as any picture."""
     rows = np.sort(np.random.default_rng(seed).permutation(len(faces))[:frames])
     head, errors, expected = fit_head(faces.keypoints), [], []
     for done, row in enumerate(rows.tolist(), start=1):
         _, sample = degraded(faces.sample(row), head, (seed, row))
         truth = Box.around(sample.keypoints)
-        face = max(predictor.predict(sample.image), key=lambda face: truth.overlap(Box.around(face.keypoints)),
-                   default=None)
+        face = max(
+            predictor.predict(sample.image), key=lambda face: truth.overlap(Box.around(face.keypoints)), default=None
+        )
         if face is not None and truth.overlap(Box.around(face.keypoints)) > FOUND and face.expected_share is not None:
             errors.append(float(nme(face.keypoints, sample.keypoints)))
             expected.append(face.expected_share)

@@ -54,9 +54,16 @@ def read_card(path: Path) -> ModelCard:
         raise CheckpointError(f"{path} has garbled arguments ({error}). Train it again.") from None
     files = [path, *(path.with_name(name) for name in meta["shards"])]
     return ModelCard(
-        name=path.stem, file=str(path), title=meta["title"], architecture=meta["architecture"], parameters=parameters,
+        name=path.stem,
+        file=str(path),
+        title=meta["title"],
+        architecture=meta["architecture"],
+        parameters=parameters,
         megabytes=sum(file.stat().st_size for file in files if file.is_file()) / 1e6,
-        data=meta["data"], config=meta["config"], metrics=meta["metrics"], history=meta["history"],
+        data=meta["data"],
+        config=meta["config"],
+        metrics=meta["metrics"],
+        history=meta["history"],
     )
 
 

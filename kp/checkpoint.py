@@ -30,11 +30,19 @@ SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"
 SUFFIX = ".safetensors"
 NO_NETWORK = "appearance"  # the sample faces' model (kp/data/appearance.py), which lies among the checkpoints
 DESCRIPTION: dict[str, type] = {  # what that object must hold
-    "architecture": str, "arguments": dict, "preprocessing": dict, "config": dict, "data": dict, "metrics": dict,
-    "history": list, "versions": dict, "title": str, "shards": dict,
+    "architecture": str,
+    "arguments": dict,
+    "preprocessing": dict,
+    "config": dict,
+    "data": dict,
+    "metrics": dict,
+    "history": list,
+    "versions": dict,
+    "title": str,
+    "shards": dict,
 }
-UNCALIBRATED = 0.7    # the threshold of a checkpoint without a calibration
-PIECE = "//"          # a tensor too large for one shard is stored in rows: "fc1.weight//0", "fc1.weight//1"
+UNCALIBRATED = 0.7  # the threshold of a checkpoint without a calibration
+PIECE = "//"  # a tensor too large for one shard is stored in rows: "fc1.weight//0", "fc1.weight//1"
 
 
 @dataclass(frozen=True)
@@ -45,8 +53,8 @@ class Checkpoint:
     arguments: dict[str, Any]
     weights: dict[str, torch.Tensor]
     preprocessing: Preprocessing
-    config: dict[str, Any] = field(default_factory=dict)   # the TrainConfig, as plain values
-    data: dict[str, Any] = field(default_factory=dict)     # name, split, images, people
+    config: dict[str, Any] = field(default_factory=dict)  # the TrainConfig, as plain values
+    data: dict[str, Any] = field(default_factory=dict)  # name, split, images, people
     metrics: dict[str, Any] = field(default_factory=dict)  # "people, true-box": {"nme_mean": ...}
     history: list[dict[str, float]] = field(default_factory=list)  # one entry an epoch, for the curves
     versions: dict[str, str] = field(default_factory=dict)
@@ -72,23 +80,27 @@ class Checkpoint:
         except (ConfigError, RuntimeError, TypeError, ValueError) as error:
             raise self._unfit(" ".join(str(error).split())[:300]) from None
         if shape != (1, NUM_KEYPOINTS, 2):
-            raise self._unfit(f"one picture gives an answer of shape {' x '.join(map(str, shape))}, not "
-                              f"1 x {NUM_KEYPOINTS} x 2")
+            raise self._unfit(
+                f"one picture gives an answer of shape {' x '.join(map(str, shape))}, not 1 x {NUM_KEYPOINTS} x 2"
+            )
         return model
 
     def _unfit(self, reason: str) -> CheckpointError:
         given = {**self.arguments, **vars(self.preprocessing)}
-        return CheckpointError(f"The weights do not fit the architecture {self.architecture} with "
-                               f"{', '.join(f'{name} {value}' for name, value in given.items())}: {reason}. "
-                               "Train it again, or copy the file again.")
+        return CheckpointError(
+            f"The weights do not fit the architecture {self.architecture} with "
+            f"{', '.join(f'{name} {value}' for name, value in given.items())}: {reason}. "
+            "Train it again, or copy the file again."
+        )
 
 
 def current_versions() -> dict[str, str]:
     return {"kp": __version__, "torch": torch.__version__, "python": platform.python_version()}
 
 
-def save_checkpoint(checkpoint: Checkpoint, path: Path | str, *, dtype: torch.dtype | None = None,
-                    max_bytes: int | None = None) -> list[Path]:
+def save_checkpoint(
+    checkpoint: Checkpoint, path: Path | str, *, dtype: torch.dtype | None = None, max_bytes: int | None = None
+) -> list[Path]:
     """Write `path` (and shards beside it) and return the files. Whoever reads meanwhile sees the old or the new one.
 
     dtype: torch.float16 halves the files. Raises CheckpointError where the disk does not take it.
@@ -98,8 +110,10 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path | str, *, dtype: torch.dt
         name: tensor.detach().cpu().to(dtype if dtype and tensor.is_floating_point() else tensor.dtype).contiguous()
         for name, tensor in checkpoint.weights.items()
     }
-    meta = {"format": FORMAT, **{name: value for name, value in asdict(_without_weights(checkpoint)).items()
-                                 if name != "weights"}}
+    meta = {
+        "format": FORMAT,
+        **{name: value for name, value in asdict(_without_weights(checkpoint)).items() if name != "weights"},
+    }
     first, *rest = _shards(weights, max_bytes)
     earlier, begun = _shard_files(path), []
     meta["shards"] = {}
@@ -117,8 +131,9 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path | str, *, dtype: torch.dt
     except OSError as error:
         for half_written in begun:
             half_written.unlink(missing_ok=True)
-        raise CheckpointError(f"{path} cannot be written ({error.strerror or error}). "
-                              "Free some space or name another file.") from None
+        raise CheckpointError(
+            f"{path} cannot be written ({error.strerror or error}). Free some space or name another file."
+        ) from None
     for file in earlier:
         if file.name not in meta["shards"]:
             with contextlib.suppress(OSError):  # the new checkpoint is whole, with or without old shards
@@ -176,8 +191,10 @@ def find_checkpoint(model: str | Path) -> Path:
     path = Path(model)
     if path.is_file():
         return path
-    raise CheckpointError(f"There is no checkpoint {str(model)!r}. Name one of {', '.join(shipped) or 'none shipped'}, "
-                          f"or the path of a {SUFFIX} file.")
+    raise CheckpointError(
+        f"There is no checkpoint {str(model)!r}. Name one of {', '.join(shipped) or 'none shipped'}, "
+        f"or the path of a {SUFFIX} file."
+    )
 
 
 def load_checkpoint(model: str | Path) -> Checkpoint:
@@ -194,7 +211,9 @@ def load_checkpoint(model: str | Path) -> Checkpoint:
         weights |= _read(shard)[1]
     try:
         return Checkpoint(
-            architecture=meta["architecture"], arguments=meta["arguments"], weights=_joined(weights),
+            architecture=meta["architecture"],
+            arguments=meta["arguments"],
+            weights=_joined(weights),
             preprocessing=Preprocessing(**meta["preprocessing"]),
             calibration=_calibration(path, meta),
             **{key: meta[key] for key in ("config", "data", "metrics", "history", "versions", "title")},
@@ -211,8 +230,9 @@ def _calibration(path: Path, meta: dict[str, Any]) -> dict[str, Any]:
             return calibration
     except (AttributeError, KeyError, TypeError, ValueError):
         pass
-    raise CheckpointError(f"{path} garbles 'calibration' in its description. Run `python -m kp calibrate` on a whole "
-                          "copy of it.")
+    raise CheckpointError(
+        f"{path} garbles 'calibration' in its description. Run `python -m kp calibrate` on a whole copy of it."
+    )
 
 
 def read_description(path: Path) -> dict[str, Any]:
@@ -226,14 +246,18 @@ def _check(path: Path, meta: dict[str, Any]) -> None:
     if not isinstance(meta, dict):
         raise CheckpointError(f"{path} has a description that is no JSON object. Train it again.")
     if meta.get("format") != FORMAT:
-        raise CheckpointError(f"{path} has format {meta.get('format')!r}; this version of kp reads format {FORMAT}. "
-                              "Update kp, or train it again.")
+        raise CheckpointError(
+            f"{path} has format {meta.get('format')!r}; this version of kp reads format {FORMAT}. "
+            "Update kp, or train it again."
+        )
     for key, kind in DESCRIPTION.items():
         if not isinstance(meta.get(key), kind):
             raise CheckpointError(f"{path} lacks or garbles {key!r} in its description. Train it again.")
     if meta["architecture"] not in MODELS:
-        raise CheckpointError(f"{path} holds the architecture {meta['architecture']!r}, which this version of kp does "
-                              f"not know ({', '.join(MODELS)}). Update kp.")
+        raise CheckpointError(
+            f"{path} holds the architecture {meta['architecture']!r}, which this version of kp does "
+            f"not know ({', '.join(MODELS)}). Update kp."
+        )
 
 
 def _read(path: Path, *, weights: bool = True) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
@@ -244,9 +268,11 @@ def _read(path: Path, *, weights: bool = True) -> tuple[dict[str, Any], dict[str
         raise CheckpointError(f"{path} {foreign_file(path)}")
     # A safetensors file begins with the length of its JSON, eight bytes that may look like anything.
     if head[8:] != b"{" and head[:2] in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
-        raise CheckpointError(f"{path} is a PyTorch pickle, which may run code when it is opened, so it is refused. "
-                              f"Use a {SUFFIX} file that `python -m kp train` wrote; `python -m kp info` lists those "
-                              "that are shipped.")
+        raise CheckpointError(
+            f"{path} is a PyTorch pickle, which may run code when it is opened, so it is refused. "
+            f"Use a {SUFFIX} file that `python -m kp train` wrote; `python -m kp info` lists those "
+            "that are shipped."
+        )
     try:
         with safe_open(path, framework="pt") as file:
             raw = (file.metadata() or {}).get(KEY)
@@ -256,16 +282,20 @@ def _read(path: Path, *, weights: bool = True) -> tuple[dict[str, Any], dict[str
     except (SafetensorError, json.JSONDecodeError, OSError) as error:
         raise CheckpointError(f"{path} is damaged or no safetensors file ({error}). Copy or train it again.") from None
     if raw is None and path.suffix == SUFFIX:
-        raise CheckpointError(f"{path} is a safetensors file of another program: it has no {KEY!r} description. "
-                              "Use a file that `python -m kp train` wrote.")
+        raise CheckpointError(
+            f"{path} is a safetensors file of another program: it has no {KEY!r} description. "
+            "Use a file that `python -m kp train` wrote."
+        )
     return meta, {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
 
 
 def foreign_file(path: Path) -> str:
     """What a Git LFS pointer or an ONNX file is and what to do, as the end of a sentence."""
     if path.suffix.lower() == ".onnx":
-        return (f"is an ONNX export, for programs without PyTorch (onnxruntime runs it). Name the {SUFFIX} file it was "
-                "exported from.")
+        return (
+            f"is an ONNX export, for programs without PyTorch (onnxruntime runs it). Name the {SUFFIX} file it was "
+            "exported from."
+        )
     return "is a Git LFS pointer, not the file itself. Run `git lfs pull` in its repository, or download the file."
 
 

@@ -28,7 +28,7 @@ SETTINGS = {
     "whole-frame": "the middle of the frame, as the reference recipe trains; no box at all",
 }
 CHUNK = 64  # faces between two progress calls
-YAWS = (0, 15, 30, 45)      # degrees away from the camera, where groups of faces begin
+YAWS = (0, 15, 30, 45)  # degrees away from the camera, where groups of faces begin
 SIZES = (0, 30, 40, 50, 60)  # pixels between the outer eye corners
 SPREAD_GROUPS = 20
 
@@ -61,16 +61,27 @@ class EvaluationReport:
         """The figures, in percent (auc8 in 0..1). Means are over the faces found; rates count the missed as failed."""
         found = np.isfinite(self.nme)
         nme = self.nme[found]
-        means = {f"nme_{name}": float(value * 100) for name, value in
-                 (("mean", nme.mean()), ("median", np.median(nme)), ("p95", np.percentile(nme, 95)))} \
-            if len(nme) else dict.fromkeys(("nme_mean", "nme_median", "nme_p95"))
+        means = (
+            {
+                f"nme_{name}": float(value * 100)
+                for name, value in (("mean", nme.mean()), ("median", np.median(nme)), ("p95", np.percentile(nme, 95)))
+            }
+            if len(nme)
+            else dict.fromkeys(("nme_mean", "nme_median", "nme_p95"))
+        )
         return {
-            "model": self.model, "split": self.split, "setting": self.setting,
-            "images": len(self.names), "missed": int((~found).sum()), **means,
-            "fr8": failure_rate(self.nme, 0.08) * 100, "fr10": failure_rate(self.nme, 0.10) * 100,
+            "model": self.model,
+            "split": self.split,
+            "setting": self.setting,
+            "images": len(self.names),
+            "missed": int((~found).sum()),
+            **means,
+            "fr8": failure_rate(self.nme, 0.08) * 100,
+            "fr10": failure_rate(self.nme, 0.10) * 100,
             "auc8": auc(self.nme, 0.08),
             "regions": {name: value * 100 for name, value in region_means(self.errors[found]).items()}
-            if len(nme) else {},
+            if len(nme)
+            else {},
         }
 
     def record(self) -> dict[str, Any]:
@@ -82,8 +93,10 @@ class EvaluationReport:
         nme = [round(float(value) * 100, 2) if np.isfinite(value) else None for value in self.nme]
         yaw = np.abs([head_pose(face).yaw for face in self.truth])
         return self.summary() | {
-            "errors": nme, "by_yaw": self._groups(yaw, YAWS, "degrees"),
-            "by_size": self._groups(eye_distance(self.truth), SIZES, "px"), "spread": self._spread(),
+            "errors": nme,
+            "by_yaw": self._groups(yaw, YAWS, "degrees"),
+            "by_size": self._groups(eye_distance(self.truth), SIZES, "px"),
+            "spread": self._spread(),
             "learnt": self.learnt,
         }
 
@@ -109,10 +122,13 @@ class EvaluationReport:
         size = np.broadcast_to(eye_distance(self.predicted)[:, None], told.shape)[told]
         pixels = np.broadcast_to(eye_distance(self.truth)[:, None], told.shape)[told] * errors
         groups = np.array_split(np.argsort(expected), SPREAD_GROUPS)
-        return {"rank_correlation": rank_correlation(expected, errors),
-                "in_pixels": rank_correlation(expected * size, pixels), "by_size": rank_correlation(size, pixels),
-                "expected": [float(expected[group].mean() * 100) for group in groups],
-                "measured": [float(errors[group].mean() * 100) for group in groups]}
+        return {
+            "rank_correlation": rank_correlation(expected, errors),
+            "in_pixels": rank_correlation(expected * size, pixels),
+            "by_size": rank_correlation(size, pixels),
+            "expected": [float(expected[group].mean() * 100) for group in groups],
+            "measured": [float(errors[group].mean() * 100) for group in groups],
+        }
 
 
 def metrics_key(split: str, setting: str, detector: str, *, part: str = "test") -> str:
@@ -121,8 +137,9 @@ def metrics_key(split: str, setting: str, detector: str, *, part: str = "test") 
     return ", ".join(names)
 
 
-def frames_learnt(trained: Checkpoint | ModelCard, dataset: FacialKeypointsDataset,
-                  faces: FacialKeypointsDataset) -> int | None:
+def frames_learnt(
+    trained: Checkpoint | ModelCard, dataset: FacialKeypointsDataset, faces: FacialKeypointsDataset
+) -> int | None:
     """How many of `faces`, a part of `dataset`, a network has learnt from.
 
     None where its record does not tell, or where it learnt from another dataset: its number of images is another.
@@ -132,8 +149,9 @@ def frames_learnt(trained: Checkpoint | ModelCard, dataset: FacialKeypointsDatas
         return None
     if dataset.invented != is_synthetic(trained.data.get("name")):
         return 0
-    learning = dataset.learning(split, **{name: config[name] for name in ("validate_on", "subset", "seed")
-                                          if name in config})
+    learning = dataset.learning(
+        split, **{name: config[name] for name in ("validate_on", "subset", "seed") if name in config}
+    )
     return len(np.intersect1d(learning.rows, faces.rows)) if len(learning) == trained.data.get("images") else None
 
 
@@ -142,25 +160,31 @@ def measurable(faces: FacialKeypointsDataset) -> FacialKeypointsDataset:
     known = np.isfinite(faces.keypoints[:, EYE_CORNERS]).all(axis=(1, 2))
     if known.all():
         return faces
-    log.warning("%d of %d faces have no label at an outer eye corner, and are not measured.",
-                (~known).sum(), len(known))
+    log.warning(
+        "%d of %d faces have no label at an outer eye corner, and are not measured.", (~known).sum(), len(known)
+    )
     return faces.subset(np.flatnonzero(known))
 
 
-def answers_of(predictor: Predictor, faces: FacialKeypointsDataset, indices: Sequence[int],
-               setting: str) -> tuple[list[int], Answers]:
+def answers_of(
+    predictor: Predictor, faces: FacialKeypointsDataset, indices: Sequence[int], setting: str
+) -> tuple[list[int], Answers]:
     """Which of these faces are found in this setting, and the network's answers for them."""
     if setting == "detected-box":
         boxes = {index: found_box(predictor, faces, index) for index in indices}
         found = {index: box for index, box in boxes.items() if box is not None}
-        _, answers = predictor.look([(faces.image(index), box) for index, box in found.items()],
-                                    rough=predictor.detector.rough)
+        _, answers = predictor.look(
+            [(faces.image(index), box) for index, box in found.items()], rough=predictor.detector.rough
+        )
         return list(found), answers
     crops = []
     for index in indices:
         image = faces.image(index)
-        crop = (predictor.preprocessing.frame_map(*image.shape[:2]) if setting == "whole-frame"
-                else predictor.preprocessing.crop_map(Box.around(faces.keypoints[index])))
+        crop = (
+            predictor.preprocessing.frame_map(*image.shape[:2])
+            if setting == "whole-frame"
+            else predictor.preprocessing.crop_map(Box.around(faces.keypoints[index]))
+        )
         crops.append((image, crop))
     return list(indices), predictor.answers(crops)
 
@@ -173,15 +197,24 @@ def found_box(predictor: Predictor, faces: FacialKeypointsDataset, index: int) -
     return best if best is not None and truth.overlap(best) > 0.1 else None
 
 
-def evaluate(predictor: Predictor, dataset: FacialKeypointsDataset, *, split: str = "people", part: str = "test",
-             setting: str = "true-box", name: str = "",
-             progress: Callable[[int, int], None] | None = None) -> EvaluationReport:
+def evaluate(
+    predictor: Predictor,
+    dataset: FacialKeypointsDataset,
+    *,
+    split: str = "people",
+    part: str = "test",
+    setting: str = "true-box",
+    name: str = "",
+    progress: Callable[[int, int], None] | None = None,
+) -> EvaluationReport:
     """The report on a part of a split. `progress(done, total)` is called along the way."""
     choose("setting", setting, SETTINGS)
     faces = measurable(dataset.part(split, part))
     if not len(faces):
-        raise DataError(f"The {part} part of the split {split!r} is empty in {dataset.root}, which holds "
-                        f"{describe_people([frame.person for frame in dataset.frames])}. {NEEDED}")
+        raise DataError(
+            f"The {part} part of the split {split!r} is empty in {dataset.root}, which holds "
+            f"{describe_people([frame.person for frame in dataset.frames])}. {NEEDED}"
+        )
     predicted = np.full((len(faces), 68, 2), np.nan, np.float32)
     spread = np.full((len(faces), 68), np.nan, np.float32)
     for start in range(0, len(faces), CHUNK):
@@ -193,7 +226,13 @@ def evaluate(predictor: Predictor, dataset: FacialKeypointsDataset, *, split: st
     errors = point_errors(predicted, faces.keypoints)
     errors[np.isnan(predicted).any(axis=2)] = np.inf
     return EvaluationReport(
-        name or predictor.checkpoint.title or predictor.checkpoint.architecture, split, setting,
-        [info.name for info in faces.frames], errors, predicted, spread / eye_distance(predicted)[:, None],
-        faces.keypoints, frames_learnt(predictor.checkpoint, dataset, faces),
+        name or predictor.checkpoint.title or predictor.checkpoint.architecture,
+        split,
+        setting,
+        [info.name for info in faces.frames],
+        errors,
+        predicted,
+        spread / eye_distance(predicted)[:, None],
+        faces.keypoints,
+        frames_learnt(predictor.checkpoint, dataset, faces),
     )

@@ -24,21 +24,50 @@ from kp.formats.tables import COLUMNS, face_rows, faces_csv, openface_csv
 from kp.predict import FacePrediction
 
 __all__ = [
-    "COLUMNS", "FORMATS", "Format", "check_finite", "draw_faces", "face_rows", "faces_csv", "faces_json", "file_names",
-    "json_bytes", "overlay", "png_bytes", "unique_stems", "write_file", "write_outputs",
+    "COLUMNS",
+    "FORMATS",
+    "Format",
+    "check_finite",
+    "draw_faces",
+    "face_rows",
+    "faces_csv",
+    "faces_json",
+    "file_names",
+    "json_bytes",
+    "overlay",
+    "png_bytes",
+    "unique_stems",
+    "write_file",
+    "write_outputs",
 ]
 
 
-def overlay(image: np.ndarray, faces: Sequence[FacePrediction], *, boxes: bool | None = None,
-            chosen: int | None = None, **marks: bool) -> np.ndarray:
+def overlay(
+    image: np.ndarray,
+    faces: Sequence[FacePrediction],
+    *,
+    boxes: bool | None = None,
+    chosen: int | None = None,
+    **marks: bool,
+) -> np.ndarray:
     """A copy of the picture with every face drawn on it; small pictures come out enlarged. As `draw_faces`."""
     canvas, factor = fit_display(image)
     return draw_faces(canvas, faces, factor, boxes=boxes, chosen=chosen, **marks)
 
 
-def draw_faces(canvas: np.ndarray, faces: Sequence[FacePrediction], factor: float, *, points: bool = True,
-               contours: bool = False, numbers: bool = False, ellipses: bool = False, regions: bool = True,
-               boxes: bool | None = None, chosen: int | None = None) -> np.ndarray:
+def draw_faces(
+    canvas: np.ndarray,
+    faces: Sequence[FacePrediction],
+    factor: float,
+    *,
+    points: bool = True,
+    contours: bool = False,
+    numbers: bool = False,
+    ellipses: bool = False,
+    regions: bool = True,
+    boxes: bool | None = None,
+    chosen: int | None = None,
+) -> np.ndarray:
     """A copy of a picture that is resized by `factor` already, with every face drawn on it.
 
     Points that are expected to be far off are hollow. ellipses: where each point may lie, as far as that is known.
@@ -51,13 +80,26 @@ def draw_faces(canvas: np.ndarray, faces: Sequence[FacePrediction], factor: floa
     canvas = np.ascontiguousarray(canvas).copy()
     for index, face in enumerate(faces):
         if several if boxes is None else boxes:
-            draw_box(canvas, scale_box(face.box, factor), label=str(index + 1) if several else "",
-                     chosen=several and index == chosen, dashed=face.doubtful, copy=False)
+            draw_box(
+                canvas,
+                scale_box(face.box, factor),
+                label=str(index + 1) if several else "",
+                chosen=several and index == chosen,
+                dashed=face.doubtful,
+                copy=False,
+            )
     for index, face in enumerate(faces):
-        draw_face(canvas, scale_points(face.keypoints, factor), points=points, contours=contours,
-                  numbers=numbers and chosen in (None, index), hollow=face.unsure,
-                  covariance=face.covariance * factor**2 if ellipses else None,
-                  colour=None if regions else ONE_COLOUR, copy=False)
+        draw_face(
+            canvas,
+            scale_points(face.keypoints, factor),
+            points=points,
+            contours=contours,
+            numbers=numbers and chosen in (None, index),
+            hollow=face.unsure,
+            covariance=face.covariance * factor**2 if ellipses else None,
+            colour=None if regions else ONE_COLOUR,
+            copy=False,
+        )
     return canvas
 
 
@@ -83,10 +125,17 @@ class Format:
 FORMATS: dict[str, Format] = {
     "png": Format("png", "the photo with the points on it", lambda image, faces: png_bytes(overlay(image, faces))),
     "csv": Format("csv", "a table with a row for each point, and its name", lambda _, faces: faces_csv(faces).encode()),
-    "openface": Format("openface.csv", "a table with a row for each face, columns as OpenFace's",
-                       lambda _, faces: openface_csv(faces).encode()),
-    "pts": Format("pts", "iBUG .pts, a file for each face; pixels count from 1",
-                  lambda _, faces: face_pts(faces[0]).encode(), each=True),
+    "openface": Format(
+        "openface.csv",
+        "a table with a row for each face, columns as OpenFace's",
+        lambda _, faces: openface_csv(faces).encode(),
+    ),
+    "pts": Format(
+        "pts",
+        "iBUG .pts, a file for each face; pixels count from 1",
+        lambda _, faces: face_pts(faces[0]).encode(),
+        each=True,
+    ),
     "json": Format("json", "everything: boxes, scores, points, spread, pose", lambda _, faces: json_bytes(faces)),
 }
 USUAL = ("png", "csv", "json")
@@ -108,9 +157,18 @@ def each_face(stem: str, faces: int, ending: str) -> list[str]:
     return [f"{stem}.{ending}" if number == 1 else f"{stem}.face-{number}.{ending}" for number in range(1, faces + 1)]
 
 
-def write_outputs(folder: Path | str, stem: str, image: np.ndarray, faces: Sequence[FacePrediction], *,
-                  formats: Sequence[str] = USUAL, align: int | None = None, log: OutputLog | None = None,
-                  entry: Mapping[str, Any] | None = None, overwrite: bool = False) -> Written:
+def write_outputs(
+    folder: Path | str,
+    stem: str,
+    image: np.ndarray,
+    faces: Sequence[FacePrediction],
+    *,
+    formats: Sequence[str] = USUAL,
+    align: int | None = None,
+    log: OutputLog | None = None,
+    entry: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+) -> Written:
     """Write STEM.png, STEM.csv and STEM.json into `folder`, each whole or not at all, and say what became of each.
 
     formats: names of FORMATS. align: also crops with the eyes level, of so many pixels, and their matrices. log: what
@@ -124,8 +182,15 @@ def write_outputs(folder: Path | str, stem: str, image: np.ndarray, faces: Seque
             contents += [kind.content(image, [face]) for face in faces] if kind.each else [kind.content(image, faces)]
     names = file_names(stem, len(faces), formats=formats, align=align)
     endings = [*(FORMATS[name].ending for name in formats if FORMATS[name].each), *(["aligned.png"] if align else [])]
-    return write_outputs_of(stem, dict(zip(names, contents, strict=True)), Path(folder), log=log, entry=entry,
-                            overwrite=overwrite, stale=lambda name: is_of_a_face(name, stem, endings))
+    return write_outputs_of(
+        stem,
+        dict(zip(names, contents, strict=True)),
+        Path(folder),
+        log=log,
+        entry=entry,
+        overwrite=overwrite,
+        stale=lambda name: is_of_a_face(name, stem, endings),
+    )
 
 
 def is_of_a_face(name: str, stem: str, endings: Sequence[str]) -> bool:
@@ -146,8 +211,12 @@ def aligned_files(stem: str, image: np.ndarray, faces: Sequence[FacePrediction],
 AMBIGUOUS = re.compile(rf"(\.face-\d+|\.aligned|\.openface|(^|/){re.escape(COCO_FILE.rpartition('.')[0])})$", re.I)
 
 
-def unique_stems(photos: Sequence[Path | str], folders: Sequence[Path | str | None] | None = None, *,
-                 owners: Mapping[str, str] | None = None) -> list[str]:
+def unique_stems(
+    photos: Sequence[Path | str],
+    folders: Sequence[Path | str | None] | None = None,
+    *,
+    owners: Mapping[str, str] | None = None,
+) -> list[str]:
     """A stem for each photo's outputs: its name, or a longer one where that is another photo's.
 
     A photo has the first of its `stem_candidates` that no other photo has. folders: for each photo the folder that it
@@ -158,8 +227,13 @@ def unique_stems(photos: Sequence[Path | str], folders: Sequence[Path | str | No
     stems = []
     for photo, folder in zip(map(Path, photos), folders or [None] * len(photos), strict=True):
         owner = os.path.realpath(photo)
-        stems.append(next(stem for stem in stem_candidates(photo, folder)
-                          if not AMBIGUOUS.search(stem) and taken.setdefault(stem.casefold(), owner) == owner))
+        stems.append(
+            next(
+                stem
+                for stem in stem_candidates(photo, folder)
+                if not AMBIGUOUS.search(stem) and taken.setdefault(stem.casefold(), owner) == owner
+            )
+        )
     return stems
 
 

@@ -19,8 +19,8 @@ from kp.errors import ConfigError, KpError
 
 LOG_NAME = ".predicted.jsonl"
 OVERWRITE = "--overwrite"  # the command line's option of the same meaning as the parameters `overwrite`
-FILES = "files"            # the key of a log entry that holds names and digests
-SHOWN = 5                  # file names in one sentence
+FILES = "files"  # the key of a log entry that holds names and digests
+SHOWN = 5  # file names in one sentence
 
 
 def atomic_write(path: Path, content: bytes, *, durable: bool = False) -> None:
@@ -71,16 +71,20 @@ def check_outputs(paths: Sequence[Path], *, overwrite: bool) -> list[Path]:
     if folders := [path for path in there if path.is_dir()]:
         raise ConfigError(f"{folders[0]} is a folder. Name a file.")
     if there and not overwrite:
-        raise ConfigError(f"{listed(there)} {_are(there)} there already and would be replaced. Name another place "
-                          f"with --out, or allow it with {OVERWRITE}.")
+        raise ConfigError(
+            f"{listed(there)} {_are(there)} there already and would be replaced. Name another place "
+            f"with --out, or allow it with {OVERWRITE}."
+        )
     return there
 
 
 def left_message(paths: Sequence[Path]) -> str:
     """One sentence about files that were left as they are, and one about what to do."""
     these = "they were" if len(paths) > 1 else "it was"
-    return (f"{listed(paths)} {_are(paths)} left: {these} not written by this program, or changed since. "
-            f"Name another folder with --out, or replace {'them' if len(paths) > 1 else 'it'} with {OVERWRITE}.")
+    return (
+        f"{listed(paths)} {_are(paths)} left: {these} not written by this program, or changed since. "
+        f"Name another folder with --out, or replace {'them' if len(paths) > 1 else 'it'} with {OVERWRITE}."
+    )
 
 
 def listed(paths: Sequence[Path | str]) -> str:
@@ -118,9 +122,9 @@ class OutputLog:
     def __init__(self, folder: Path | str) -> None:
         self.folder, self.path = Path(folder), Path(folder) / LOG_NAME
         self.entries: dict[str, dict[str, Any]] = {}
-        self._digests: dict[str, set[str]] = {}       # of all that was ever written under a name
+        self._digests: dict[str, set[str]] = {}  # of all that was ever written under a name
         self._names: dict[str, dict[str, None]] = {}  # of all that was ever written for a stem, in order
-        self._read_to = 0                             # bytes
+        self._read_to = 0  # bytes
         self._read_on()
 
     def owns(self, name: str, digest: str) -> bool:
@@ -155,7 +159,7 @@ class OutputLog:
                 text = file.read()
         except OSError:
             return
-        text = text[:text.rfind(b"\n") + 1]
+        text = text[: text.rfind(b"\n") + 1]
         self._read_to += len(text)
         for line in text.splitlines():
             with contextlib.suppress(ValueError, TypeError, AttributeError):  # cut short, or no line of ours
@@ -184,9 +188,16 @@ class Written:
         return [*self.new, *self.replaced]
 
 
-def write_outputs_of(stem: str, contents: Mapping[str, bytes], folder: Path, *, log: OutputLog | None = None,
-                     entry: Mapping[str, Any] | None = None, overwrite: bool = False,
-                     stale: Callable[[str], bool] = lambda name: False) -> Written:
+def write_outputs_of(
+    stem: str,
+    contents: Mapping[str, bytes],
+    folder: Path,
+    *,
+    log: OutputLog | None = None,
+    entry: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+    stale: Callable[[str], bool] = lambda name: False,
+) -> Written:
     """Write an item's files by the rule of this module, and note them in the log first.
 
     contents: by path in the folder, in the order in which they are written. entry: what they depend on. stale: which

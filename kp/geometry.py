@@ -108,8 +108,15 @@ def mirroring(width: int) -> np.ndarray:
 def quarter_turn(quarters: int, height: int, width: int) -> np.ndarray:
     """Turning an image of this size as `np.rot90(image, quarters)` does: counter-clockwise, nothing cut off."""
     right, bottom = width - 1, height - 1
-    return np.array([[[1, 0, 0], [0, 1, 0]], [[0, 1, 0], [-1, 0, right]], [[-1, 0, right], [0, -1, bottom]],
-                     [[0, -1, bottom], [1, 0, 0]]][quarters % 4], np.float64)
+    return np.array(
+        [
+            [[1, 0, 0], [0, 1, 0]],
+            [[0, 1, 0], [-1, 0, right]],
+            [[-1, 0, right], [0, -1, bottom]],
+            [[0, -1, bottom], [1, 0, 0]],
+        ][quarters % 4],
+        np.float64,
+    )
 
 
 def move_box(matrix: np.ndarray, box: Box) -> Box:
@@ -129,8 +136,9 @@ def warp(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.nda
     corners = np.array([[0, 0], [width, 0], [0, height], [width, height]], np.float64) - 0.5  # pixels are squares
     seen = apply(invert(matrix), corners)
     left, top = (max(0, math.floor(edge) - 2) for edge in seen.min(axis=0))
-    right, bottom = (min(side, math.ceil(edge) + 3)
-                     for edge, side in zip(seen.max(axis=0), image.shape[1::-1], strict=True))
+    right, bottom = (
+        min(side, math.ceil(edge) + 3) for edge, side in zip(seen.max(axis=0), image.shape[1::-1], strict=True)
+    )
     if left >= right or top >= bottom:
         return np.zeros((height, width, *image.shape[2:]), image.dtype)
     part = image[top:bottom, left:right]

@@ -8,6 +8,7 @@ from typing import Any
 
 def getter(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
     """A `__getattr__` for a package whose names are defined in those modules of it."""
+
     def get(name: str) -> Any:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")

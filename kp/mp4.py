@@ -24,9 +24,10 @@ def shown_share(path: Path) -> float:
         ((movie, _),) = boxes_of(moov, b"mvhd")
         ((media, _),) = boxes_of(track, b"mdhd")
         whole, unit = duration(track, media)
-        entry = ">qqi" if track[edits] else ">iii"      # duration, first time, speed
-        entries = struct.iter_unpack(entry, track[edits + 8:][:struct.unpack_from(">I", track, edits + 4)[0]
-                                                             * struct.calcsize(entry)])
+        entry = ">qqi" if track[edits] else ">iii"  # duration, first time, speed
+        entries = struct.iter_unpack(
+            entry, track[edits + 8 :][: struct.unpack_from(">I", track, edits + 4)[0] * struct.calcsize(entry)]
+        )
         shown = sum(length for length, first, _ in entries if first >= 0) / duration(moov, movie)[1]
         return min(1.0, shown / (whole / unit)) if shown > 0 else 1.0
     except (ValueError, struct.error, IndexError, ZeroDivisionError):  # no such boxes, or several, or they are damaged
@@ -69,16 +70,22 @@ def set_picture_size(path: Path, width: int, height: int) -> bool:
 def change_headers(moov: bytearray, width: int, height: int) -> bool:
     """Change the track's header, the sample description and the video layer's header, if all are found once."""
     track, sample = ([start for start, _ in boxes_of(moov, name)] for name in (b"tkhd", b"stsd"))
-    if len(track) != 1 or len(sample) != 1 or moov[sample[0] + 12:sample[0] + 16] != b"mp4v":
+    if len(track) != 1 or len(sample) != 1 or moov[sample[0] + 12 : sample[0] + 16] != b"mp4v":
         return False
-    layer = next((place + 4 for place in range(sample[0], len(moov) - 4)
-                  if moov[place:place + 3] == b"\0\0\1" and moov[place + 3] in VIDEO_LAYER), None)
+    layer = next(
+        (
+            place + 4
+            for place in range(sample[0], len(moov) - 4)
+            if moov[place : place + 3] == b"\0\0\1" and moov[place + 3] in VIDEO_LAYER
+        ),
+        None,
+    )
     if layer is None:
         return False
-    header = moov[layer:layer + 64]
+    header = moov[layer : layer + 64]
     if not set_layer_size(header, width, height):
         return False
-    moov[layer:layer + len(header)] = header
+    moov[layer : layer + len(header)] = header
     track_size = track[0] + (84 if moov[track[0]] == 0 else 96) - 8
     struct.pack_into(">II", moov, track_size, width << 16, height << 16)
     struct.pack_into(">HH", moov, sample[0] + 8 + 32, width, height)
@@ -104,23 +111,23 @@ def set_layer_size(header: bytearray, width: int, height: int) -> bool:
     if len(header) < LONGEST_HEADER:
         return False
     bits = "".join(f"{byte:08b}" for byte in header)
-    place = 1 + 8                                                    # random_accessible_vol, type indication
-    place += 1 + (7 if bits[place] == "1" else 0)                    # is_object_layer_identifier, verid, priority
-    place += 4 + (16 if int(bits[place:place + 4], 2) == EXTENDED_ASPECT else 0)
-    if bits[place] == "1":                                           # vol_control_parameters: chroma, low_delay
+    place = 1 + 8  # random_accessible_vol, type indication
+    place += 1 + (7 if bits[place] == "1" else 0)  # is_object_layer_identifier, verid, priority
+    place += 4 + (16 if int(bits[place : place + 4], 2) == EXTENDED_ASPECT else 0)
+    if bits[place] == "1":  # vol_control_parameters: chroma, low_delay
         place += 1 + 3
-        place += 79 if bits[place] == "1" else 0                     # vbv_parameters
+        place += 79 if bits[place] == "1" else 0  # vbv_parameters
     place += 1
-    rectangular = bits[place:place + 2] == "00"
+    rectangular = bits[place : place + 2] == "00"
     place += 2 + 1
-    resolution = int(bits[place:place + 16], 2)
+    resolution = int(bits[place : place + 16], 2)
     place += 16 + 1
     place += 1 + (max(1, (resolution - 1).bit_length()) if bits[place] == "1" else 0)  # fixed_vop_rate
-    old = int(bits[place + 1:place + 14], 2), int(bits[place + 15:place + 28], 2)
+    old = int(bits[place + 1 : place + 14], 2), int(bits[place + 15 : place + 28], 2)
     marked = bits[place] == bits[place + 14] == bits[place + 28] == "1"
     fits = all(new == was or (new == was - 1 and was % 2 == 0) for new, was in zip((width, height), old, strict=True))
     if not (rectangular and marked and fits):
         return False
-    bits = f"{bits[:place]}1{width:013b}1{height:013b}{bits[place + 28:]}"
+    bits = f"{bits[:place]}1{width:013b}1{height:013b}{bits[place + 28 :]}"
     header[:] = int(bits, 2).to_bytes(len(header), "big")
     return True

@@ -68,24 +68,42 @@ def traced(model: CropPixels) -> bytes:
     file = io.BytesIO()
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")  # of PyTorch, about its other exporter, which needs more packages
-        torch.onnx.export(model, (torch.zeros(2, channels, size, size),), file, dynamo=False, opset_version=OPSET,
-                          input_names=[INPUT], output_names=model.outputs,
-                          dynamic_axes={name: {0: FACES} for name in (INPUT, *model.outputs)})
+        torch.onnx.export(
+            model,
+            (torch.zeros(2, channels, size, size),),
+            file,
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=[INPUT],
+            output_names=model.outputs,
+            dynamic_axes={name: {0: FACES} for name in (INPUT, *model.outputs)},
+        )
     return file.getvalue()
 
 
 def description(checkpoint: Checkpoint, file: str, outputs: list[str]) -> dict[str, Any]:
     """What somebody needs to use the file, as plain values."""
     preprocessing = checkpoint.preprocessing
-    spread = {SPREAD: {"shape": [FACES, len(POINT_NAMES)], "unit": "pixels of the crop",
-                       "meaning": "how far off each point is expected to be; divide by zoom for pixels of the image"}}
+    spread = {
+        SPREAD: {
+            "shape": [FACES, len(POINT_NAMES)],
+            "unit": "pixels of the crop",
+            "meaning": "how far off each point is expected to be; divide by zoom for pixels of the image",
+        }
+    }
     return {
-        "file": file, "title": checkpoint.title, "architecture": checkpoint.architecture, "opset": OPSET,
+        "file": file,
+        "title": checkpoint.title,
+        "architecture": checkpoint.architecture,
+        "opset": OPSET,
         "input": input_of(preprocessing),
         "crop": crop_of(preprocessing),
         "outputs": {
-            KEYPOINTS: {"shape": [FACES, len(POINT_NAMES), 2], "unit": "pixels of the crop, x and y; the centre of its "
-                        "top left pixel is (0, 0)", "points": POINT_NAMES},
+            KEYPOINTS: {
+                "shape": [FACES, len(POINT_NAMES), 2],
+                "unit": "pixels of the crop, x and y; the centre of its top left pixel is (0, 0)",
+                "points": POINT_NAMES,
+            },
             **(spread if SPREAD in outputs else {}),
         },
         "second_look": second_look(),
@@ -97,22 +115,27 @@ def description(checkpoint: Checkpoint, file: str, outputs: list[str]) -> dict[s
 def metrics_of(checkpoint: Checkpoint) -> dict[str, Any] | None:
     """The error on people it was not trained on, what it is of and in which unit; None where it was not measured."""
     nme = checkpoint.metrics.get(MEASURED, {}).get("nme_mean")
-    return None if nme is None else {
-        "nme_mean": nme,
-        "unit": "percent of the distance between the outer corners of the eyes",
-        "meaning": "the mean over faces of the mean distance between the 68 predicted and labelled points",
-        "measured_on": "test frames of people that the network was not trained on, crops from boxes about the labels",
-    }
+    return (
+        None
+        if nme is None
+        else {
+            "nme_mean": nme,
+            "unit": "percent of the distance between the outer corners of the eyes",
+            "meaning": "the mean over faces of the mean distance between the 68 predicted and labelled points",
+            "measured_on": "test frames of people that the network was not trained on, crops from boxes about the labels",
+        }
+    )
 
 
 def second_look() -> dict[str, Any]:
     """What the library does about a head that is tilted."""
     return {
         "tilt": "of the line from the left to the right eye, degrees(atan2(dy, dx)); an eye is the mean of its points",
-        "left_eye": list(LEFT_EYE), "right_eye": list(RIGHT_EYE),
+        "left_eye": list(LEFT_EYE),
+        "right_eye": list(RIGHT_EYE),
         "from": TILTED,
         "crop": "where the tilt is larger either way, turn the crop about its middle by as much, counter-clockwise as "
-                "seen on the screen, and ask again; turn the points back",
+        "seen on the screen, and ask again; turn the points back",
     }
 
 
@@ -120,8 +143,11 @@ def input_of(preprocessing: Preprocessing) -> dict[str, Any]:
     """The input tensor."""
     grey = preprocessing.channels == 1
     return {
-        "name": INPUT, "type": "float32", "shape": [FACES, preprocessing.channels, *[preprocessing.size] * 2],
-        "layout": "NCHW", "range": [0, 1],
+        "name": INPUT,
+        "type": "float32",
+        "shape": [FACES, preprocessing.channels, *[preprocessing.size] * 2],
+        "layout": "NCHW",
+        "range": [0, 1],
         "channels": "grey: 0.299 R + 0.587 G + 0.114 B, rounded to 0..255, / 255" if grey else "R, G, B, each / 255",
     }
 
@@ -129,12 +155,13 @@ def input_of(preprocessing: Preprocessing) -> dict[str, Any]:
 def crop_of(preprocessing: Preprocessing) -> dict[str, Any]:
     """How the crop is made from a face box."""
     return {
-        "size": preprocessing.size, "margin": preprocessing.margin,
+        "size": preprocessing.size,
+        "margin": preprocessing.margin,
         "box": "left, top, right, bottom, tight around the 68 points, in pixels whose centres are whole numbers",
         "box_x, box_y": "the box's centre: (left + right) / 2, (top + bottom) / 2",
         "crop_side": "margin * max(right - left, bottom - top), in pixels of the image; the crop is a square about "
-                     "the box's centre",
+        "the box's centre",
         "resampling": "bilinear; averaged over areas first where it shrinks by more than 2; outside the image its edge "
-                      "is repeated",
+        "is repeated",
         "to_crop": "crop_x = (image_x - box_x) * zoom + (size - 1) / 2, and y alike; zoom = size / crop_side",
     }

@@ -14,7 +14,7 @@ POINTS = [30, 8, 36, 45, 48, 54]  # nose tip, chin, outer eye corners, mouth cor
 # Millimetres; x to the right of the image, y down, z away from the camera.
 HEAD = np.array([[0, 0, 0], [0, 66, 13], [-45, -34, 27], [45, -34, 27], [-30, 30, 25], [30, 30, 25]], np.float64)
 LEFT_EYE, RIGHT_EYE = 2, 3  # of POINTS
-HEIGHT = 100.0   # millimetres, of these points
+HEIGHT = 100.0  # millimetres, of these points
 DISTANCE = 13.0  # of the camera, in heights of these points; 1.3 m
 
 

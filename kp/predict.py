@@ -1,7 +1,7 @@
 """From any picture to keypoints: detect -> crop -> network -> map back.
 
-    from kp import Predictor
-    faces = Predictor(model="heatmap_net", detector="yunet").predict(image)
+from kp import Predictor
+faces = Predictor(model="heatmap_net", detector="yunet").predict(image)
 """
 
 import math
@@ -22,14 +22,14 @@ from kp.geometry import Box, CropMap, apply, compose, invert, move_box, quarter_
 from kp.landmarks import LEFT_EYE, RIGHT_EYE
 from kp.metrics import eye_distance
 
-BATCH = 64            # crops a forward pass
+BATCH = 64  # crops a forward pass
 ANSWERS = ("keypoints", "spread")  # the stages that are answers; a spread is half the expected error
-CONFIDENT = 0.7       # a face of less may be none, or stand on its head: where all have less, turns are tried
-TILTED = 10.0         # degrees between the eyes and the level; a head tilted further is looked at again, set upright
-LYING = 60.0          # degrees; if all heads are tilted further, so may be the picture
-FAR_OFF = 0.08        # of the eye distance: what the failure rate counts from, too
+CONFIDENT = 0.7  # a face of less may be none, or stand on its head: where all have less, turns are tried
+TILTED = 10.0  # degrees between the eyes and the level; a head tilted further is looked at again, set upright
+LYING = 60.0  # degrees; if all heads are tilted further, so may be the picture
+FAR_OFF = 0.08  # of the eye distance: what the failure rate counts from, too
 TURNS = (90, 270, 180)  # degrees, sideways first: photos are taken so
-TURN_SIDE = 1280      # pixels of the longer side of what is looked at in other orientations
+TURN_SIDE = 1280  # pixels of the longer side of what is looked at in other orientations
 
 
 @dataclass(frozen=True)
@@ -83,9 +83,13 @@ class FacePrediction:
     def scaled(self, factor_x: float, factor_y: float) -> "FacePrediction":
         """The same face in a picture that is resized by these factors, which are nearly equal."""
         enlarging, factor = scaling(factor_x, factor_y), (factor_x * factor_y) ** 0.5
-        return replace(self, box=move_box(enlarging, self.box),
-                       keypoints=apply(enlarging, self.keypoints).astype(np.float32),
-                       spread=self.spread * np.float32(factor), covariance=self.covariance * np.float32(factor**2))
+        return replace(
+            self,
+            box=move_box(enlarging, self.box),
+            keypoints=apply(enlarging, self.keypoints).astype(np.float32),
+            spread=self.spread * np.float32(factor),
+            covariance=self.covariance * np.float32(factor**2),
+        )
 
 
 @dataclass(frozen=True)
@@ -106,8 +110,15 @@ class Predictor:
     views: from how many slightly different crops each face is asked, 1 to 8; the answer is their mean.
     """
 
-    def __init__(self, model: str | Checkpoint = "heatmap_net", detector: str | Detector = "yunet", *,
-                 threshold: float | None = None, margin: float | None = None, views: int = 1) -> None:
+    def __init__(
+        self,
+        model: str | Checkpoint = "heatmap_net",
+        detector: str | Detector = "yunet",
+        *,
+        threshold: float | None = None,
+        margin: float | None = None,
+        views: int = 1,
+    ) -> None:
         if views not in range(1, len(VIEWS) + 1):
             raise ConfigError(f"A face is asked from 1 to {len(VIEWS)} views, not {views!r}.")
         self.checkpoint = model if isinstance(model, Checkpoint) else load_checkpoint(model)
@@ -120,8 +131,9 @@ class Predictor:
         self.views = views
         self.doubtful_below = self.checkpoint.doubtful_below(views)
 
-    def predict(self, image: np.ndarray, boxes: Sequence[Box] | None = None, *, turn: float = 0.0,
-                rough: bool = False) -> list[FacePrediction]:
+    def predict(
+        self, image: np.ndarray, boxes: Sequence[Box] | None = None, *, turn: float = 0.0, rough: bool = False
+    ) -> list[FacePrediction]:
         """The faces in uint8 (H, W, 3) RGB, best first; no face is an empty list.
 
         boxes: tight face boxes, used in place of the detector. turn: degrees counter-clockwise that set the faces in
@@ -133,8 +145,10 @@ class Predictor:
         check_image(image)
         for box in boxes:
             if box.width <= 0 or box.height <= 0:
-                raise ConfigError(f"A face box needs left < right and top < bottom, not "
-                                  f"{box.left:g}, {box.top:g}, {box.right:g}, {box.bottom:g}.")
+                raise ConfigError(
+                    f"A face box needs left < right and top < bottom, not "
+                    f"{box.left:g}, {box.top:g}, {box.right:g}, {box.bottom:g}."
+                )
         return self._ask(image, [(box, None) for box in boxes], turn, rough=rough, tight=not rough)
 
     def search(self, image: np.ndarray, *, turns: Sequence[int] = TURNS) -> Prediction:
@@ -153,8 +167,11 @@ class Predictor:
             tried.append(turned)
             if (_stands(turned) or not best.faces) and _rank(turned) > _rank(best):
                 best = turned
-        return replace(best, detector_seconds=sum(one.detector_seconds for one in tried),
-                       network_seconds=sum(one.network_seconds for one in tried))
+        return replace(
+            best,
+            detector_seconds=sum(one.detector_seconds for one in tried),
+            network_seconds=sum(one.network_seconds for one in tried),
+        )
 
     def _search(self, image: np.ndarray, turn: int) -> Prediction:
         """The faces that stand upright when the picture is turned by this many degrees, a multiple of 90."""
@@ -162,19 +179,33 @@ class Predictor:
         seen, back = (image, np.eye(2, 3)) if turn == 0 else turned_copy(image, turn // 90)
         tight = [(self.detector.box_map.to_tight(face.box), face.score) for face in self.detector.detect(seen)]
         found = perf_counter()
-        faces = self._ask(image, [(box if turn == 0 else move_box(back, box), score) for box, score in tight], turn,
-                          rough=self.detector.rough)
+        faces = self._ask(
+            image,
+            [(box if turn == 0 else move_box(back, box), score) for box, score in tight],
+            turn,
+            rough=self.detector.rough,
+        )
         return Prediction(faces, turn, found - start, perf_counter() - found)
 
-    def _ask(self, image: np.ndarray, found: Sequence[tuple[Box, float | None]], turn: float, *, rough: bool,
-             tight: bool = False) -> list[FacePrediction]:
+    def _ask(
+        self,
+        image: np.ndarray,
+        found: Sequence[tuple[Box, float | None]],
+        turn: float,
+        *,
+        rough: bool,
+        tight: bool = False,
+    ) -> list[FacePrediction]:
         places, answers = self.look([(image, box) for box, _ in found], turn=turn, rough=rough, tight=tight)
         fields = zip(found, places, answers.keypoints, answers.spread, answers.covariance, strict=True)
-        return [FacePrediction(box, score, *said, turned, self.doubtful_below)
-                for (_, score), (box, turned), *said in fields]
+        return [
+            FacePrediction(box, score, *said, turned, self.doubtful_below)
+            for (_, score), (box, turned), *said in fields
+        ]
 
-    def look(self, faces: Sequence[tuple[np.ndarray, Box]], *, turn: float = 0.0, rough: bool = False,
-             tight: bool = False) -> tuple[list[tuple[Box, float]], Answers]:
+    def look(
+        self, faces: Sequence[tuple[np.ndarray, Box]], *, turn: float = 0.0, rough: bool = False, tight: bool = False
+    ) -> tuple[list[tuple[Box, float]], Answers]:
         """The network's answers for n pairs of a picture and a face box, and where they were looked at: box and turn.
 
         Where the eyes found are more than TILTED degrees from the level, the face is looked at again, set upright, and
@@ -214,7 +245,7 @@ class Predictor:
         tensor = self.preprocessing.to_tensor([crop.cut(image) for image, crop in crops])
         tensor = tensor.contiguous(memory_format=torch.channels_last)
         stages = {name: output.numpy() for name, output in self.network.stages(tensor) if name in ANSWERS}
-        points = self.preprocessing.decode(stages["keypoints"])           # (n, 68, 2) crop pixels
+        points = self.preprocessing.decode(stages["keypoints"])  # (n, 68, 2) crop pixels
         spread = stages.get("spread", np.full(points.shape[:2], np.nan)) * 2 * self.preprocessing.scale
         keypoints = [crop.to_image(face) for (_, crop), face in zip(crops, points, strict=True)]
         return np.array(keypoints), np.array([face / crop.zoom for (_, crop), face in zip(crops, spread, strict=True)])
@@ -256,13 +287,19 @@ def _stands(prediction: Prediction) -> bool:
 
     By what it expects, not by the calibrated confidence: which faces are found does not depend on a calibration.
     """
-    return any((face.expected_share is None or face.expected_share >= CONFIDENT)
-               and abs(angle_between(face.turn, prediction.turn)) <= LYING
-               for face in prediction.faces)
+    return any(
+        (face.expected_share is None or face.expected_share >= CONFIDENT)
+        and abs(angle_between(face.turn, prediction.turn)) <= LYING
+        for face in prediction.faces
+    )
 
 
 def _rank(prediction: Prediction) -> tuple[bool, float, float, int]:
     """By whether a face stands, then by the surest answer, by the best score, by how many faces there are."""
     faces = prediction.faces
-    return (_stands(prediction), max((face.confidence or 0.0 for face in faces), default=0.0),
-            max((face.score or 0.0 for face in faces), default=0.0), len(faces))
+    return (
+        _stands(prediction),
+        max((face.confidence or 0.0 for face in faces), default=0.0),
+        max((face.score or 0.0 for face in faces), default=0.0),
+        len(faces),
+    )

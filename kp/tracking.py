@@ -11,7 +11,7 @@ from kp.smoothing import OneEuro, OneEuroFilter
 
 LEAST_OVERLAP = 0.3  # intersection over union of a face's boxes in two frames
 DEFAULT = OneEuro()
-MEMORY = 0.5         # seconds for which a face that is not seen keeps its number
+MEMORY = 0.5  # seconds for which a face that is not seen keeps its number
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class FaceTracker:
         if self.smoothing is None:
             return face
         box = face.box
-        values = np.concatenate([face.keypoints, [[box.left, box.top], [box.right, box.bottom]]])    # (70, 2)
+        values = np.concatenate([face.keypoints, [[box.left, box.top], [box.right, box.bottom]]])  # (70, 2)
         smooth = track.filter(values, seconds, size=max(track.box.side, 1.0))
         (left, top), (right, bottom) = smooth[68:].tolist()
         return replace(face, box=Box(left, top, right, bottom), keypoints=smooth[:68].astype(np.float32))
@@ -72,8 +72,9 @@ class FaceTracker:
 
 def match(before: Sequence[Box], now: Sequence[Box], *, least: float = LEAST_OVERLAP) -> dict[int, int]:
     """For boxes of this frame the index of theirs in the frame before; the largest overlaps first, each box once."""
-    pairs = sorted(((old.overlap(new), i, j) for i, old in enumerate(before) for j, new in enumerate(now)),
-                   reverse=True)
+    pairs = sorted(
+        ((old.overlap(new), i, j) for i, old in enumerate(before) for j, new in enumerate(now)), reverse=True
+    )
     found: dict[int, int] = {}
     for overlap, i, j in pairs:
         if overlap >= least and j not in found and i not in found.values():

@@ -16,8 +16,18 @@ from kp.predict import Predictor
 from kp.tracking import FaceTracker, TrackedFace
 from kp.video_io import Frame, VideoInfo, VideoReader, VideoWriter
 
-__all__ = ["COLUMNS", "Frame", "FrameDone", "VideoDone", "VideoInfo", "VideoReader", "VideoWriter", "annotate_video",
-           "draw_tracked", "output_paths"]
+__all__ = [
+    "COLUMNS",
+    "Frame",
+    "FrameDone",
+    "VideoDone",
+    "VideoInfo",
+    "VideoReader",
+    "VideoWriter",
+    "annotate_video",
+    "draw_tracked",
+    "output_paths",
+]
 
 COLUMNS = ("frame", "timestamp", "face_id", *WIDE_COLUMNS)
 
@@ -47,8 +57,15 @@ class VideoDone:
     files: Sequence[Path]
 
 
-def annotate_video(predictor: Predictor, source: Path | str, folder: Path | str, *, tracker: FaceTracker,
-                   stem: str | None = None, overwrite: bool = False) -> Iterator[FrameDone | VideoDone]:
+def annotate_video(
+    predictor: Predictor,
+    source: Path | str,
+    folder: Path | str,
+    *,
+    tracker: FaceTracker,
+    stem: str | None = None,
+    overwrite: bool = False,
+) -> Iterator[FrameDone | VideoDone]:
     """Write STEM.mp4 with the points on it and STEM.csv into `folder`; each frame as it is done, and then the end.
 
     The table has a row for each frame and face (COLUMNS). Both are there when the last frame is done, not before. Of a
@@ -62,21 +79,32 @@ def annotate_video(predictor: Predictor, source: Path | str, folder: Path | str,
     try:
         video.parent.mkdir(parents=True, exist_ok=True)
         with ExitStack() as files:
-            rows = csv.writer(files.enter_context(open(files.enter_context(replacing(table)), "w", encoding="utf-8",
-                                                       newline="")), lineterminator="\n")
+            rows = csv.writer(
+                files.enter_context(open(files.enter_context(replacing(table)), "w", encoding="utf-8", newline="")),
+                lineterminator="\n",
+            )
             writer = VideoWriter(files.enter_context(replacing(video)), reader.info)
             files.callback(writer.close)
             rows.writerow(COLUMNS)
             for frame in reader:
                 done = FrameDone(frame, tracker.update(predictor.search(frame.image, turns=()).faces, frame.seconds))
-                rows.writerows([frame.number, round(frame.seconds, 4), tracked.number, *wide_row(tracked.face)]
-                               for tracked in done.faces)
+                rows.writerows(
+                    [frame.number, round(frame.seconds, 4), tracked.number, *wide_row(tracked.face)]
+                    for tracked in done.faces
+                )
                 writer.write(draw_tracked(done), frame.seconds)
                 yield done
     except OSError as error:
         raise unwritable(Path(folder), error) from None
-    yield VideoDone(reader.info, frame.number, not reader.info.lacks(frame.number, frame.seconds), writer.size,
-                    writer.repeated, writer.dropped, (video, table))
+    yield VideoDone(
+        reader.info,
+        frame.number,
+        not reader.info.lacks(frame.number, frame.seconds),
+        writer.size,
+        writer.repeated,
+        writer.dropped,
+        (video, table),
+    )
 
 
 def output_paths(source: Path | str, folder: Path | str, stem: str | None = None) -> tuple[Path, Path]:

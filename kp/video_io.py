@@ -17,10 +17,10 @@ from kp.mp4 import set_picture_size, shown_share
 
 ALMOST_ALL = 0.999  # of a track; an edit list that shows less leaves frames out
 CODEC = "mp4v"
-USUAL_RATE = 25.0    # frames a second, where a file does not say
-MAX_RATE = 240.0     # frames a second of a new video; files of a changing rate may claim 1000
+USUAL_RATE = 25.0  # frames a second, where a file does not say
+MAX_RATE = 240.0  # frames a second of a new video; files of a changing rate may claim 1000
 LONGEST_HOLD = 60.0  # seconds that one frame is shown at most; times that jump further are taken for damaged
-ALMOST = 0.5         # seconds that a whole file may end before its declared duration, which its sound may have set,
+ALMOST = 0.5  # seconds that a whole file may end before its declared duration, which its sound may have set,
 ALMOST_SHARE = 0.03  # or as a share of that duration, if that is less
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # silent: a file's faults are told here, once
 
@@ -63,14 +63,26 @@ class VideoReader:
         if not self.path.is_file():
             raise ImageError(f"{path} does not exist. Check the path.")
         self._capture = cv2.VideoCapture(str(path))
-        width, height, frames, rate = (self._capture.get(what) for what in (
-            cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FRAME_COUNT, cv2.CAP_PROP_FPS))
+        width, height, frames, rate = (
+            self._capture.get(what)
+            for what in (
+                cv2.CAP_PROP_FRAME_WIDTH,
+                cv2.CAP_PROP_FRAME_HEIGHT,
+                cv2.CAP_PROP_FRAME_COUNT,
+                cv2.CAP_PROP_FPS,
+            )
+        )
         if not self._capture.isOpened() or width < 1 or height < 1:
             raise ImageError(f"{path} is not a video that can be read here. Save it as MP4 (H.264).")
         usable = np.isfinite(rate) and 0 < rate <= 1000
         share = shown_share(self.path)
-        self.info = VideoInfo(int(width), int(height), max(0, round(frames * share)),
-                              float(rate) if usable else USUAL_RATE, counts_frames(self.path) and share > ALMOST_ALL)
+        self.info = VideoInfo(
+            int(width),
+            int(height),
+            max(0, round(frames * share)),
+            float(rate) if usable else USUAL_RATE,
+            counts_frames(self.path) and share > ALMOST_ALL,
+        )
 
     def __iter__(self) -> Iterator[Frame]:
         number, last = 0, -1.0
@@ -110,9 +122,9 @@ class VideoWriter:
         self.size = info.width + info.width % 2, info.height + info.height % 2
         self.repeated = self.dropped = self._written = 0
         self._frame_size = info.width, info.height
-        self._zero: float | None = None     # the time of the first frame, seconds
+        self._zero: float | None = None  # the time of the first frame, seconds
         self._last: np.ndarray | None = None
-        self._waiting = False               # whether that one has not been shown
+        self._waiting = False  # whether that one has not been shown
         self._writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*CODEC), self.rate, self.size)
         if not self._writer.isOpened():
             raise KpError(f"{path} cannot be written as a video. Name another folder, or free some space.")

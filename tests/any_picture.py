@@ -41,9 +41,15 @@ def photo(mode: str = "RGB") -> Image.Image:
 
 def turned_by_exif(turn: int) -> bytes:
     """Stored so that EXIF's turn sets it upright."""
-    undo = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
-            5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE,
-            8: Image.Transpose.ROTATE_270}
+    undo = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
     exif = Image.Exif()
     exif[0x0112] = turn
     return packed(photo().transpose(undo[turn]) if turn in undo else photo(), "JPEG", quality=95, exif=exif)
@@ -74,8 +80,10 @@ def plain(height: int, width: int) -> bytes:
 
 def bomb() -> bytes:
     """A PNG of 30000 x 30000 pixels in a few hundred kilobytes."""
+
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
     side, rows = 30_000, zlib.compressobj(9)
     body = b"".join(rows.compress(bytes(1 + side // 8)) for _ in range(side)) + rows.flush()
     head = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
@@ -110,8 +118,12 @@ FILES = [
     Handed("column.png", lambda: plain(10_000, 1), shape=(10_000, 1), like=0),
     Handed("text.jpg", lambda: b"dear all, find my photo attached", shape=None, says="is not a picture"),
     Handed("empty.jpg", lambda: b"", shape=None, says="is empty"),
-    Handed("phone.heic", lambda: b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200), shape=None,
-           says="HEIC photo.*[sS]ave it"),
+    Handed(
+        "phone.heic",
+        lambda: b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200),
+        shape=None,
+        says="HEIC photo.*[sS]ave it",
+    ),
     Handed("heic.jpg", lambda: b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic" + bytes(200), shape=None, says="HEIC"),
     Handed("clip.png", lambda: b"\0\0\0\x18ftypisom\0\0\0\0" + bytes(200), shape=None, says="is a video"),
     Handed("page.png", lambda: b"%PDF-1.7 and so on", shape=None, says="PDF document"),
@@ -120,8 +132,16 @@ FILES = [
     Handed("cut.png", lambda: packed(photo(), "PNG")[:5000], shape=None, says="is damaged"),
     Handed("cut.webp", lambda: packed(photo(), "WEBP", quality=90)[:900], shape=None, says="is damaged|not a picture"),
     Handed("bomb.png", bomb, shape=None, says="the limit is 100 megapixels"),
-    Handed("too-large.png", lambda: packed(Image.new("1", (10_100, 10_000)), "PNG"), shape=None,
-           says="has 10100 x 10000 pixels; the limit is 100 megapixels"),
-    Handed("too-large.webp", lambda: packed(Image.new("L", (7_200, 7_000)), "WEBP", quality=1, method=0), shape=None,
-           says="has 7200 x 7000 pixels; the limit is 50 megapixels for WEBP"),
+    Handed(
+        "too-large.png",
+        lambda: packed(Image.new("1", (10_100, 10_000)), "PNG"),
+        shape=None,
+        says="has 10100 x 10000 pixels; the limit is 100 megapixels",
+    ),
+    Handed(
+        "too-large.webp",
+        lambda: packed(Image.new("L", (7_200, 7_000)), "WEBP", quality=1, method=0),
+        shape=None,
+        says="has 7200 x 7000 pixels; the limit is 50 megapixels for WEBP",
+    ),
 ]

@@ -16,20 +16,32 @@ from kp.data.sources import CSVS, Checksums, Source, labelled_names, set_digest
 
 def checksums_of(root: Path) -> Checksums:
     """Those of a dataset on disk."""
-    digests = {path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).digest()
-               for path in root.rglob("*") if path.is_file()}
+    digests = {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).digest()
+        for path in root.rglob("*")
+        if path.is_file()
+    }
 
     def images(part: str) -> dict[str, bytes]:
         return {name.removeprefix(f"{part}/"): digest for name, digest in digests.items() if f"{part}/" in name}
 
     labelled = {part: {name: images(part)[name] for name in labelled_names(root / CSVS[part])} for part in CSVS}
-    return Checksums({part: digests[name].hex() for part, name in CSVS.items()},
-                     {part: set_digest(labelled[part]) for part in CSVS}, set_digest(images("test")),
-                     len(images("test")))
+    return Checksums(
+        {part: digests[name].hex() for part, name in CSVS.items()},
+        {part: set_digest(labelled[part]) for part in CSVS},
+        set_digest(images("test")),
+        len(images("test")),
+    )
 
 
-def zip_of(root: Path, *, prefix: str = "", extra: dict[str | zipfile.ZipInfo, bytes] | None = None,
-           without: str = "nothing", packed: bool = False) -> bytes:
+def zip_of(
+    root: Path,
+    *,
+    prefix: str = "",
+    extra: dict[str | zipfile.ZipInfo, bytes] | None = None,
+    without: str = "nothing",
+    packed: bool = False,
+) -> bytes:
     """An archive of a folder, below `prefix`, with extra entries, without files whose name has a word."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED) as archive:
@@ -48,7 +60,7 @@ class Page:
     body: bytes = b""
     status: int = 200
     cut: list[int] = field(default_factory=list)  # one number for each request that is cut off
-    pause: float = 0.0        # seconds between two pieces of 4096 bytes
+    pause: float = 0.0  # seconds between two pieces of 4096 bytes
     stall_after: int | None = None  # bytes of the file after which nothing comes any more
     ranges: bool = True
     etag: str | None = '"one"'

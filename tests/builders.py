@@ -89,11 +89,17 @@ def tiny_checkpoint(seed: int = 0, *, size: int = 32) -> Checkpoint:
     """An untrained network that is quick: NaimishNet on small crops."""
     torch.manual_seed(seed)
     arguments = {"input_size": size}
-    return Checkpoint("naimishnet", arguments, create_model("naimishnet", **arguments).state_dict(),
-                      Preprocessing.centred(size), title="tiny")
+    return Checkpoint(
+        "naimishnet",
+        arguments,
+        create_model("naimishnet", **arguments).state_dict(),
+        Preprocessing.centred(size),
+        title="tiny",
+    )
 
 
 def app_context(**parts: Any) -> "AppContext":
     """What the app's handlers get, with these parts of it; the others are there in name only."""
     from kp.ui.context import AppContext  # here: most tests need no gradio
+
     return AppContext(**{part.name: None for part in fields(AppContext)} | parts)

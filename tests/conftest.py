@@ -31,8 +31,14 @@ ROOT = Path(__file__).parent.parent
 REAL_DATA = os.environ.get("KP_DATA")
 CHROMIUM = Path("/usr/bin/chromium")
 CHROMIUM_FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
 ]
 
 
@@ -72,8 +78,10 @@ def on_sample(few_faces: SyntheticFaces, tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.fixture
 def on_nothing(on_sample: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """No dataset is found, and no sample faces can be made."""
+
     def fail() -> SyntheticFaces:
         raise CheckpointError("appearance.safetensors is no appearance model. Copy the file again.")
+
     monkeypatch.setattr("kp.ui.context.sample_faces", fail)
 
 
@@ -124,6 +132,7 @@ def shipped() -> list[str]:
 
 def launch_app(settings: "Settings") -> Iterator[str]:
     from kp.ui.app import build_app, launch_options, stay_offline  # here: most tests need no gradio
+
     stay_offline()
     page = build_app(settings)
     _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **launch_options(settings))
@@ -135,6 +144,7 @@ def launch_app(settings: "Settings") -> Iterator[str]:
 def app_url(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The app's address, with the drawn dataset."""
     from kp.ui.settings import Settings
+
     yield from launch_app(Settings(data=str(data_root), home=tmp_path_factory.mktemp("home")))
 
 
@@ -142,6 +152,7 @@ def app_url(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def empty_app_url(few_faces: SyntheticFaces, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an app that finds no dataset, whatever KP_DATA names and data/ holds, but a few sample faces."""
     from kp.ui.settings import Settings
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("kp.ui.context.find_data", lambda named: find_data(named) if named else None)
         patch.setattr("kp.ui.context.sample_faces", lambda: few_faces)
@@ -157,12 +168,19 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[subprocess.Pop
         processes = []
 
         def spawn(_: RunManager, run: Run) -> subprocess.Popen:
-            processes.append(subprocess.Popen([sys.executable, "-S", "-c", script, str(run.checkpoint)], text=True,
-                                              stdout=subprocess.PIPE, stderr=subprocess.PIPE))
+            processes.append(
+                subprocess.Popen(
+                    [sys.executable, "-S", "-c", script, str(run.checkpoint)],
+                    text=True,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                )
+            )
             return processes[-1]
 
         monkeypatch.setattr(RunManager, "_spawn", spawn)
         return processes
+
     return play
 
 
@@ -172,6 +190,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory):
     if not CHROMIUM.exists():
         pytest.skip(f"{CHROMIUM} is missing: install the system's package chromium")
     from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=CHROMIUM_FLAGS)
         yield browser

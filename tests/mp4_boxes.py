@@ -10,8 +10,8 @@ def boxes_of(data: bytes) -> list[tuple[bytes, bytes]]:
     """Name and content of each box."""
     boxes, place = [], 0
     while place < len(data):
-        size, name = struct.unpack(">I4s", data[place:place + 8])
-        boxes.append((name, data[place + 8:place + (size or len(data))]))
+        size, name = struct.unpack(">I4s", data[place : place + 8])
+        boxes.append((name, data[place + 8 : place + (size or len(data))]))
         place += size or len(data)
     return boxes
 
@@ -22,8 +22,12 @@ def joined(boxes: list[tuple[bytes, bytes]]) -> bytes:
 
 def change(data: bytes, wanted: bytes, content: Callable[[bytes], bytes]) -> bytes:
     """The file with the content of each box of this name replaced by `content(old)`."""
-    return joined([(name, content(old) if name == wanted else change(old, wanted, content) if name in NESTED else old)
-                   for name, old in boxes_of(data)])
+    return joined(
+        [
+            (name, content(old) if name == wanted else change(old, wanted, content) if name in NESTED else old)
+            for name, old in boxes_of(data)
+        ]
+    )
 
 
 def without_edits(data: bytes) -> bytes:
@@ -33,6 +37,7 @@ def without_edits(data: bytes) -> bytes:
 
 def with_edits(data: bytes, seconds: float, units_a_second: int = 1000) -> bytes:
     """The file with an edit list that shows its first seconds only. units_a_second: those of the whole file."""
+
     def shortened(old: bytes) -> bytes:
         assert old[0] == 0 and struct.unpack(">I", old[4:8]) == (1,)
         return old[:8] + struct.pack(">I", round(seconds * units_a_second)) + old[12:]
@@ -65,4 +70,4 @@ def cut(data: bytes, share: float) -> bytes:
         return old[:8] + struct.pack(f">{len(places)}I", *(place + moved for place in places))
 
     whole = change(joined(boxes), b"stco", shifted)
-    return whole[:len(whole) - int(len(dict(boxes)[b"mdat"]) * (1 - share))]
+    return whole[: len(whole) - int(len(dict(boxes)[b"mdat"]) * (1 - share))]

@@ -33,8 +33,9 @@ def scene(sides: Sequence[float], *, height: int, width: int, quarters: int = 0)
     return turned, apply(quarter_turn(quarters, height, width), np.array(keypoints))
 
 
-def paste(photo: np.ndarray, image: np.ndarray, truth: np.ndarray, place: tuple[float, float],
-          side: float) -> np.ndarray:
+def paste(
+    photo: np.ndarray, image: np.ndarray, truth: np.ndarray, place: tuple[float, float], side: float
+) -> np.ndarray:
     """Put a portrait into the photo, its face's middle at a place; its keypoints there."""
     box = Box.around(truth)
     factor = side / box.side
@@ -46,4 +47,3 @@ def paste(photo: np.ndarray, image: np.ndarray, truth: np.ndarray, place: tuple[
     right, bottom = min(left + size[0], photo.shape[1]), min(top + size[1], photo.shape[0])
     photo[y:bottom, x:right] = small[y - top : bottom - top, x - left : right - left]
     return (points + (left, top)).astype(np.float32)
-

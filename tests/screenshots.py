@@ -25,8 +25,9 @@ MAX_BYTES = 400_000
 
 def start_app(home: str) -> subprocess.Popen:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KP_")}
-    app = subprocess.Popen([sys.executable, "demo.py"], cwd=ROOT,
-                           env=environment | {"GRADIO_SERVER_PORT": str(PORT), "KP_HOME": home})
+    app = subprocess.Popen(
+        [sys.executable, "demo.py"], cwd=ROOT, env=environment | {"GRADIO_SERVER_PORT": str(PORT), "KP_HOME": home}
+    )
     for _ in range(120):
         try:
             urllib.request.urlopen(URL, timeout=5).close()

@@ -101,8 +101,9 @@ else:
 
 def test_ninety_nine_megapixels_take_no_more_than_a_gigabyte_and_a_half(tmp_path: Path) -> None:
     for mode in ("write", "read"):
-        done = subprocess.run([sys.executable, "-c", LARGE, mode, str(tmp_path / "large.png")], capture_output=True,
-                              text=True, cwd=ROOT)
+        done = subprocess.run(
+            [sys.executable, "-c", LARGE, mode, str(tmp_path / "large.png")], capture_output=True, text=True, cwd=ROOT
+        )
         assert done.returncode == 0, done.stderr
     assert int(done.stdout) < MEGABYTES
     assert not done.stderr  # no warnings of a bomb either

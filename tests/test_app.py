@@ -29,10 +29,20 @@ from kp.ui.settings import Settings
 
 PATIENCE = 120  # seconds; the machine may be busy
 # What stands on a tab's first screen once it is filled, and its most important button.
-FILLED = {"Dataset": "#dataset-stages li", "Train": "#kp-train-charts svg", "Evaluate": "#evaluate-table table",
-          "Predict": "#predict-status:not(:empty)", "Feature maps": "#inside-detail h2"}
-PRIMARY = {"Dataset": "#dataset-next", "Train": "#kp-train-start", "Evaluate": "#evaluate-run",
-           "Predict": "#predict-find", "Feature maps": "#inside-others"}
+FILLED = {
+    "Dataset": "#dataset-stages li",
+    "Train": "#kp-train-charts svg",
+    "Evaluate": "#evaluate-table table",
+    "Predict": "#predict-status:not(:empty)",
+    "Feature maps": "#inside-detail h2",
+}
+PRIMARY = {
+    "Dataset": "#dataset-next",
+    "Train": "#kp-train-start",
+    "Evaluate": "#evaluate-run",
+    "Predict": "#predict-find",
+    "Feature maps": "#inside-others",
+}
 NO_PROXY_SET = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
 
 
@@ -53,6 +63,7 @@ def proxy() -> Iterator[tuple[str, list]]:
     """The address of a proxy that leads nowhere, and who called it."""
     callers = []
     with socket.create_server(("127.0.0.1", 0)) as server:
+
         def listen() -> None:
             while True:
                 try:
@@ -69,9 +80,13 @@ def proxy() -> Iterator[tuple[str, list]]:
 def test_demo_starts_behind_a_proxy_and_calls_nobody(proxy: tuple[str, list], data_root: Path, tmp_path: Path) -> None:
     address, callers = proxy
     port, proxies = free_port(), {name: address for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")}
-    app = subprocess.Popen([sys.executable, "demo.py", "--data", str(data_root), "--port", str(port)], cwd=ROOT,
-                           env=NO_PROXY_SET | proxies | {"KP_HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"},
-                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    app = subprocess.Popen(
+        [sys.executable, "demo.py", "--data", str(data_root), "--port", str(port)],
+        cwd=ROOT,
+        env=NO_PROXY_SET | proxies | {"KP_HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     try:
         end = time.monotonic() + PATIENCE
         while not answer(f"http://127.0.0.1:{port}/"):
@@ -92,13 +107,20 @@ def test_demo_starts_behind_a_proxy_and_calls_nobody(proxy: tuple[str, list], da
 def test_uploads_go_to_a_folder_of_the_user_s_own(data_root: Path, tmp_path: Path) -> None:
     ask = "import demo; from gradio.utils import get_upload_folder; print(get_upload_folder())"
     environment = {name: value for name, value in os.environ.items() if name != "GRADIO_TEMP_DIR"}
-    told = subprocess.run([sys.executable, "-c", ask], cwd=ROOT, capture_output=True, text=True, check=True,
-                          env=environment | {"KP_HOME": str(tmp_path), "KP_DATA": str(data_root)}).stdout
+    told = subprocess.run(
+        [sys.executable, "-c", ask],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment | {"KP_HOME": str(tmp_path), "KP_DATA": str(data_root)},
+    ).stdout
     assert told.splitlines()[-1] == str(tmp_path / "uploads")
 
 
-def test_demo_is_there_for_those_who_import_it(data_root: Path, tmp_path: Path,
-                                               monkeypatch: pytest.MonkeyPatch) -> None:
+def test_demo_is_there_for_those_who_import_it(
+    data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("KP_DATA", str(data_root))
     monkeypatch.setenv("KP_HOME", str(tmp_path))
     monkeypatch.setattr(sys, "argv", ["uvicorn", "--unknown", "options"])
@@ -139,13 +161,15 @@ def test_nothing_is_kept_or_told_about_visitors(built: gr.Blocks) -> None:
 
 def test_a_program_s_call_leaves_nothing_behind(built: gr.Blocks, tmp_path: Path) -> None:
     from gradio_client import Client, handle_file
+
     cv2.imwrite(str(tmp_path / "face.png"), drawn_face(7)[0])
     stay_offline()
     _, url, _ = built.launch(prevent_thread_lock=True, quiet=True, **launch_options(Settings()))
     try:
         for _ in range(2):
-            _, faces = Client(url, verbose=False).predict(handle_file(tmp_path / "face.png"), detector="whole-image",
-                                                          api_name="/predict")
+            _, faces = Client(url, verbose=False).predict(
+                handle_file(tmp_path / "face.png"), detector="whole-image", api_name="/predict"
+            )
             assert len(faces) == 1
         assert not built.state_holder.session_data
     finally:
@@ -157,33 +181,54 @@ def test_every_id_is_there_once(built: gr.Blocks) -> None:
     assert len(ids) > 40 and len(set(ids)) == len(ids)
 
 
-@pytest.mark.parametrize("path", [
-    "/gradio_api/file=/etc/passwd", "/gradio_api/file=demo.py", "/gradio_api/file=../demo.py", "/monitoring/summary",
-    "/gradio_api/runs", "/gradio_api/file=http://127.0.0.1:1/", "/config/../demo.py",
-])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/gradio_api/file=/etc/passwd",
+        "/gradio_api/file=demo.py",
+        "/gradio_api/file=../demo.py",
+        "/monitoring/summary",
+        "/gradio_api/runs",
+        "/gradio_api/file=http://127.0.0.1:1/",
+        "/config/../demo.py",
+    ],
+)
 def test_the_server_gives_away_nothing(app_url: str, path: str) -> None:
     assert answer(app_url.rstrip("/") + path) in (400, 403, 404, 405)
 
 
 def card(**changes: object) -> ModelCard:
-    values = {"name": "n", "file": "f", "title": "A small one", "architecture": "naimishnet", "parameters": 1_234_567,
-              "megabytes": 2.54, "data": {"images": 24, "people": 4}, "config": {}, "history": [],
-              "metrics": {"people, true-box": {"nme_mean": 6.77}}}
+    values = {
+        "name": "n",
+        "file": "f",
+        "title": "A small one",
+        "architecture": "naimishnet",
+        "parameters": 1_234_567,
+        "megabytes": 2.54,
+        "data": {"images": 24, "people": 4},
+        "config": {},
+        "history": [],
+        "metrics": {"people, true-box": {"nme_mean": 6.77}},
+    }
     return ModelCard(**(values | changes))
 
 
 def test_the_card_says_what_a_network_is_and_how_good() -> None:
     text = re.sub("<[^>]*>", "", card_html(card()))
-    assert text == ("A small one · 6.8 % mean error (NME) on people never seen · naimishnet, 1.23 M parameters · "
-                    "2.5 MB · learnt from 24 images of 4 people")
+    assert text == (
+        "A small one · 6.8 % mean error (NME) on people never seen · naimishnet, 1.23 M parameters · "
+        "2.5 MB · learnt from 24 images of 4 people"
+    )
     assert "not measured on people never seen" in card_html(card(metrics={}))
     assert "<script>" not in card_html(card(title="<script>", architecture="<script>"))
     assert "? images of ? people" in card_html(card(data={}))
     assert "learnt from 24 sample faces of 4 people who do not exist" in card_html(
-        card(data={"name": "sample", "images": 24, "people": 4}))
+        card(data={"name": "sample", "images": 24, "people": 4})
+    )
 
 
 # In a browser.
+
 
 def open_tab(page, title: str) -> None:
     """Choose a tab; on a narrow screen it may be behind the button "More tabs"."""
@@ -211,9 +256,14 @@ def walk(page, look: Callable[[str], None]) -> None:
 def violations(page) -> list[str]:
     """What axe finds that keeps people out."""
     from axe_playwright_python.sync_playwright import Axe
+
     found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-    return [f"{rule['id']} ({rule['impact']}): {node['html'][:200]} {node.get('failureSummary', '')}"
-            for rule in found if rule["impact"] in ("serious", "critical") for node in rule["nodes"]]
+    return [
+        f"{rule['id']} ({rule['impact']}): {node['html'][:200]} {node.get('failureSummary', '')}"
+        for rule in found
+        if rule["impact"] in ("serious", "critical")
+        for node in rule["nodes"]
+    ]
 
 
 @pytest.mark.browser
@@ -272,8 +322,9 @@ def test_without_data_every_tab_works_on_sample_faces_and_says_so(empty_app_url:
 
     def look(title: str) -> None:
         page.wait_for_selector(f"{PRIMARY[title]}:not([disabled])")
-        line = page.locator("[role=tabpanel]:visible .kp-notice, [role=tabpanel]:visible .kp-note",
-                            has_text="synthetic")  # case does not count
+        line = page.locator(
+            "[role=tabpanel]:visible .kp-notice, [role=tabpanel]:visible .kp-note", has_text="synthetic"
+        )  # case does not count
         assert line.count() or title == "Feature maps"
 
     walk(page, look)

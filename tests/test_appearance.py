@@ -48,6 +48,7 @@ def space(model: AppearanceModel) -> FaceSpace:
 
 # What is in the file
 
+
 def test_the_file_is_small_and_no_network() -> None:
     assert FILE.stat().st_size < 8_000_000
     assert FILE.stem not in list_checkpoints()
@@ -74,8 +75,10 @@ def test_what_is_no_model_is_refused(tmp_path: Path, content: bytes | None) -> N
 
 def test_no_row_in_the_file_belongs_to_one_person(model: AppearanceModel) -> None:
     """Nothing is as long as the list of frames, of videos or of people; kinds are means of four videos or more."""
-    arrays = {**{name: value for name, value in vars(model).items() if isinstance(value, np.ndarray)},
-              **{f"spreads.{name}": value for name, value in vars(model.spreads).items()}}
+    arrays = {
+        **{name: value for name, value in vars(model).items() if isinstance(value, np.ndarray)},
+        **{f"spreads.{name}": value for name, value in vars(model.spreads).items()},
+    }
     frames, videos, people = 3423, 934, 282
     for array in arrays.values():
         assert not {frames, frames - 2, videos, people} & set(array.shape)
@@ -96,6 +99,7 @@ def test_no_kind_where_there_are_too_few_people() -> None:
 
 
 # The parts of learning
+
 
 def test_the_plane_and_the_picture_are_inverse() -> None:
     place = np.linspace(-1, 1, 33)
@@ -158,10 +162,11 @@ def test_spreads_find_what_was_put_in() -> None:
     rng = np.random.default_rng(5)
     people, videos = np.repeat(np.arange(60), 20), np.repeat(np.arange(240), 5)
     turn = rng.normal(0, 1, 1200)
-    values = np.stack([turn, turn**2 + 2 * rng.normal(size=60)[people] + rng.normal(size=240)[videos]
-                       + 0.5 * rng.normal(size=1200)], axis=1)
-    spreads = measure(values, np.array([-1, 1]), people=people, videos=videos, similar=np.zeros(2),
-                      variety=np.ones(2))
+    values = np.stack(
+        [turn, turn**2 + 2 * rng.normal(size=60)[people] + rng.normal(size=240)[videos] + 0.5 * rng.normal(size=1200)],
+        axis=1,
+    )
+    spreads = measure(values, np.array([-1, 1]), people=people, videos=videos, similar=np.zeros(2), variety=np.ones(2))
     at = [spreads.mean(yaw)[1] for yaw in (-1.5, 0.0, 1.5)]
     assert at[0] == pytest.approx(at[2], abs=0.01)
     assert at[2] - at[1] == pytest.approx(2.25, abs=0.4)
@@ -224,7 +229,7 @@ def test_a_straightened_face_has_its_points_at_the_mean_shape(model: AppearanceM
         plain, _ = straighten(image, shapes[0], model.mean_shape, centre=centres[0], size=sizes[0])
         marked, _ = straighten(spotted, shapes[0], model.mean_shape, centre=centres[0], size=sizes[0])
         weight = np.abs(marked.astype(float) - plain).sum(axis=2)
-        y, x = (np.array([(weight.sum(axis=1 - axis) * np.arange(SIDE)).sum() for axis in (0, 1)]) / weight.sum())
+        y, x = np.array([(weight.sum(axis=1 - axis) * np.arange(SIDE)).sum() for axis in (0, 1)]) / weight.sum()
         expected = np.interp(model.mean_shape[point], plane_places(SIDE), range(SIDE))
         assert (x, y) == pytest.approx(tuple(expected), abs=2.5)
 
@@ -237,6 +242,7 @@ def test_normalised_shapes_are_mirrored_by_the_permutation() -> None:
 
 
 # Sliders
+
 
 def test_the_mean_face_is_the_same_on_both_sides(space: FaceSpace) -> None:
     _, points = space.render()
@@ -260,9 +266,9 @@ def test_the_names_say_what_the_modes_do(space: FaceSpace) -> None:
     assert len(SHAPE_MODES) == len(PICTURE_MODES) == MODES
     eyes, size = (slice(36, 42), slice(42, 48)), lambda points: np.ptp(points, axis=0)
     measures = {
-        "Turning": lambda p: p[30, 0] - p[[0, 16], 0].mean(),               # the nose's tip between the ears
-        "Tilting": lambda p: (p[eyes[1]] - p[eyes[0]]).mean(axis=0)[1],     # the right eye below the left one
-        "Nodding": lambda p: p[[0, 16], 1].mean() - p[30, 1],               # the nose's tip above the ears
+        "Turning": lambda p: p[30, 0] - p[[0, 16], 0].mean(),  # the nose's tip between the ears
+        "Tilting": lambda p: (p[eyes[1]] - p[eyes[0]]).mean(axis=0)[1],  # the right eye below the left one
+        "Nodding": lambda p: p[[0, 16], 1].mean() - p[30, 1],  # the nose's tip above the ears
         "Width": lambda p: size(p)[0] / size(p)[1],
         "Mouth": lambda p: p[66, 1] - p[62, 1],
     }
@@ -280,9 +286,14 @@ def ends(modes: Sequence[Mode]) -> list[tuple[np.ndarray, float, float]]:
 def test_the_names_say_what_the_picture_modes_do(space: FaceSpace) -> None:
     """The same, measured on the picture about the keypoints of the mean face."""
     _, points = space.render()
-    places = {"left cheek": points[[1, 2, 3, 31, 48]], "right cheek": points[[15, 14, 13, 35, 54]],
-              "forehead": points[17:27] - (0, 30), "skin": points[27:36], "chin": points[6:11] - (0, 12),
-              "temples": points[[0, 16]] - ((-6, 0), (6, 0))}
+    places = {
+        "left cheek": points[[1, 2, 3, 31, 48]],
+        "right cheek": points[[15, 14, 13, 35, 54]],
+        "forehead": points[17:27] - (0, 30),
+        "skin": points[27:36],
+        "chin": points[6:11] - (0, 12),
+        "temples": points[[0, 16]] - ((-6, 0), (6, 0)),
+    }
 
     def grey(image: np.ndarray, *names: str) -> list[float]:
         found = []
@@ -303,8 +314,10 @@ def test_the_names_say_what_the_picture_modes_do(space: FaceSpace) -> None:
         "Colour of the light": lambda i: float(i[150:300, 100:250, 0].mean() - i[150:300, 100:250, 2].mean()),
     }
     for mode, (row, least, most) in enumerate(ends(PICTURE_MODES)):
-        low, high = (measures[PICTURE_MODES[mode].name](space.render((), row * end)[0].astype(np.float32))
-                     for end in (least, most))
+        low, high = (
+            measures[PICTURE_MODES[mode].name](space.render((), row * end)[0].astype(np.float32))
+            for end in (least, most)
+        )
         assert low < high, PICTURE_MODES[mode].name
 
 
@@ -339,6 +352,7 @@ def test_lids_and_lips_never_cross(model: AppearanceModel) -> None:
 
 # The command
 
+
 def test_the_command_refuses_what_it_cannot_learn_from(data_root: Path, tmp_path: Path, capsys) -> None:
     assert main(["appearance", "--data", str(data_root), "--out", str(tmp_path / "x.appearance")]) == 1
     assert "at least 400" in capsys.readouterr().err
@@ -347,6 +361,7 @@ def test_the_command_refuses_what_it_cannot_learn_from(data_root: Path, tmp_path
 def test_no_sample_looks_like_a_real_face(real_dataset: FacialKeypointsDataset) -> None:
     """Faces of samples and of training people, both bent to the mean shape: no nearer than two people are."""
     from kp.data.synthetic import sample_faces
+
     faces = sample_faces()
     model, training = faces.store.model, real_dataset.part("people", "train")
     firsts = {frame.person: index for index, frame in enumerate(training.frames)}
@@ -358,11 +373,22 @@ def test_no_sample_looks_like_a_real_face(real_dataset: FacialKeypointsDataset) 
         inner = cv2.resize(luma[middle, middle].astype(np.float32), (36, 36), interpolation=cv2.INTER_AREA)
         return ((inner - inner.mean()) / inner.std()).ravel() / 36
 
-    real = np.stack([face(cv2.cvtColor(
-        straighten(training.image(row), shapes[row], model.mean_shape, centre=centres[row], size=sizes[row])[0],
-        cv2.COLOR_RGB2GRAY)) for row in rows])
-    made = np.stack([face(model.portraits(one.coefficients(model)[None])[0].skin.luma)
-                     for one in faces.store.faces[::30]])
+    real = np.stack(
+        [
+            face(
+                cv2.cvtColor(
+                    straighten(
+                        training.image(row), shapes[row], model.mean_shape, centre=centres[row], size=sizes[row]
+                    )[0],
+                    cv2.COLOR_RGB2GRAY,
+                )
+            )
+            for row in rows
+        ]
+    )
+    made = np.stack(
+        [face(model.portraits(one.coefficients(model)[None])[0].skin.luma) for one in faces.store.faces[::30]]
+    )
     among = real @ real.T - 2 * np.eye(len(real))
     assert (made @ real.T).max() < max(0.97, among.max())
     assert np.median((made @ real.T).max(axis=1)) < np.median(among.max(axis=1)) + 0.1

@@ -15,8 +15,7 @@ ROWS = [
     ["landmarks", "geometry", "errors", "files", "smoothing", "lazy", "console"],
     ["data", "models", "detectors", "metrics", "pose"],
     ["checkpoint", "cards", "drawing"],
-    ["predict", "evaluation", "explain", "export", "formats", "tracking", "mp4", "video_io", "video",
-     "onnx_export"],
+    ["predict", "evaluation", "explain", "export", "formats", "tracking", "mp4", "video_io", "video", "onnx_export"],
     ["training", "averaging", "calibration"],
     ["commands", "__main__", "ui", "bench"],
     ["demo"],
@@ -64,9 +63,13 @@ def test_imports_are_absolute(trees: dict[str, ast.Module]) -> None:
 
 
 def test_imports_go_one_way(trees: dict[str, ast.Module]) -> None:
-    wrong = [f"{file}:{line} imports {name}" for file, tree in trees.items() if room_of(file)
-             for line, name in imported(tree)
-             if (room := room_used(name)) and LEVEL[room] > LEVEL[room_of(file)]]
+    wrong = [
+        f"{file}:{line} imports {name}"
+        for file, tree in trees.items()
+        if room_of(file)
+        for line, name in imported(tree)
+        if (room := room_used(name)) and LEVEL[room] > LEVEL[room_of(file)]
+    ]
     assert not wrong
 
 
@@ -88,8 +91,9 @@ def test_the_rules_see_what_they_should() -> None:
 
 
 def test_gradio_is_for_the_ui_alone(trees: dict[str, ast.Module]) -> None:
-    users = {room_of(file) for file, tree in trees.items()
-             for _, name in imported(tree) if name.split(".")[0] == "gradio"}  # a client of the app is no part of it
+    users = {
+        room_of(file) for file, tree in trees.items() for _, name in imported(tree) if name.split(".")[0] == "gradio"
+    }  # a client of the app is no part of it
     assert "ui" in users
     assert users <= {"ui", "demo"}
 
@@ -108,8 +112,12 @@ def test_all_public_names_are_there_and_no_others() -> None:
 
 
 def test_only_the_command_line_prints(trees: dict[str, ast.Module]) -> None:
-    printing = {file for file, tree in trees.items() for node in ast.walk(tree)
-                if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print"}
+    printing = {
+        file
+        for file, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print"
+    }
     assert "kp/__main__.py" in printing
     assert {room_of(file) for file in printing} <= {"commands", "__main__"}
 
@@ -133,7 +141,10 @@ def test_the_public_names_come_from_the_library() -> None:
 
 
 def test_every_error_is_a_kp_error() -> None:
-    kinds = [kind for kind in vars(errors).values() if getattr(kind, "__module__", "") == errors.__name__ and
-             isinstance(kind, type)]
+    kinds = [
+        kind
+        for kind in vars(errors).values()
+        if getattr(kind, "__module__", "") == errors.__name__ and isinstance(kind, type)
+    ]
     assert len(kinds) > 4
     assert all(issubclass(kind, errors.KpError) for kind in kinds)

@@ -17,8 +17,13 @@ from kp.errors import ConfigError
 def trained_on(start: Checkpoint, seed: int) -> Checkpoint:
     """Another one near it, as a few epochs make it."""
     random = torch.Generator().manual_seed(seed)
-    return replace(start, weights={name: weight + 0.3 * weight.std(correction=0) * torch.randn(
-        weight.shape, generator=random) for name, weight in start.weights.items()})
+    return replace(
+        start,
+        weights={
+            name: weight + 0.3 * weight.std(correction=0) * torch.randn(weight.shape, generator=random)
+            for name, weight in start.weights.items()
+        },
+    )
 
 
 @pytest.fixture
@@ -50,13 +55,18 @@ def test_the_command_writes_it(files: list[str], tmp_path: Path, capsys: pytest.
         torch.testing.assert_close(weight, expected.weights[name])
 
 
-@pytest.mark.parametrize(("others", "words"), [
-    ([], "two networks or more"),
-    ([tiny_checkpoint(1, size=48)], "arguments.*32.*number 2.*48"),
-    ([tiny_checkpoint(1)], "number 2 was not trained on from the same one"),
-    ([trained_on(tiny_checkpoint(), 1), replace(tiny_checkpoint(), data={"split": "official"})],
-     "split.*number 3.*official"),
-])
+@pytest.mark.parametrize(
+    ("others", "words"),
+    [
+        ([], "two networks or more"),
+        ([tiny_checkpoint(1, size=48)], "arguments.*32.*number 2.*48"),
+        ([tiny_checkpoint(1)], "number 2 was not trained on from the same one"),
+        (
+            [trained_on(tiny_checkpoint(), 1), replace(tiny_checkpoint(), data={"split": "official"})],
+            "split.*number 3.*official",
+        ),
+    ],
+)
 def test_networks_that_have_no_average(others: list, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         average_checkpoints([tiny_checkpoint(), *others])

@@ -32,8 +32,10 @@ def test_the_data_rows(data_root: Path) -> None:
     rows = list(measure_data(data_root))
     assert [(row.what, row.unit) for row in rows] == [
         ("open the dataset", "s"),
-        ("a page of 24 frames, first time", "s"), ("a page of 24 frames, again", "s"),
-        ("decode all 36 images, first time", "s"), ("decode all 36 images, again", "s"),
+        ("a page of 24 frames, first time", "s"),
+        ("a page of 24 frames, again", "s"),
+        ("decode all 36 images, first time", "s"),
+        ("decode all 36 images, again", "s"),
     ]
     assert all(row.value > 0 for row in rows)
 
@@ -65,8 +67,9 @@ def test_the_command_prints_a_line_a_figure(data_root: Path, tmp_path: Path, cap
         assert line.startswith("data ") and row["what"] in line and line.endswith(f" {row['unit']}")
 
 
-def test_parts_are_measured_in_the_order_asked_for(data_root: Path, monkeypatch: pytest.MonkeyPatch,
-                                                   capsys: pytest.CaptureFixture) -> None:
+def test_parts_are_measured_in_the_order_asked_for(
+    data_root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
     for name in MEASUREMENTS:
         monkeypatch.setitem(MEASUREMENTS, name, lambda root, name=name: [Row(f"{name} of {root.name}", 1.0, "s")])
     main(["bench", "--json", "--data", str(data_root)])
@@ -85,10 +88,15 @@ def test_a_time_is_the_median_after_a_warm_up(monkeypatch: pytest.MonkeyPatch) -
     assert len(calls) == 4
 
 
-@pytest.mark.parametrize(("row", "text"), [
-    (Row("", 0.01234, "s"), "0.0123"), (Row("", 12.34, "s"), "12.3"), (Row("", 1234.5, "s"), "1,234"),
-    (Row("", None, "s", "not reached"), "not reached"),
-])
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        (Row("", 0.01234, "s"), "0.0123"),
+        (Row("", 12.34, "s"), "12.3"),
+        (Row("", 1234.5, "s"), "1,234"),
+        (Row("", None, "s", "not reached"), "not reached"),
+    ],
+)
 def test_figures_have_three_digits_or_a_reason(row: Row, text: str) -> None:
     assert figure(row) == text
 
@@ -96,13 +104,19 @@ def test_figures_have_three_digits_or_a_reason(row: Row, text: str) -> None:
 def test_a_level_is_reached_when_the_error_first_falls_to_it() -> None:
     rows = list(reaching([(1.0, 30.0), (2.0, 9.74), (3.0, 12.0), (4.0, 6.5)]))
     assert [(row.value, row.note) for row in rows] == [
-        (2.0, ""), (2.0, ""), (4.0, ""), (None, "not reached"), (None, "not reached")]
+        (2.0, ""),
+        (2.0, ""),
+        (4.0, ""),
+        (None, "not reached"),
+        (None, "not reached"),
+    ]
     assert "9.74 %" in rows[1].what
 
 
 SMALL = {
-    name: Contest(replace(contest.config, batch_size=2, **({"size": 32, "width": 8} if name == "heatmap_net" else {})),
-                  steps=1)
+    name: Contest(
+        replace(contest.config, batch_size=2, **({"size": 32, "width": 8} if name == "heatmap_net" else {})), steps=1
+    )
     for name, contest in CONTESTS.items()
 }
 
@@ -146,8 +160,11 @@ def test_prediction_has_each_network_alone_by_threads_and_batch(monkeypatch: pyt
     before = torch.get_num_threads()
     rows = list(network_rows("tiny", Predictor(tiny_checkpoint(), "whole-image")))
     assert [(row.what.split(", ")[0], row.what.split(", ")[2], row.unit) for row in rows] == [
-        ("tiny: one face", "1 thread", "ms"), ("tiny: batches of 32", "1 thread", "images/s"),
-        ("tiny: one face", "2 threads", "ms"), ("tiny: batches of 32", "2 threads", "images/s")]
+        ("tiny: one face", "1 thread", "ms"),
+        ("tiny: batches of 32", "1 thread", "images/s"),
+        ("tiny: one face", "2 threads", "ms"),
+        ("tiny: batches of 32", "2 threads", "images/s"),
+    ]
     assert all(row.value > 0 for row in rows)
     assert torch.get_num_threads() == before
 
@@ -191,7 +208,8 @@ def test_absent_peers_are_listed_and_shipped_networks_measured(data_root: Path, 
     rows = list(measure_peers(data_root))
     assert [row.what.split(":")[0] for row in rows if row.note == "not installed"] == list(PEERS)
     assert [row.what for row in rows if row.value and row.unit == "ms"] == [
-        f"{name}: one face, from frame to points, p50" for name in list_checkpoints()]
+        f"{name}: one face, from frame to points, p50" for name in list_checkpoints()
+    ]
 
 
 @pytest.mark.parametrize("name", PEERS)

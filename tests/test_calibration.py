@@ -97,8 +97,9 @@ def test_faces_are_measured_as_any_picture_is() -> None:
 def test_a_calibration_is_kept_and_changes_confidence_only(tmp_path: Path) -> None:
     image, _ = scene([120], height=240, width=240)
     plain = replace(load_checkpoint("heatmap_net"), calibration={})
-    save_checkpoint(replace(plain, calibration={"1": {"threshold": 0.9}}), tmp_path / "a.safetensors",
-                    dtype=torch.float16)
+    save_checkpoint(
+        replace(plain, calibration={"1": {"threshold": 0.9}}), tmp_path / "a.safetensors", dtype=torch.float16
+    )
     fitted = load_checkpoint(tmp_path / "a.safetensors")
     assert (fitted.doubtful_below(1), fitted.doubtful_below(4), plain.doubtful_below(1)) == (0.9, 0.9, CONFIDENT)
     (before,), (after,) = (Predictor(one).predict(image) for one in (plain, fitted))
@@ -108,6 +109,7 @@ def test_a_calibration_is_kept_and_changes_confidence_only(tmp_path: Path) -> No
 
 def test_old_checkpoints_have_no_calibration_and_a_garbled_one_is_told(tmp_path: Path) -> None:
     from safetensors.torch import load_file, save_file
+
     path = tmp_path / "a.safetensors"
     save_checkpoint(tiny_checkpoint(), path)
     meta, weights = read_description(path), load_file(path)

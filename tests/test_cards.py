@@ -19,8 +19,14 @@ FIGURES = {"nme_mean": 7.25, "nme_median": 7.0, "nme_p95": 9.0, "images": 12, "m
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
-    checkpoint = replace(tiny_checkpoint(), title="A small one", config={"epochs": 2}, data={"split": "people"},
-                         metrics={"people, true-box": FIGURES}, history=[{"epoch": 1, "nme": 9.0}])
+    checkpoint = replace(
+        tiny_checkpoint(),
+        title="A small one",
+        config={"epochs": 2},
+        data={"split": "people"},
+        metrics={"people, true-box": FIGURES},
+        history=[{"epoch": 1, "nme": 9.0}],
+    )
     save_checkpoint(checkpoint, tmp_path / "small.safetensors", max_bytes=1_500_000)
     return tmp_path / "small.safetensors"
 
@@ -71,9 +77,13 @@ def test_the_shipped_checkpoints_are_sound(shipped: list[str]) -> None:
         assert card.title
         assert card.data["split"] == "people"
         assert card.nme is not None
-        assert all(path.stat().st_size < 10_000_000
-                   for path in [Path(card.file), *(Path(card.file).parent / name
-                                                   for name in read_description(Path(card.file))["shards"])])
+        assert all(
+            path.stat().st_size < 10_000_000
+            for path in [
+                Path(card.file),
+                *(Path(card.file).parent / name for name in read_description(Path(card.file))["shards"]),
+            ]
+        )
 
 
 @pytest.mark.real_data

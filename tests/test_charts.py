@@ -19,8 +19,9 @@ def drawn(chart: Chart, **series: Sequence[Point]) -> ET.Element:
 
 def lines(svg: ET.Element) -> list[list[Point]]:
     """Corners of each line in drawing coordinates."""
-    return [[tuple(map(float, pair.split(","))) for pair in line.get("points").split()]
-            for line in svg.iter("polyline")]
+    return [
+        [tuple(map(float, pair.split(","))) for pair in line.get("points").split()] for line in svg.iter("polyline")
+    ]
 
 
 def texts(svg: ET.Element) -> list[str]:
@@ -29,8 +30,11 @@ def texts(svg: ET.Element) -> list[str]:
 
 def ticks_up(svg: ET.Element, unit: str = "") -> dict[float, float]:
     """Value -> height in the drawing, of the numbers along the upright axis."""
-    return {float(text.text.removesuffix(unit)): float(text.get("y")) - 4 for text in svg.iter("text")
-            if text.get("text-anchor") == "end" and text.get("x") == str(LEFT - 7)}
+    return {
+        float(text.text.removesuffix(unit)): float(text.get("y")) - 4
+        for text in svg.iter("text")
+        if text.get("text-anchor") == "end" and text.get("x") == str(LEFT - 7)
+    }
 
 
 def ticks_across(svg: ET.Element) -> list[float]:
@@ -39,8 +43,11 @@ def ticks_across(svg: ET.Element) -> list[float]:
 
 def heights(svg: ET.Element) -> list[float]:
     """Of the dashed reference lines."""
-    return [float(path.get("d").split()[1].partition("H")[0]) for path in svg.iter("path")
-            if path.get("stroke-dasharray") == "3 4"]
+    return [
+        float(path.get("d").split()[1].partition("H")[0])
+        for path in svg.iter("path")
+        if path.get("stroke-dasharray") == "3 4"
+    ]
 
 
 def test_a_line_goes_through_its_points_on_a_plain_axis() -> None:
@@ -98,10 +105,21 @@ def test_nothing_to_show_is_an_empty_chart_that_says_so(series: dict, log: bool)
     assert len(ticks_up(svg)) > 1 and not lines(svg)
 
 
-@pytest.mark.parametrize(("values", "log"), [
-    ([0.311, 0.009], True), ([23.4, 6.8], True), ([6.83, 6.81], True), ([7.2, 6.9], True), ([1e-8, 1e9], True),
-    ([9.9, 9.9], True), ([0.3, 0.1], False), ([-4, 37], False), ([1e-6, 3e-6], False), ([12_345, 98_765], False),
-])
+@pytest.mark.parametrize(
+    ("values", "log"),
+    [
+        ([0.311, 0.009], True),
+        ([23.4, 6.8], True),
+        ([6.83, 6.81], True),
+        ([7.2, 6.9], True),
+        ([1e-8, 1e9], True),
+        ([9.9, 9.9], True),
+        ([0.3, 0.1], False),
+        ([-4, 37], False),
+        ([1e-6, 3e-6], False),
+        ([12_345, 98_765], False),
+    ],
+)
 def test_ticks_are_round_numbers_inside_the_range(values: list[float], log: bool) -> None:
     svg = drawn(Chart("t", "epochs", log=log), a=list(enumerate(values)))
     ticks = ticks_up(svg)

@@ -22,8 +22,14 @@ from kp.models import MODELS, create_model
 
 @pytest.fixture(scope="module")
 def tiny() -> Checkpoint:
-    return replace(tiny_checkpoint(), metrics={"people, true-box": {"nme_mean": 12.5}}, data={"split": "people"},
-                   history=[{"epoch": 1, "nme": 20.0}], config={"seed": 3}, versions={"kp": "0"})
+    return replace(
+        tiny_checkpoint(),
+        metrics={"people, true-box": {"nme_mean": 12.5}},
+        data={"split": "people"},
+        history=[{"epoch": 1, "nme": 20.0}],
+        config={"seed": 3},
+        versions={"kp": "0"},
+    )
 
 
 def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
@@ -57,8 +63,11 @@ def test_every_network_there_and_back(name: str, tmp_path: Path) -> None:
     size = MODELS[name].input_size
     arguments = MODELS[name].arguments_for(size)
     model = create_model(name, **arguments).eval()
-    save_checkpoint(Checkpoint(name, arguments, model.state_dict(), Preprocessing.centred(size)),
-                    tmp_path / "a.safetensors", max_bytes=9_500_000)
+    save_checkpoint(
+        Checkpoint(name, arguments, model.state_dict(), Preprocessing.centred(size)),
+        tmp_path / "a.safetensors",
+        max_bytes=9_500_000,
+    )
     x = torch.rand(1, 1, size, size)
     with torch.inference_mode():
         assert torch.equal(load_checkpoint(tmp_path / "a.safetensors").create_model()(x), model(x))
@@ -139,15 +148,34 @@ def as_zip() -> bytes:
     return file.getvalue()
 
 
-@pytest.mark.parametrize(("content", "says"), [
-    (b"", "damaged or no safetensors"), (b"\x00" * 7, "damaged or no safetensors"),
-    (b"hello, this is a letter", "damaged or no safetensors"), (bytes(range(256)) * 40, "damaged or no safetensors"),
-    *((as_pickle(protocol), "pickle.*may run code.*python -m kp train") for protocol in (2, 3, 4, 5)),
-    (as_torch_file(new=True), "pickle.*may run code"), (as_torch_file(new=False), "pickle.*may run code"),
-    (as_zip(), "refused"),
-    (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "Git LFS pointer.*git lfs pull"),
-], ids=["empty", "zeros", "text", "bytes", "pickle 2", "pickle 3", "pickle 4", "pickle 5", "torch", "old torch", "zip",
-        "lfs"])
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "damaged or no safetensors"),
+        (b"\x00" * 7, "damaged or no safetensors"),
+        (b"hello, this is a letter", "damaged or no safetensors"),
+        (bytes(range(256)) * 40, "damaged or no safetensors"),
+        *((as_pickle(protocol), "pickle.*may run code.*python -m kp train") for protocol in (2, 3, 4, 5)),
+        (as_torch_file(new=True), "pickle.*may run code"),
+        (as_torch_file(new=False), "pickle.*may run code"),
+        (as_zip(), "refused"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "Git LFS pointer.*git lfs pull"),
+    ],
+    ids=[
+        "empty",
+        "zeros",
+        "text",
+        "bytes",
+        "pickle 2",
+        "pickle 3",
+        "pickle 4",
+        "pickle 5",
+        "torch",
+        "old torch",
+        "zip",
+        "lfs",
+    ],
+)
 @pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
 def test_what_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes, says: str, suffix: str) -> None:
     path = tmp_path / f"a{suffix}"
@@ -199,18 +227,21 @@ def test_a_foreign_safetensors_file_is_refused(tmp_path: Path) -> None:
         load_checkpoint(tmp_path / "a.safetensors")
 
 
-@pytest.mark.parametrize(("change", "says"), [
-    (lambda meta: meta | {"format": 99}, "format 99.*Update kp"),
-    (lambda meta: {name: value for name, value in meta.items() if name != "format"}, "format None"),
-    (lambda meta: meta | {"architecture": "six_conv"}, "'six_conv'.*does not know.*five_conv"),
-    (lambda meta: meta | {"architecture": ["five_conv"]}, "'architecture'"),
-    (lambda meta: meta | {"metrics": 3}, "'metrics'"),
-    (lambda meta: meta | {"preprocessing": {"size": 5}}, "garbled"),
-    (lambda meta: meta | {"preprocessing": {"size": "large"}}, "garbled"),
-    (lambda meta: meta | {"preprocessing": {"colour": 5}}, "garbled"),
-    (lambda meta: [meta], "no JSON object"),
-    (lambda meta: None, "no JSON object"),
-])
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda meta: meta | {"format": 99}, "format 99.*Update kp"),
+        (lambda meta: {name: value for name, value in meta.items() if name != "format"}, "format None"),
+        (lambda meta: meta | {"architecture": "six_conv"}, "'six_conv'.*does not know.*five_conv"),
+        (lambda meta: meta | {"architecture": ["five_conv"]}, "'architecture'"),
+        (lambda meta: meta | {"metrics": 3}, "'metrics'"),
+        (lambda meta: meta | {"preprocessing": {"size": 5}}, "garbled"),
+        (lambda meta: meta | {"preprocessing": {"size": "large"}}, "garbled"),
+        (lambda meta: meta | {"preprocessing": {"colour": 5}}, "garbled"),
+        (lambda meta: [meta], "no JSON object"),
+        (lambda meta: None, "no JSON object"),
+    ],
+)
 def test_a_strange_description_is_refused(tiny: Checkpoint, tmp_path: Path, change, says: str) -> None:
     (path,) = save_checkpoint(tiny, tmp_path / "a.safetensors")
     rewrite(path, change)
@@ -227,18 +258,21 @@ def test_strange_pieces_are_refused(tiny: Checkpoint, tmp_path: Path, piece: str
         load_checkpoint(path)
 
 
-@pytest.mark.parametrize("change", [
-    lambda c: replace(c, arguments={"input_size": 96}),
-    lambda c: replace(c, arguments={"wings": 2}),
-    lambda c: replace(c, arguments={"name": "five_conv"}),
-    lambda c: replace(c, arguments={"input_size": 1}),
-    lambda c: replace(c, architecture="five_conv", arguments={}),
-    lambda c: replace(c, weights={name: value for name, value in c.weights.items() if "fc1" not in name}),
-    lambda c: replace(c, weights=c.weights | {"more": torch.ones(1)}),
-    lambda c: replace(c, weights=c.weights | {"conv1.bias": torch.ones(31)}),
-    lambda c: replace(c, preprocessing=Preprocessing.centred(96)),
-    lambda c: replace(c, preprocessing=replace(c.preprocessing, channels=3)),
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda c: replace(c, arguments={"input_size": 96}),
+        lambda c: replace(c, arguments={"wings": 2}),
+        lambda c: replace(c, arguments={"name": "five_conv"}),
+        lambda c: replace(c, arguments={"input_size": 1}),
+        lambda c: replace(c, architecture="five_conv", arguments={}),
+        lambda c: replace(c, weights={name: value for name, value in c.weights.items() if "fc1" not in name}),
+        lambda c: replace(c, weights=c.weights | {"more": torch.ones(1)}),
+        lambda c: replace(c, weights=c.weights | {"conv1.bias": torch.ones(31)}),
+        lambda c: replace(c, preprocessing=Preprocessing.centred(96)),
+        lambda c: replace(c, preprocessing=replace(c.preprocessing, channels=3)),
+    ],
+)
 def test_weights_that_do_not_fit_are_refused(tiny: Checkpoint, change) -> None:
     with pytest.raises(CheckpointError, match="do not fit.*Train it again") as caught:
         change(tiny).create_model()
@@ -282,7 +316,9 @@ def test_a_folder_s_checkpoints_are_listed_by_name(tiny: Checkpoint, tmp_path: P
     for name in ("b", "a"):
         save_checkpoint(tiny, tmp_path / f"{name}.safetensors", max_bytes=1_500_000)
     assert list(list_checkpoints(tmp_path).items()) == [
-        ("a", tmp_path / "a.safetensors"), ("b", tmp_path / "b.safetensors")]
+        ("a", tmp_path / "a.safetensors"),
+        ("b", tmp_path / "b.safetensors"),
+    ]
     assert list_checkpoints(tmp_path / "away") == {}
 
 

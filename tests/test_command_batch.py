@@ -42,12 +42,14 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture
 def run(model: str, capsys: pytest.CaptureFixture) -> Run:
     """The exit code of `predict ...` and what it wrote to either stream; one that leaves as argparse does, too."""
+
     def command(*arguments: object) -> tuple[int, str, str]:
         try:
             code = main(["predict", *map(str, arguments), "--model", model, "--detector", "whole-image"])
         except SystemExit as leaving:
             code = leaving.code
         return code, *capsys.readouterr()
+
     return command
 
 
@@ -64,8 +66,10 @@ def album(tmp_path: Path) -> Path:
     return root
 
 
-LEFT_OUT = ("Left out: .mp4: 1 file: videos; see `python -m kp video`\n"  # of `album`
-            "Left out: .txt: 1 file: not a picture that can be read here\n")
+LEFT_OUT = (
+    "Left out: .mp4: 1 file: videos; see `python -m kp video`\n"  # of `album`
+    "Left out: .txt: 1 file: not a picture that can be read here\n"
+)
 
 
 def write_photo(path: Path, seed: int) -> None:
@@ -95,7 +99,13 @@ def test_each_photo_of_a_folder_has_its_record(run: Run, album: Path) -> None:
     records = json.loads(out)
     assert code == 0
     assert [Path(record["file"]).relative_to(album).as_posix() for record in records] == [
-        "b.png", "a/x.jpg", "a/deep/x.PNG", "b/x.jpg", "b/x.png", "b.png"]
+        "b.png",
+        "a/x.jpg",
+        "a/deep/x.PNG",
+        "b/x.jpg",
+        "b/x.png",
+        "b.png",
+    ]
     assert [list(record) for record in records] == [["file", "width", "height", "error", "faces"]] * 6
 
 
@@ -130,17 +140,25 @@ def test_formats_are_chosen(run: Run, album: Path, tmp_path: Path) -> None:
     (entry,) = json.loads((out / "x.aligned.json").read_text())
     assert np.allclose(entry["matrix"], crop.matrix) and entry["file"] == "x.aligned.png"
     coco = json.loads((out / "keypoints.coco.json").read_text())
-    assert [image["file_name"] for image in coco["images"]] == [str(album / "a" / name) for name in
-                                                                ("x.jpg", "deep/x.PNG")]
+    assert [image["file_name"] for image in coco["images"]] == [
+        str(album / "a" / name) for name in ("x.jpg", "deep/x.PNG")
+    ]
     assert len(coco["annotations"]) == 2
 
 
-@pytest.mark.parametrize(("options", "code", "says"), [
-    (["--formats", "docx", "--out", "x"], 2, "no format 'docx'"),
-    (["--formats", "csv"], 1, "--out DIR"), (["--align", "64"], 1, "--out DIR"), (["--resume"], 1, "--out DIR"),
-    (["--resume", "--out", "x", "--formats", "csv"], 1, "Add json"), (["--align", "9", "--out", "x"], 1, "16 to 2048"),
-    (["--align", "0", "--out", "x"], 1, "16 to 2048"), (["--workers", "0"], 1, "at least 1"),
-])
+@pytest.mark.parametrize(
+    ("options", "code", "says"),
+    [
+        (["--formats", "docx", "--out", "x"], 2, "no format 'docx'"),
+        (["--formats", "csv"], 1, "--out DIR"),
+        (["--align", "64"], 1, "--out DIR"),
+        (["--resume"], 1, "--out DIR"),
+        (["--resume", "--out", "x", "--formats", "csv"], 1, "Add json"),
+        (["--align", "9", "--out", "x"], 1, "16 to 2048"),
+        (["--align", "0", "--out", "x"], 1, "16 to 2048"),
+        (["--workers", "0"], 1, "at least 1"),
+    ],
+)
 def test_options_that_cannot_be(run: Run, album: Path, monkeypatch, options: list[str], code: int, says: str) -> None:
     monkeypatch.chdir(album)
     before = files(album)
@@ -155,7 +173,7 @@ def test_failures_stand_at_the_end_with_their_reasons(run: Run, album: Path, tmp
     code, out, _ = run(album, "--out", tmp_path / "out")
     assert code == 1
     lines = out.splitlines()
-    end = lines[lines.index("Failed:"):]
+    end = lines[lines.index("Failed:") :]
     assert len(end) == 4 and end[-1] == "7 photos, 5 faces, 2 failed"
     assert end[1].startswith(f"{album / 'cut.png'}: ") and "damaged" in end[1]
     assert end[2].startswith(f"{album / 'a' / 'bad.jpg'}: ") and "not a picture" in end[2]
@@ -166,19 +184,19 @@ def test_resume_leaves_out_what_is_done(run: Run, album: Path, tmp_path: Path, m
     out = tmp_path / "out"
     (album / "bad.jpg").write_text("no picture")
     _, first, _ = run(album, "--json", "--out", out)
-    (out / "a" / "x.csv").unlink()                              # half done
+    (out / "a" / "x.csv").unlink()  # half done
     later = (out / "b" / "x.json").stat().st_mtime + 5
-    os.utime(album / "b" / "x.jpg", (later, later))             # another photo by now
+    os.utime(album / "b" / "x.jpg", (later, later))  # another photo by now
     asked = []
     do = Work.do
     monkeypatch.setattr(Work, "do", lambda self, job: asked.append(job.photo.stem) or do(self, job))
     code, second, _ = run(album, "--json", "--out", out, "--resume")
     assert code == 1 and sorted(asked) == ["a/x", "b/x", "bad"]
-    assert json.loads(second) == json.loads(first)              # what was done before is told as well
+    assert json.loads(second) == json.loads(first)  # what was done before is told as well
     os.utime(album / "b" / "x.jpg", (0, 0))
     asked.clear()
     code, told, _ = run(album, "--out", out, "--resume", "--align", "64")
-    assert len(asked) == 6                                      # the crops were missing
+    assert len(asked) == 6  # the crops were missing
     code, told, _ = run(album, "--out", out, "--resume", "--formats", "json", "--align", "64")
     assert len(asked) == 7 and "6 photos, 5 faces, 5 done before, 1 failed" in told
 
@@ -188,10 +206,15 @@ def test_resume_knows_photos_and_settings_apart(run: Run, album: Path, tmp_path:
     boxes = tmp_path / "boxes.csv"
     boxes.write_text("file,left,top,right,bottom\nx.jpg,20,30,90,100\n")
     for arguments, kept in (
-        ([album / "a" / "x.jpg"], 0), ([album / "a" / "x.jpg"], 1), ([album / "b" / "x.jpg"], 0),  # another photo
-        ([album / "b" / "x.jpg", "--margin", "2"], 0), ([album / "b" / "x.jpg", "--margin", "2"], 1),
-        ([album / "b" / "x.jpg", "--boxes", boxes], 0), ([album / "b" / "x.jpg", "--boxes", boxes], 1),
-        ([album / "b" / "x.jpg", "--views", "2"], 0), ([album / "b" / "x.jpg"], 0),
+        ([album / "a" / "x.jpg"], 0),
+        ([album / "a" / "x.jpg"], 1),
+        ([album / "b" / "x.jpg"], 0),  # another photo
+        ([album / "b" / "x.jpg", "--margin", "2"], 0),
+        ([album / "b" / "x.jpg", "--margin", "2"], 1),
+        ([album / "b" / "x.jpg", "--boxes", boxes], 0),
+        ([album / "b" / "x.jpg", "--boxes", boxes], 1),
+        ([album / "b" / "x.jpg", "--views", "2"], 0),
+        ([album / "b" / "x.jpg"], 0),
     ):
         code, out, _ = run(*arguments, *options, "--resume")
         assert code == 0 and ("1 done before" in out) == bool(kept), arguments
@@ -212,6 +235,7 @@ def test_resume_bears_a_ledger_that_was_cut_short(run: Run, album: Path, tmp_pat
 
 def test_the_size_of_a_turned_photo(tmp_path: Path) -> None:
     from PIL import Image
+
     for orientation, size in ((1, (30, 20)), (3, (30, 20)), (6, (20, 30)), (8, (20, 30))):
         exif = Image.Exif()
         exif[274] = orientation
@@ -298,10 +322,32 @@ def test_ctrl_c_ends_all_processes_and_resume_goes_on(run: Run, album: Path, tmp
     for number in range(400):
         (album / f"{number:03}.png").write_bytes((album / "b.png").read_bytes())
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "kp", "predict", str(album), "--out", str(out), "--model", model, "--detector",
-               "whole-image", "--workers", "2", "--formats", "json"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          start_new_session=True, env=os.environ | {"OMP_NUM_THREADS": "1"}) as process:
+    command = [
+        sys.executable,
+        "-m",
+        "kp",
+        "predict",
+        str(album),
+        "--out",
+        str(out),
+        "--model",
+        model,
+        "--detector",
+        "whole-image",
+        "--workers",
+        "2",
+        "--formats",
+        "json",
+    ]
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    ) as process:
         while not (out.is_dir() and len(files(out)) > 5):
             assert process.poll() is None, process.stderr.read()
             time.sleep(0.02)

@@ -29,7 +29,11 @@ def test_it_goes_to_data_and_a_second_call_finds_it(server, capsys, tmp_path) ->
     said = capsys.readouterr()
     assert said.out == "The dataset is in data.\n"
     assert [line for line in said.err.splitlines() if line.endswith("(here)")] == [
-        "connecting (here)", "downloading (here)", "unpacking (here)", "checking (here)"]
+        "connecting (here)",
+        "downloading (here)",
+        "unpacking (here)",
+        "checking (here)",
+    ]
     assert (tmp_path / "data" / "training_frames_keypoints.csv").is_file()
     assert main(["download"]) == 0
     assert capsys.readouterr().out == "The dataset is in data already.\n"
@@ -50,8 +54,14 @@ def test_json_is_one_event_a_line(capsys) -> None:
     said = capsys.readouterr()
     events = [json.loads(line) for line in said.out.splitlines()]
     assert said.err == ""
-    assert events[0] == {"event": "Progress", "step": "connecting", "source": "here", "done": 0, "total": None,
-                         "seconds_left": None}
+    assert events[0] == {
+        "event": "Progress",
+        "step": "connecting",
+        "source": "here",
+        "done": 0,
+        "total": None,
+        "seconds_left": None,
+    }
     assert events[-1] == {"event": "Downloaded", "folder": "data", "anew": True}
 
 
@@ -67,6 +77,7 @@ def test_a_failure_is_one_sentence(server, capsys) -> None:
 def test_ctrl_c_keeps_what_has_arrived(server, capsys, monkeypatch) -> None:
     server.pages["/here"].pause = 0.01
     from kp.commands.download import TerminalReport
+
     note = TerminalReport.__call__
 
     def interrupt(report: TerminalReport, progress) -> None:

@@ -18,8 +18,13 @@ COMMANDS = {  # command, and the names of its outputs
     "appearance": (["appearance"], ["out.safetensors"]),
     "bench": (["bench", "--only", "data"], ["out.json"]),
 }
-WORK = ("train.train", "average.average_checkpoints", "export.export_onnx", "appearance.open_dataset",
-        "bench.open_dataset")  # what must not be reached
+WORK = (
+    "train.train",
+    "average.average_checkpoints",
+    "export.export_onnx",
+    "appearance.open_dataset",
+    "bench.open_dataset",
+)  # what must not be reached
 
 
 @pytest.fixture
@@ -30,18 +35,23 @@ def folder(tmp_path: Path, monkeypatch, data_root: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize(("command", "there"), [(command, name) for command, (_, names) in COMMANDS.items()
-                                                for name in names])
-def test_a_file_that_is_there_is_refused_before_the_work(folder: Path, capsys, monkeypatch, command: str,
-                                                         there: str) -> None:
+@pytest.mark.parametrize(
+    ("command", "there"), [(command, name) for command, (_, names) in COMMANDS.items() for name in names]
+)
+def test_a_file_that_is_there_is_refused_before_the_work(
+    folder: Path, capsys, monkeypatch, command: str, there: str
+) -> None:
     for name in WORK:
         monkeypatch.setattr(f"kp.commands.{name}", lambda *_, **__: pytest.fail("the work began"))
     (folder / there).write_bytes(MINE)
     words, names = COMMANDS[command]
     assert main([*words, "--out", names[0]]) == 1
     out, err = capsys.readouterr()
-    assert (out, err) == ("", f"Error: {there} is there already and would be replaced. Name another place with --out, "
-                              "or allow it with --overwrite.\n")
+    assert (out, err) == (
+        "",
+        f"Error: {there} is there already and would be replaced. Name another place with --out, "
+        "or allow it with --overwrite.\n",
+    )
     assert (folder / there).read_bytes() == MINE
 
 
@@ -67,17 +77,26 @@ def test_a_network_does_not_replace_the_one_that_it_started_from(folder: Path, c
 
 def test_outputs_are_written_in_one_way() -> None:
     """By kp/files.py: nothing else opens files for writing, moves or removes them."""
-    places = [*(ROOT / "kp" / "commands").rglob("*.py"), *(ROOT / "kp" / "formats").rglob("*.py"),
-              *(ROOT / "kp" / f"{name}.py" for name in ("export", "onnx_export", "video_io", "cards"))]
+    places = [
+        *(ROOT / "kp" / "commands").rglob("*.py"),
+        *(ROOT / "kp" / "formats").rglob("*.py"),
+        *(ROOT / "kp" / f"{name}.py" for name in ("export", "onnx_export", "video_io", "cards")),
+    ]
     forbidden = {"write_text", "write_bytes", "unlink", "rename", "rmtree", "imwrite", "savez", "save_file"}
     found = []
     for place in places:
         for node in ast.walk(ast.parse(place.read_text())):
             if isinstance(node, ast.Call):
                 name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-                modes = [value.value for value in (*node.args[1:2], *node.args[:1], *(key.value for key in node.keywords
-                                                                                    if key.arg == "mode"))
-                         if isinstance(value, ast.Constant)]
+                modes = [
+                    value.value
+                    for value in (
+                        *node.args[1:2],
+                        *node.args[:1],
+                        *(key.value for key in node.keywords if key.arg == "mode"),
+                    )
+                    if isinstance(value, ast.Constant)
+                ]
                 if name in forbidden or (name == "open" and any(set("wax+") & set(str(mode)) for mode in modes)):
                     found.append(f"{place.name}:{node.lineno} {name}")
     assert not found

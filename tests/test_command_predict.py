@@ -130,17 +130,21 @@ def test_a_box_outside_the_photo_fails_that_photo(capsys, model: str, photo: str
     assert (code, record["faces"], record["width"]) == (1, [], 140) and "outside" in record["error"]
 
 
-@pytest.mark.parametrize(("heading", "row", "says"), [
-    ("file,left,top,right", "face.png,1,2,3", "lacks the columns bottom"),
-    ("", "", "lacks the columns file"),
-    ("file,left,top,right,bottom", "face.png,1,2,three,4", "line 2: right is 'three'"),
-    ("file,left,top,right,bottom", "face.png,1,2,3", "line 2: bottom is 'empty'"),
-    ("file,left,top,right,bottom", "face.png,nan,2,3,4", "line 2"),
-    ("file,left,top,right,bottom", "face.png,9,2,3,4", "line 2: a box needs left < right"),
-    ("file,left,top,right,bottom", ",1,2,3,4", "line 2: the column file is empty"),
-])
-def test_bad_boxes_name_the_line(capsys, model: str, photo: str, tmp_path: Path, heading: str, row: str,
-                                 says: str) -> None:
+@pytest.mark.parametrize(
+    ("heading", "row", "says"),
+    [
+        ("file,left,top,right", "face.png,1,2,3", "lacks the columns bottom"),
+        ("", "", "lacks the columns file"),
+        ("file,left,top,right,bottom", "face.png,1,2,three,4", "line 2: right is 'three'"),
+        ("file,left,top,right,bottom", "face.png,1,2,3", "line 2: bottom is 'empty'"),
+        ("file,left,top,right,bottom", "face.png,nan,2,3,4", "line 2"),
+        ("file,left,top,right,bottom", "face.png,9,2,3,4", "line 2: a box needs left < right"),
+        ("file,left,top,right,bottom", ",1,2,3,4", "line 2: the column file is empty"),
+    ],
+)
+def test_bad_boxes_name_the_line(
+    capsys, model: str, photo: str, tmp_path: Path, heading: str, row: str, says: str
+) -> None:
     table = write_boxes(tmp_path, row, heading=heading)
     code, records, err = predict(capsys, photo, "--model", model, "--boxes", table)
     assert (code, records) == (1, []) and says in err
@@ -157,8 +161,9 @@ def test_outputs_of_one_name_are_kept_apart(capsys, model: str, tmp_path: Path) 
     out = tmp_path / "out"
     code = main(["predict", *photos, "--model", model, *WHOLE, "--out", str(out)])
     assert code == 0
-    assert {path.name for path in out.iterdir() if path.name[0] != "."} == {f"{stem}.{end}" for stem in ("x", "x.png")
-                                                     for end in ("png", "csv", "json")}
+    assert {path.name for path in out.iterdir() if path.name[0] != "."} == {
+        f"{stem}.{end}" for stem in ("x", "x.png") for end in ("png", "csv", "json")
+    }
     assert "2 photos, 2 faces" in capsys.readouterr().out
     main(["predict", photos[0], "--model", model, *WHOLE, "--out", str(out)])
     assert f"replaced {out / 'x.png'}" in capsys.readouterr().out

@@ -36,8 +36,10 @@ class ByWidth(Detector):
     default_threshold, threshold_range, threshold_help = 0.5, (0.0, 1.0), "not used"
 
     def detect(self, image: np.ndarray) -> list[Detection]:
-        return [Detection(Box(10 + 100 * number, 20, 90 + 100 * number, 100), 0.9 - 0.1 * number)
-                for number in range(image.shape[1] // 100 - 1)]
+        return [
+            Detection(Box(10 + 100 * number, 20, 90 + 100 * number, 100), 0.9 - 0.1 * number)
+            for number in range(image.shape[1] // 100 - 1)
+        ]
 
 
 @pytest.fixture
@@ -48,6 +50,7 @@ def run(model: str, capsys: pytest.CaptureFixture, monkeypatch) -> Run:
     def command(*arguments: object) -> tuple[int, str, str]:
         code = main(["predict", *map(str, arguments), "--model", model])
         return code, *capsys.readouterr()
+
     return command
 
 
@@ -62,8 +65,11 @@ def photo(path: Path, faces: int, *, seed: int = 0) -> Path:
 
 def files(folder: Path) -> dict[str, bytes]:
     """Names and contents, but for what is hidden."""
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*"))
-            if path.is_file() and path.name[0] != "."}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name[0] != "."
+    }
 
 
 def test_labels_beside_a_photo_without_a_face_stay(run: Run, tmp_path: Path) -> None:
@@ -77,18 +83,39 @@ def test_labels_beside_a_photo_without_a_face_stay(run: Run, tmp_path: Path) -> 
     assert set(files(tmp_path)) == {"z.jpg", "z.pts", "z.face-2.pts", "z.csv"}
 
 
-@pytest.mark.parametrize("name", ["x.pts", "x.png", "x.csv", "x.json", "x.openface.csv", "x.face-2.pts",
-                                  "x.aligned.png", "x.face-2.aligned.png", "x.aligned.json", "keypoints.coco.json"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "x.pts",
+        "x.png",
+        "x.csv",
+        "x.json",
+        "x.openface.csv",
+        "x.face-2.pts",
+        "x.aligned.png",
+        "x.face-2.aligned.png",
+        "x.aligned.json",
+        "keypoints.coco.json",
+    ],
+)
 @pytest.mark.parametrize("program", [True, False])
 def test_a_file_of_somebody_else_stays(run: Run, tmp_path: Path, name: str, program: bool) -> None:
     out = tmp_path / "out"
     out.mkdir()
     (out / name).write_text(MINE)
-    options = [photo(tmp_path / "x.jpg", 2), photo(tmp_path / "y.jpg", 1), "--out", out, "--align", "32",
-               "--formats", "png,csv,json,openface,pts,coco"]
+    options = [
+        photo(tmp_path / "x.jpg", 2),
+        photo(tmp_path / "y.jpg", 1),
+        "--out",
+        out,
+        "--align",
+        "32",
+        "--formats",
+        "png,csv,json,openface,pts,coco",
+    ]
     code, told, err = run(*options, *(["--json"] if program else []))
     assert code == 1 and (out / name).read_text() == MINE
-    assert len(files(out)) == 9 + 7 + 1                      # all others are there
+    assert len(files(out)) == 9 + 7 + 1  # all others are there
     assert f"{out / name} is left" in told + err and "--overwrite" in told + err
     if program and name[0] == "x":
         first, second = json.loads(told)
@@ -102,14 +129,14 @@ def test_what_was_changed_since_is_not_ours_any_more(run: Run, tmp_path: Path) -
     x, out = photo(tmp_path / "x.jpg", 2), tmp_path / "out"
     options = ["--out", out, "--formats", "pts,json"]
     assert run(x, *options)[0] == 0
-    (out / "x.pts").write_text(MINE)                          # points that were put right by hand
-    assert run(x, *options, "--resume")[0] == 0               # nothing is to be done
+    (out / "x.pts").write_text(MINE)  # points that were put right by hand
+    assert run(x, *options, "--resume")[0] == 0  # nothing is to be done
     code, told, _ = run(x, *options, "--margin", "2")
     assert code == 1 and f"{out / 'x.pts'} is left" in told and (out / "x.pts").read_text() == MINE
     code, told, _ = run(x, *options, "--margin", "2", "--resume")
-    assert code == 1 and "done before" not in told            # a resume does not make it a success
+    assert code == 1 and "done before" not in told  # a resume does not make it a success
     (out / "x.face-2.pts").write_text(MINE)
-    photo(tmp_path / "x.jpg", 1)                               # the second face is gone, the file of it is the user's
+    photo(tmp_path / "x.jpg", 1)  # the second face is gone, the file of it is the user's
     assert run(x, *options, "--overwrite")[0] == 0
     assert (out / "x.face-2.pts").read_text() == MINE and read_pts((out / "x.pts").read_text()).shape == (68, 2)
 
@@ -156,8 +183,13 @@ def test_the_second_face_of_one_and_another_photo(run: Run, tmp_path: Path) -> N
         assert code == 0 and "left" not in told
     assert "4 done before" in told
     assert {name for name in files(out) if name.endswith(".pts")} == {
-        "m.pts", "m.face-2.pts", "m.face-2.jpg.pts", "m.face-2.jpg.face-2.pts", "m.aligned.jpg.pts",
-        "keypoints.coco.jpg.pts"}
+        "m.pts",
+        "m.face-2.pts",
+        "m.face-2.jpg.pts",
+        "m.face-2.jpg.face-2.pts",
+        "m.aligned.jpg.pts",
+        "keypoints.coco.jpg.pts",
+    }
     second = read_faces(files(out)["m.json"])[1]
     assert np.allclose(read_pts(files(out)["m.face-2.pts"].decode()), second.keypoints, atol=1e-3)
     assert "images" in json.loads(files(out)["keypoints.coco.json"])

@@ -16,8 +16,22 @@ from kp.__main__ import main
 from kp.checkpoint import save_checkpoint
 from kp.errors import CheckpointError
 
-QUICK = ["--architecture", "naimishnet", "--size", "32", "--subset", "6", "--batch-size", "3", "--epochs", "2",
-         "--precision", "float32", "--threads", "1"]
+QUICK = [
+    "--architecture",
+    "naimishnet",
+    "--size",
+    "32",
+    "--subset",
+    "6",
+    "--batch-size",
+    "3",
+    "--epochs",
+    "2",
+    "--precision",
+    "float32",
+    "--threads",
+    "1",
+]
 ROOT = Path(__file__).parent.parent
 
 
@@ -27,8 +41,14 @@ def train(data: Path, out: Path, *options: object) -> int:
 
 def start(data: Path, out: Path, *options: str) -> subprocess.Popen:
     command = [sys.executable, "-m", "kp", "train", "--data", str(data), "--out", str(out), "--json", *QUICK, *options]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
-                            env={name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"})
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"},
+    )
 
 
 def events_of(output: str) -> list[dict[str, Any]]:

@@ -19,8 +19,22 @@ from kp.__main__ import main
 from kp.commands import COMMANDS
 from kp.detectors import DETECTORS
 
-QUICK = ["--architecture", "naimishnet", "--size", "32", "--augmentation", "none", "--subset", "6", "--batch-size", "3",
-         "--epochs", "2", "--precision", "float32"]
+QUICK = [
+    "--architecture",
+    "naimishnet",
+    "--size",
+    "32",
+    "--augmentation",
+    "none",
+    "--subset",
+    "6",
+    "--batch-size",
+    "3",
+    "--epochs",
+    "2",
+    "--precision",
+    "float32",
+]
 ROOT = Path(__file__).parent.parent
 
 
@@ -34,12 +48,14 @@ class Said:
 @pytest.fixture
 def kp(capsys: pytest.CaptureFixture) -> Callable[..., Said]:
     """`kp("info", "--json")` runs a command here and tells its exit code and what it printed."""
+
     def run(*arguments: object) -> Said:
         try:
             code = main([str(argument) for argument in arguments])
         except SystemExit as leaving:  # argparse leaves so
             code = leaving.code
         return Said(code, *capsys.readouterr())
+
     return run
 
 
@@ -72,9 +88,19 @@ def test_help_lists_the_commands_and_version(kp) -> None:
     assert kp("--version").out.startswith("kp ")
 
 
-@pytest.mark.parametrize("arguments", [[], ["dance"], ["train"], ["info", "--loud"], ["evaluate"],
-                                       ["train", "--out", "a.safetensors", "--epochs", "many"],
-                                       ["evaluate", "a", "--split", "mine"], ["evaluate", "a", "--detector", "eyes"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["dance"],
+        ["train"],
+        ["info", "--loud"],
+        ["evaluate"],
+        ["train", "--out", "a.safetensors", "--epochs", "many"],
+        ["evaluate", "a", "--split", "mine"],
+        ["evaluate", "a", "--detector", "eyes"],
+    ],
+)
 def test_wrong_options_are_exit_code_2(kp, arguments: list[str]) -> None:
     said = kp(*arguments)
     assert said.code == 2
@@ -93,8 +119,14 @@ def test_info_lists_cards(kp, tiny: Path, monkeypatch) -> None:
     assert card["metrics"]["people, true-box"] == figures
     said = kp("info")
     assert said.code == 0
-    for words in ("tiny: tiny", "naimishnet", f"{card['parameters']:,} parameters", "people, true-box: NME 7.25 %",
-                  "1 of 12 faces missed", "none of 12 faces found"):
+    for words in (
+        "tiny: tiny",
+        "naimishnet",
+        f"{card['parameters']:,} parameters",
+        "people, true-box: NME 7.25 %",
+        "1 of 12 faces missed",
+        "none of 12 faces found",
+    ):
         assert words in said.out
 
 
@@ -134,8 +166,24 @@ def test_train_in_half(kp, data_root: Path, tmp_path: Path) -> None:
 
 def test_a_preset_is_a_start(kp, data_root: Path, tmp_path: Path) -> None:
     out = tmp_path / "mine.safetensors"
-    said = kp("train", "--data", data_root, "--out", out, "--preset", "minute", "--epochs", "1", "--subset", "4",
-              "--size", "32", "--width", "8", "--json")
+    said = kp(
+        "train",
+        "--data",
+        data_root,
+        "--out",
+        out,
+        "--preset",
+        "minute",
+        "--epochs",
+        "1",
+        "--subset",
+        "4",
+        "--size",
+        "32",
+        "--width",
+        "8",
+        "--json",
+    )
     assert said.code == 0
     config = load_checkpoint(out).config
     assert (config["architecture"], config["loss"], config["epochs"]) == ("heatmap_net", "heatmap", 1)
@@ -150,23 +198,38 @@ def test_a_run_that_diverges_is_exit_code_1_and_saved(kp, data_root: Path, tmp_p
     assert all(tensor.isfinite().all() for tensor in load_checkpoint(out).weights.values())
 
 
-@pytest.mark.parametrize(("options", "words"), [
-    (["--epochs", "0"], ["epochs is 0", "from 1"]), (["--learning-rate", "nan"], ["learning_rate is nan"]),
-    (["--architecture", "six_conv"], ["'six_conv'", "five_conv"]), (["--preset", "best"], ["'best'", "reference"]),
-    (["--threads", "-1"], ["--threads is -1"]), (["--loss", "heatmap"], ["heatmap"]),
-    (["--out", "mine.pt"], ["mine.pt", ".safetensors"]), (["--size", "50", "--architecture", "five_conv"], ["224"]),
-])
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--epochs", "0"], ["epochs is 0", "from 1"]),
+        (["--learning-rate", "nan"], ["learning_rate is nan"]),
+        (["--architecture", "six_conv"], ["'six_conv'", "five_conv"]),
+        (["--preset", "best"], ["'best'", "reference"]),
+        (["--threads", "-1"], ["--threads is -1"]),
+        (["--loss", "heatmap"], ["heatmap"]),
+        (["--out", "mine.pt"], ["mine.pt", ".safetensors"]),
+        (["--size", "50", "--architecture", "five_conv"], ["224"]),
+    ],
+)
 def test_a_bad_setting_is_one_sentence(kp, data_root, tmp_path, monkeypatch, options: list, words: list) -> None:
     monkeypatch.chdir(tmp_path)
     assert_one_sentence(kp("train", "--data", data_root, "--out", "mine.safetensors", *QUICK, *options), *words)
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("command", [["train", "--out", "a.safetensors", *QUICK, "--size", "32"],
-                                     ["evaluate", "tiny.safetensors"], ["calibrate"],
-                                     ["bench", "--only", "data"]], ids=lambda command: command[0])
-def test_without_data_a_command_works_on_synthetic_faces_and_says_so(kp, tiny: Path, few_faces, monkeypatch,
-                                                                     command: list[str]) -> None:
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["train", "--out", "a.safetensors", *QUICK, "--size", "32"],
+        ["evaluate", "tiny.safetensors"],
+        ["calibrate"],
+        ["bench", "--only", "data"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_without_data_a_command_works_on_synthetic_faces_and_says_so(
+    kp, tiny: Path, few_faces, monkeypatch, command: list[str]
+) -> None:
     monkeypatch.delenv("KP_DATA", raising=False)
     monkeypatch.setattr("kp.data.synthetic.sample_faces", lambda: few_faces)
     monkeypatch.chdir(tiny.parent)
@@ -190,8 +253,20 @@ def test_evaluate_prints_the_summary(kp, data_root: Path, tiny: Path) -> None:
     said = kp("evaluate", tiny, "--data", data_root, "--json")
     assert (said.code, said.err) == (0, "")
     summary = json.loads(said.out)
-    assert list(summary) == ["model", "split", "setting", "images", "missed", "nme_mean", "nme_median", "nme_p95",
-                             "fr8", "fr10", "auc8", "regions"]
+    assert list(summary) == [
+        "model",
+        "split",
+        "setting",
+        "images",
+        "missed",
+        "nme_mean",
+        "nme_median",
+        "nme_p95",
+        "fr8",
+        "fr10",
+        "auc8",
+        "regions",
+    ]
     assert (summary["model"], summary["split"], summary["setting"]) == ("tiny", "people", "true-box")
     assert (summary["images"], summary["missed"]) == (12, 0)
     told = kp("evaluate", tiny, "--data", data_root).out
@@ -215,8 +290,11 @@ def test_recorded_figures_are_in_the_card_and_the_weights_stay(kp, data_root, ti
         said = kp("evaluate", tiny, "--data", data_root, "--record", "--json", *options)
         assert said.code == 0 and f"replaced {tiny}, " in said.err
     after = load_checkpoint(tiny)
-    assert list(after.metrics) == ["people, true-box", "people, true-box, validation",
-                                   "people, detected-box, whole-image"]
+    assert list(after.metrics) == [
+        "people, true-box",
+        "people, true-box, validation",
+        "people, detected-box, whole-image",
+    ]
     assert after.metrics["people, true-box"]["images"] == 12
     assert after.metrics["people, true-box, validation"]["images"] == 6
     assert all(torch.equal(before.weights[name], after.weights[name]) for name in before.weights)
@@ -262,10 +340,28 @@ def test_calibrate_survives_a_detector_that_finds_nothing(kp, data_root: Path, m
 def interrupted(data_root: Path, tmp_path_factory) -> tuple[Path, int, list[str], str]:
     """A training run in a process of its own, sent Ctrl-C after a few steps: its file, exit code, output, errors."""
     out = tmp_path_factory.mktemp("interrupted") / "mine.safetensors"
-    command = [sys.executable, "-m", "kp", "train", "--data", str(data_root), "--out", str(out), "--json", *QUICK,
-               "--epochs", "10000"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
-                          env=os.environ | {"OMP_NUM_THREADS": "1"}) as process:
+    command = [
+        sys.executable,
+        "-m",
+        "kp",
+        "train",
+        "--data",
+        str(data_root),
+        "--out",
+        str(out),
+        "--json",
+        *QUICK,
+        "--epochs",
+        "10000",
+    ]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    ) as process:
         lines, steps = [], 0
         while steps < 3:
             lines.append(process.stdout.readline())

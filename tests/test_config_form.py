@@ -63,14 +63,17 @@ def test_an_emptied_number_is_the_default(form: ConfigForm) -> None:
     assert (config.epochs, config.learning_rate) == (TrainConfig().epochs, TrainConfig().learning_rate)
 
 
-@pytest.mark.parametrize(("name", "value", "says"), [
-    ("learning_rate", -1, "learning_rate is -1.0; it must be from 1e-08 to 10"),
-    ("epochs", 0, "epochs is 0; it must be from 1 to 10000"),
-    ("margin", 99, "margin is 99.0"),
-    ("size", 5, "size is 5; a crop needs at least 32 pixels"),
-    ("loss", "heatmap", "five_conv does not"),
-    ("architecture", "resnet", "no architecture named 'resnet'"),
-])
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("learning_rate", -1, "learning_rate is -1.0; it must be from 1e-08 to 10"),
+        ("epochs", 0, "epochs is 0; it must be from 1 to 10000"),
+        ("margin", 99, "margin is 99.0"),
+        ("size", 5, "size is 5; a crop needs at least 32 pixels"),
+        ("loss", "heatmap", "five_conv does not"),
+        ("architecture", "resnet", "no architecture named 'resnet'"),
+    ],
+)
 def test_a_bad_setting_is_named(form: ConfigForm, name: str, value: Any, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         form.read(given(form, **{name: value}))

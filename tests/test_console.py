@@ -44,13 +44,22 @@ else: runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *arguments], cwd=ROOT, env=os.environ | environment, capture_output=True,
-                          text=True, encoding="utf-8", errors="replace", timeout=PATIENCE)
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=PATIENCE,
+    )
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
 def test_help_and_names_print_in_every_encoding(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from kp.__main__ import main
+
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding=encoding))
     for command in COMMANDS:
@@ -66,16 +75,33 @@ def test_help_and_names_print_in_every_encoding(encoding: str, monkeypatch: pyte
 def test_a_command_prints_names_that_the_terminal_lacks(encoding: str, tmp_path: Path) -> None:
     photo = tmp_path / "\u5199\u771f-\u0142.png"
     Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(photo)
-    done = run("-m", "kp", "predict", str(photo), "--detector", "whole-image", "--model", "heatmap_net_minute", "--out",
-               str(tmp_path / "out"), PYTHONIOENCODING=encoding)
+    done = run(
+        "-m",
+        "kp",
+        "predict",
+        str(photo),
+        "--detector",
+        "whole-image",
+        "--model",
+        "heatmap_net_minute",
+        "--out",
+        str(tmp_path / "out"),
+        PYTHONIOENCODING=encoding,
+    )
     assert "Traceback" not in done.stderr + done.stdout and "UnicodeEncodeError" not in done.stderr
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("program", [["kp", "info"], ["demo.py"]])
 def test_ctrl_c_during_imports_is_one_sentence(program: list[str], tmp_path: Path) -> None:
-    process = subprocess.Popen([sys.executable, "-c", IMPORTS_BEGUN, *program], cwd=ROOT, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, text=True, env=os.environ | {"KP_HOME": str(tmp_path)})
+    process = subprocess.Popen(
+        [sys.executable, "-c", IMPORTS_BEGUN, *program],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"KP_HOME": str(tmp_path)},
+    )
     assert process.stdout.readline() == "importing\n"
     time.sleep(0.1)
     process.send_signal(signal.SIGINT)
@@ -115,8 +141,10 @@ def test_a_port_in_use_is_one_sentence(by_environment: bool, tmp_path: Path) -> 
         options, environment = ([], {"GRADIO_SERVER_PORT": port}) if by_environment else (["--port", port], {})
         done = run("demo.py", *options, KP_HOME=str(tmp_path), **environment)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == (f"Error: Port {port} is in use, perhaps by an app that still runs. Choose another with "
-                           "--port or GRADIO_SERVER_PORT, or stop that program.\n")
+    assert done.stderr == (
+        f"Error: Port {port} is in use, perhaps by an app that still runs. Choose another with "
+        "--port or GRADIO_SERVER_PORT, or stop that program.\n"
+    )
 
 
 @pytest.mark.parametrize("port", ["0", "70000", "-1", "abc", "7860.5"])
@@ -178,9 +206,11 @@ def test_bad_photos_write_nothing_on_stderr(tmp_path: Path, capfd: pytest.Captur
 
 
 def test_python_s_own_messages_get_through_while_c_is_mute() -> None:
-    script = ("import os, sys; from kp.console import *; prepare_console()\n"
-              "with mute_c_stderr():\n os.write(2, b'from C'); print('from Python', file=sys.stderr)\n"
-              "os.write(2, b'after')")
+    script = (
+        "import os, sys; from kp.console import *; prepare_console()\n"
+        "with mute_c_stderr():\n os.write(2, b'from C'); print('from Python', file=sys.stderr)\n"
+        "os.write(2, b'after')"
+    )
     done = run("-c", script)
     assert done.stderr == "from Python\nafter"
 

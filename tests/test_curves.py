@@ -26,8 +26,9 @@ ACROSS, UP = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
 
 def lines(svg: ET.Element) -> list[list[tuple[float, float]]]:
     """Corners of each line, in the plot's own units of its width and height, 0..1."""
-    pairs = [[tuple(map(float, pair.split(","))) for pair in line.get("points").split()]
-             for line in svg.iter("polyline")]
+    pairs = [
+        [tuple(map(float, pair.split(","))) for pair in line.get("points").split()] for line in svg.iter("polyline")
+    ]
     return [[((x - LEFT) / ACROSS, (HEIGHT - BOTTOM - y) / UP) for x, y in line] for line in pairs]
 
 
@@ -121,8 +122,11 @@ def test_bars_without_any_value_are_empty() -> None:
 
 def test_names_are_text_and_not_markup() -> None:
     bad = '</text><script>"&'
-    for svg in (cumulative_errors({bad: [1.0]}), bars(bad, [(bad, bad)], {bad: [1.0]}),
-                expected_errors({bad: ([1.0], [1.0])})):
+    for svg in (
+        cumulative_errors({bad: [1.0]}),
+        bars(bad, [(bad, bad)], {bad: [1.0]}),
+        expected_errors({bad: ([1.0], [1.0])}),
+    ):
         root = ET.fromstring(svg)
         assert not list(root.iter("script"))
         assert bad in root.get("aria-label")

@@ -221,12 +221,19 @@ def test_a_transform_is_applied_on_reading(data_root: Path) -> None:
     assert dataset.sample(0).name == FIRST
 
 
-@pytest.mark.parametrize(("name", "expected"), [
-    ("Ada_Stone_12.jpg", ("Ada_Stone", "1", "2")), ("Al_Gore_50.jpg", ("Al_Gore", "5", "0")),
-    ("Jean-Luc_de_la_Tour_03.jpg", ("Jean-Luc_de_la_Tour", "0", "3")), ("nobody.jpg", ("nobody", "", "")),
-    ("_12.jpg", ("_12", "", "")), ("Ada_Stone_1.jpg", ("Ada_Stone_1", "", "")),
-    ("IMG_0012.jpg", ("IMG_0012", "", "")), ("day 1/IMG_0012.jpg", ("day 1/IMG_0012", "", "")),
-])
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Ada_Stone_12.jpg", ("Ada_Stone", "1", "2")),
+        ("Al_Gore_50.jpg", ("Al_Gore", "5", "0")),
+        ("Jean-Luc_de_la_Tour_03.jpg", ("Jean-Luc_de_la_Tour", "0", "3")),
+        ("nobody.jpg", ("nobody", "", "")),
+        ("_12.jpg", ("_12", "", "")),
+        ("Ada_Stone_1.jpg", ("Ada_Stone_1", "", "")),
+        ("IMG_0012.jpg", ("IMG_0012", "", "")),
+        ("day 1/IMG_0012.jpg", ("day 1/IMG_0012", "", "")),
+    ],
+)
 def test_a_file_name_tells_person_video_and_frame(name: str, expected: tuple[str, str, str]) -> None:
     info = FrameInfo.parse(name, "training")
     assert (info.person, info.video, info.frame) == expected

@@ -17,8 +17,9 @@ from kp.ui.settings import Settings
 pytestmark = pytest.mark.usefixtures("on_sample")
 
 
-def test_sample_faces_stand_in_until_the_dataset_comes(few_faces: SyntheticFaces, data_root: Path,
-                                                       tmp_path: Path) -> None:
+def test_sample_faces_stand_in_until_the_dataset_comes(
+    few_faces: SyntheticFaces, data_root: Path, tmp_path: Path
+) -> None:
     data = DataSource(None, fallback=tmp_path / "home" / "data")
     assert data.missing and data.open() is few_faces and data.problem is data.fault is None
     shutil.copytree(data_root, tmp_path / "home" / "data")
@@ -27,8 +28,9 @@ def test_sample_faces_stand_in_until_the_dataset_comes(few_faces: SyntheticFaces
     assert len(data.open()) == 36  # what was read stays
 
 
-def test_a_folder_named_data_is_found_when_it_appears(data_root: Path, tmp_path: Path,
-                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_named_data_is_found_when_it_appears(
+    data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("kp.ui.context.find_data", find_data)  # the fixture of an app without data looks elsewhere
     data = DataSource(None)
     assert data.open().invented
@@ -64,11 +66,17 @@ def broken(root: Path, how: str) -> None:
             csv.write_bytes(b"\xff\xfe\x00")
 
 
-@pytest.mark.parametrize(("how", "says"), [
-    ("columns", "has 1 columns of coordinates; 136 are needed"),
-    ("pictures", "is missing. Put the image there"), ("bytes", "is not a text table")])
-def test_a_broken_dataset_is_told_and_taken_when_it_is_mended(how: str, says: str, data_root: Path, tmp_path: Path,
-                                                              monkeypatch) -> None:
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        ("columns", "has 1 columns of coordinates; 136 are needed"),
+        ("pictures", "is missing. Put the image there"),
+        ("bytes", "is not a text table"),
+    ],
+)
+def test_a_broken_dataset_is_told_and_taken_when_it_is_mended(
+    how: str, says: str, data_root: Path, tmp_path: Path, monkeypatch
+) -> None:
     root = shutil.copytree(data_root, tmp_path / "<b>")
     broken(root, how)
     data = DataSource(str(root))
@@ -85,6 +93,7 @@ def test_a_broken_dataset_is_told_and_taken_when_it_is_mended(how: str, says: st
 def test_a_folder_that_may_not_be_read_is_told(data_root: Path, monkeypatch) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
+
     data = DataSource(str(data_root))
     monkeypatch.setattr("os.listdir", refuse)
     assert data.open().invented and "cannot be read (Permission denied)" in data.fault
@@ -137,6 +146,7 @@ def test_a_damaged_frame_is_no_example(data_root: Path, tmp_path: Path) -> None:
 def test_without_the_model_there_are_no_scenes(data_root: Path, monkeypatch) -> None:
     def fail() -> None:
         raise CheckpointError("gone")
+
     monkeypatch.setattr("kp.ui.examples.scenes", fail)
     assert Examples(DataSource(None)).items == []
     assert len(Examples(DataSource(str(data_root))).items) == 2

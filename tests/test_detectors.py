@@ -38,8 +38,11 @@ def test_pictures_of_odd_shapes(name: str, shape: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("name", DETECTORS)
-@pytest.mark.parametrize("bad", [wall()[..., 0], wall().astype(np.float32), wall()[:0], np.dstack([wall(), wall()]),
-                                 "face.jpg"], ids=["grey", "float", "empty", "six channels", "path"])
+@pytest.mark.parametrize(
+    "bad",
+    [wall()[..., 0], wall().astype(np.float32), wall()[:0], np.dstack([wall(), wall()]), "face.jpg"],
+    ids=["grey", "float", "empty", "six channels", "path"],
+)
 def test_what_is_no_picture_is_refused(name: str, bad: object) -> None:
     with pytest.raises(ImageError, match="uint8"):
         create_detector(name).detect(bad)
@@ -183,8 +186,10 @@ def test_a_face_on_the_border_of_two_tiles_is_one_face() -> None:
     """Tiles are 1024 pixels wide: faces stand on their borders and corners."""
     photo = np.full((2100, 2200, 3), 120, np.uint8)
     faces = portraits()
-    truth = [paste(photo, faces.image(index), faces.keypoints[index], place, 26.0) for index, place in
-             enumerate([(1024, 300), (1024, 1024), (300, 1024), (1030, 1700), (2048, 1018)])]
+    truth = [
+        paste(photo, faces.image(index), faces.keypoints[index], place, 26.0)
+        for index, place in enumerate([(1024, 300), (1024, 1024), (300, 1024), (1030, 1700), (2048, 1018)])
+    ]
     assert found_of(np.array(truth), photo) == (5, 0)
 
 

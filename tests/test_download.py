@@ -41,9 +41,11 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer]:
 @pytest.fixture
 def get(server: FaultyServer, sums: Checksums, tmp_path: Path) -> Callable[..., Path]:
     """`get(page, page, ...)` downloads from these pages, in turn, to tmp_path/data."""
+
     def call(*pages: Page, **options) -> Path:
         sources = [server.source(f"source{number}", page, sums) for number, page in enumerate(pages, start=1)]
         return download(options.pop("folder", tmp_path / "data"), sources=sources, **options)
+
     return call
 
 
@@ -146,8 +148,10 @@ def test_both_reasons_are_told(get, tmp_path) -> None:
 
 def test_no_network_is_said_at_once(sums, tmp_path, server) -> None:
     source = server.source("gone", Page(), sums)
-    closed = [SimpleNamespace(**vars(source) | {"key": "x", "url": url})
-              for url in ("http://127.0.0.1:9/a", "http://nowhere.invalid/a")]
+    closed = [
+        SimpleNamespace(**vars(source) | {"key": "x", "url": url})
+        for url in ("http://127.0.0.1:9/a", "http://nowhere.invalid/a")
+    ]
     with pytest.raises(DownloadError) as caught:
         download(tmp_path / "data", sources=closed)
     assert "no connection to 127.0.0.1:9 (Connection refused)" in str(caught.value)
@@ -174,10 +178,15 @@ def test_wrong_content_is_removed(get, server, archive, data_root, tmp_path) -> 
     assert get(page, Page(archive))
 
 
-@pytest.mark.parametrize(("word", "reason"), [
-    ("test_frames", "does not hold the two CSV files"), ("training_frames", "does not hold the two CSV files"),
-    ("Ben_Hart_05", "test/Ben_Hart_05.jpg is missing"), ("Ada_Stone_00", "training/Ada_Stone_00.jpg is missing"),
-])
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        ("test_frames", "does not hold the two CSV files"),
+        ("training_frames", "does not hold the two CSV files"),
+        ("Ben_Hart_05", "test/Ben_Hart_05.jpg is missing"),
+        ("Ada_Stone_00", "training/Ada_Stone_00.jpg is missing"),
+    ],
+)
 def test_an_archive_with_gaps_is_refused(get, data_root, tmp_path, word, reason) -> None:
     with pytest.raises(DownloadError, match=reason):
         get(Page(zip_of(data_root, without=word)))
@@ -190,18 +199,33 @@ def test_the_labelled_test_images_are_enough(get, data_root) -> None:
 
 @pytest.mark.parametrize("where", ["", "P1_Facial_Keypoints-6e55adc/data/", "train-test-data/"])
 def test_layout_and_litter_do_not_matter(get, data_root, tmp_path, where) -> None:
-    litter = {f"__MACOSX/{where}training/._Ada_Stone_00.jpg": b"x", f"{where}.DS_Store": b"x", "README.md": b"x",
-              f"{where}test/._Ben_Hart_05.jpg": b"x", f"{where}test/.DS_Store": b"x", f"{where}training/": b"",
-              f"{where}notes.txt": b"x", "__MACOSX/training_frames_keypoints.csv": b"x"}
+    litter = {
+        f"__MACOSX/{where}training/._Ada_Stone_00.jpg": b"x",
+        f"{where}.DS_Store": b"x",
+        "README.md": b"x",
+        f"{where}test/._Ben_Hart_05.jpg": b"x",
+        f"{where}test/.DS_Store": b"x",
+        f"{where}training/": b"",
+        f"{where}notes.txt": b"x",
+        "__MACOSX/training_frames_keypoints.csv": b"x",
+    }
     root = get(Page(zip_of(data_root, prefix=where, extra=litter, packed=True)))
     assert len(FacialKeypointsDataset(root)) == 36
     assert sorted(os.listdir(root)) == sorted(os.listdir(data_root))
     assert not [path for path in root.rglob("*") if path.name.startswith(".")]
 
 
-@pytest.mark.parametrize("name", [
-    "../outside.jpg", "/absolute.jpg", "training/../../outside.jpg", "C:\\windows.jpg", "..\\outside.jpg", "C:rel.jpg",
-])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../outside.jpg",
+        "/absolute.jpg",
+        "training/../../outside.jpg",
+        "C:\\windows.jpg",
+        "..\\outside.jpg",
+        "C:rel.jpg",
+    ],
+)
 def test_names_that_lead_out_are_refused(get, data_root, tmp_path, name) -> None:
     with pytest.raises(DownloadError, match="not safe: it has an entry"):
         get(Page(zip_of(data_root, extra={name: b"x"})))
@@ -310,8 +334,11 @@ def test_a_place_that_cannot_be_a_folder(get, archive, tmp_path) -> None:
 def test_cancelling_leaves_only_what_can_be_resumed(get, server, archive, tmp_path, step) -> None:
     events: list[Progress] = []
     with pytest.raises(DownloadCancelled, match="What has arrived is kept"):
-        get(Page(archive, pause=0.01), progress=events.append,
-            cancelled=lambda: any(e.step == step and (e.done or step != "downloading") for e in events))
+        get(
+            Page(archive, pause=0.01),
+            progress=events.append,
+            cancelled=lambda: any(e.step == step and (e.done or step != "downloading") for e in events),
+        )
     assert left_behind(tmp_path) == ([".zip"] if step == "unpacking" else [".json", ".part"])
     server.requests.clear()
     assert get(Page(archive))
@@ -372,6 +399,7 @@ def test_two_downloads_at_once_are_one_too_many(get, archive) -> None:
 
 def test_memory_stays_small(data_root, sums, server, tmp_path) -> None:
     import tracemalloc
+
     body = zip_of(data_root, extra={f"training/{n}.jpg": os.urandom(2_000_000) for n in range(10)})
     source = server.source("large", Page(body), sums)
     tracemalloc.start()

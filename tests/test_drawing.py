@@ -142,8 +142,7 @@ def test_the_reference_recipe_stage_by_stage() -> None:
     stages = describe_stages(sample(), CHAINS["reference recipe"](0), code="dataset.sample(5)")
     assert [stage.title for stage in stages] == ["Original", "Rescale", "RandomCrop", "Normalize", "ToTensor"]
     assert [stage.code for stage in stages[:2]] == ["dataset.sample(5)", "Rescale(size=250)"]
-    assert [stage.shape for stage in stages] == [
-        (150, 140, 3), (268, 250, 3), (224, 224, 3), (224, 224), (1, 224, 224)]
+    assert [stage.shape for stage in stages] == [(150, 140, 3), (268, 250, 3), (224, 224, 3), (224, 224), (1, 224, 224)]
     assert [stage.dtype for stage in stages] == ["uint8", "uint8", "uint8", "float32", "torch.float32"]
     assert stages[2].high > 1 >= stages[3].high
     assert stages[3].points_low == pytest.approx((stages[2].points_low - 100) / 50, abs=1e-5)
@@ -170,6 +169,7 @@ def test_points_that_a_crop_cuts_off_are_counted() -> None:
 def test_a_seed_decides_what_is_drawn(name: str) -> None:
     def pictures(seed: int) -> list[np.ndarray]:
         return [stage.picture for stage in describe_stages(sample(), CHAINS[name](seed))]
+
     assert all((first == again).all() for first, again in zip(pictures(1), pictures(1), strict=True))
     assert any((first != other).any() for first, other in zip(pictures(1)[2:], pictures(2)[2:], strict=True))
 

@@ -82,9 +82,15 @@ def test_a_kernels_svg_has_every_number_in_its_place() -> None:
     assert 'aria-label="a test"' in svg and svg.count("<rect") == 4
 
 
-@pytest.mark.parametrize("value, limit, text", [
-    (-0.001, 5, "0.00"), (0.0314, 0.05, "0.031"), (-12.34, 20, "\N{MINUS SIGN}12.3"), (1234.4, 2000, "1234"),
-])
+@pytest.mark.parametrize(
+    "value, limit, text",
+    [
+        (-0.001, 5, "0.00"),
+        (0.0314, 0.05, "0.031"),
+        (-12.34, 20, "\N{MINUS SIGN}12.3"),
+        (1234.4, 2000, "1234"),
+    ],
+)
 def test_numbers_have_the_digits_that_matter(value: float, limit: float, text: str) -> None:
     assert number(value, limit) == text
 

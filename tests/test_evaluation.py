@@ -16,8 +16,20 @@ from kp.geometry import Box, CropMap
 from kp.landmarks import REGIONS
 from kp.predict import Answers
 
-KEYS = ["model", "split", "setting", "images", "missed", "nme_mean", "nme_median", "nme_p95", "fr8", "fr10", "auc8",
-        "regions"]
+KEYS = [
+    "model",
+    "split",
+    "setting",
+    "images",
+    "missed",
+    "nme_mean",
+    "nme_median",
+    "nme_p95",
+    "fr8",
+    "fr10",
+    "auc8",
+    "regions",
+]
 
 
 def answers_of(keypoints: list[np.ndarray]) -> Answers:
@@ -49,8 +61,11 @@ class Sees(Detector):
 
     def __init__(self, dataset: FacialKeypointsDataset, *, every: int = 2) -> None:
         super().__init__()
-        self.boxes = {id(dataset.image(index)): Box.around(dataset.keypoints[index])
-                      for index in range(len(dataset)) if every and index % every == 0}
+        self.boxes = {
+            id(dataset.image(index)): Box.around(dataset.keypoints[index])
+            for index in range(len(dataset))
+            if every and index % every == 0
+        }
 
     def detect(self, image: np.ndarray) -> list[Detection]:
         away = [Detection(Box(-900, -900, -800, -800), 0.9)]
@@ -105,7 +120,8 @@ def test_of_several_faces_the_labelled_one_is_measured(dataset, test_part) -> No
     assert evaluate(predictor, dataset, setting="detected-box").summary()["missed"] == 0
     for crop, keypoints in zip(predictor.crops, test_part.keypoints, strict=True):
         assert crop.to_crop(np.array([Box.around(keypoints).centre])) == pytest.approx(
-            np.array([[15.5, 15.5]]), abs=0.01)
+            np.array([[15.5, 15.5]]), abs=0.01
+        )
 
 
 def test_a_rough_detector_s_faces_are_looked_at_twice_here_too(dataset, test_part) -> None:
@@ -135,8 +151,10 @@ def test_other_settings_ask_no_detector(dataset, test_part, monkeypatch, setting
     assert crop.to_image(np.array([[15.5, 15.5]])) == pytest.approx(np.array([expected]), abs=0.01)
 
 
-@pytest.mark.parametrize(("split", "part", "images"), [
-    ("people", "test", 12), ("people", "validation", 6), ("official", "test", 12), ("official", "train", 24)])
+@pytest.mark.parametrize(
+    ("split", "part", "images"),
+    [("people", "test", 12), ("people", "validation", 6), ("official", "test", 12), ("official", "train", 24)],
+)
 def test_the_part_asked_for_is_measured(dataset, split: str, part: str, images: int) -> None:
     report = evaluate(KnowsTheLabels(dataset), dataset, split=split, part=part)
     assert report.names == [frame.name for frame in dataset.part(split, part).frames]
@@ -166,8 +184,16 @@ def test_unknown_names_are_refused(dataset) -> None:
 def test_a_report_by_hand() -> None:
     errors = np.full((4, 68), 0.05, np.float32)
     errors[1], errors[2, :34], errors[3] = 0.09, 0.13, np.inf
-    report = EvaluationReport("m", "s", "t", list("abcd"), errors, np.zeros((4, 68, 2), np.float32),
-                              np.full((4, 68), np.nan, np.float32), np.zeros((4, 68, 2), np.float32))
+    report = EvaluationReport(
+        "m",
+        "s",
+        "t",
+        list("abcd"),
+        errors,
+        np.zeros((4, 68, 2), np.float32),
+        np.full((4, 68), np.nan, np.float32),
+        np.zeros((4, 68, 2), np.float32),
+    )
     assert report.nme[:3] == pytest.approx([0.05, 0.09, 0.09])
     summary = report.summary()
     assert summary["nme_mean"] == pytest.approx((5 + 9 + 9) / 3, rel=1e-4)
@@ -195,6 +221,7 @@ def test_what_a_spread_is_worth() -> None:
 @pytest.mark.real_data
 def test_the_mean_shape_in_the_true_box_has_its_known_error(real_dataset: FacialKeypointsDataset) -> None:
     """20 %: the reference line of the plots, by the same code that measures networks."""
+
     class MeanShape(Predictor):
         def answers(self, crops):
             return answers_of([crop.to_image(mean) for _, crop in crops])
@@ -210,13 +237,23 @@ def test_the_mean_shape_in_the_true_box_has_its_known_error(real_dataset: Facial
 def trained_on(dataset: FacialKeypointsDataset, *, images: int | None = None, **config: object) -> Checkpoint:
     """A checkpoint that says that it learnt with this config."""
     learning = dataset.learning(**config)
-    return replace(tiny_checkpoint(), config=config, data={"split": config["split"],
-                                                           "images": len(learning) if images is None else images})
+    return replace(
+        tiny_checkpoint(),
+        config=config,
+        data={"split": config["split"], "images": len(learning) if images is None else images},
+    )
 
 
-@pytest.mark.parametrize(("config", "split", "learnt"), [
-    ({"split": "people"}, "people", 0), ({"split": "people"}, "official", 8), ({"split": "official"}, "people", 8),
-    ({"split": "people", "validate_on": "validation"}, "official", 6), ({"split": "official"}, "official", 0)])
+@pytest.mark.parametrize(
+    ("config", "split", "learnt"),
+    [
+        ({"split": "people"}, "people", 0),
+        ({"split": "people"}, "official", 8),
+        ({"split": "official"}, "people", 8),
+        ({"split": "people", "validate_on": "validation"}, "official", 6),
+        ({"split": "official"}, "official", 0),
+    ],
+)
 def test_tested_images_that_were_learnt_from_are_counted(dataset, config: dict, split: str, learnt: int) -> None:
     assert frames_learnt(trained_on(dataset, **config), dataset, dataset.part(split, "test")) == learnt
 
@@ -227,7 +264,8 @@ def test_of_a_subset_exactly_its_images_are_counted(dataset) -> None:
     assert len(learning) == 5
     assert frames_learnt(trained, dataset, learning) == 5
     assert frames_learnt(trained, dataset, dataset.part("official", "test")) == sum(
-        frame.folder == "test" for frame in learning.frames)
+        frame.folder == "test" for frame in learning.frames
+    )
 
 
 def test_what_was_learnt_from_other_data_is_not_known(dataset) -> None:

@@ -89,8 +89,10 @@ def test_the_sum_of_a_convolutions_kernels_at_work_is_its_output(model: StagedMo
         with torch.inference_mode():
             expected = convolution(read)[0, 1].numpy()
         values, padding, stride = kernels(model, name), convolution.padding[0], convolution.stride[0]
-        planes = [np.pad(read[0, input_channel(convolution, 1, channel)].numpy(), padding)
-                  for channel in range(values.shape[1])]
+        planes = [
+            np.pad(read[0, input_channel(convolution, 1, channel)].numpy(), padding)
+            for channel in range(values.shape[1])
+        ]
         total = sum(filter_image(plane, values[1, channel]) for channel, plane in enumerate(planes))
         seen = slice(values.shape[2] // 2, values.shape[2] // 2 + len(expected) * stride, stride)
         bias = 0 if convolution.bias is None else float(convolution.bias.detach()[1])
@@ -125,9 +127,16 @@ def test_feature_maps_of_every_model_are_float32_and_end_in_the_answer(model: St
         np.testing.assert_array_equal(list(maps.values())[-1], model(x)[0].numpy())
 
 
-@pytest.mark.parametrize("stage, step, sees", [
-    ("conv1", 2, 8), ("conv2", 4, 18), ("conv3", 8, 30), ("conv4", 16, 54), ("conv5", 32, 102),
-])
+@pytest.mark.parametrize(
+    "stage, step, sees",
+    [
+        ("conv1", 2, 8),
+        ("conv2", 4, 18),
+        ("conv3", 8, 30),
+        ("conv4", 16, 54),
+        ("conv5", 32, 102),
+    ],
+)
 def test_where_the_maps_of_five_conv_lie(stage: str, step: int, sees: int) -> None:
     """By hand: a convolution adds kernel - 1 steps to what is seen; a pooling adds one, then doubles the step."""
     model = create_model("five_conv").eval()

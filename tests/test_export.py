@@ -34,8 +34,9 @@ def scene() -> tuple[np.ndarray, list[FacePrediction]]:
 def test_json_there_and_back(scene) -> None:
     _, faces = scene
     back = json.loads(json.dumps(faces_json(faces), allow_nan=False))
-    assert [list(face) for face in back] == [["box", "score", "keypoints", "confidence", "threshold", "spread",
-                                              "covariance", "pose", "turn"]] * 2
+    assert [list(face) for face in back] == [
+        ["box", "score", "keypoints", "confidence", "threshold", "spread", "covariance", "pose", "turn"]
+    ] * 2
     for face, entry in zip(faces, back, strict=True):
         assert np.array_equal(np.float32(entry["keypoints"]), face.keypoints)
         assert Box(*entry["box"]) == face.box
@@ -118,8 +119,9 @@ def test_outputs_are_written_whole_and_replaced(scene, tmp_path: Path) -> None:
 @pytest.mark.parametrize("formats", [USUAL, tuple(FORMATS), ("pts",), ()])
 @pytest.mark.parametrize("align", [None, 64])
 @pytest.mark.parametrize("faces", [0, 1, 2])
-def test_the_files_are_those_that_were_named(scene, tmp_path: Path, formats: tuple, align: int | None,
-                                             faces: int) -> None:
+def test_the_files_are_those_that_were_named(
+    scene, tmp_path: Path, formats: tuple, align: int | None, faces: int
+) -> None:
     image, found = scene
     paths = write_outputs(tmp_path, "in/a.b", image, found[:faces], formats=formats, align=align).files
     names = file_names("in/a.b", faces, formats=formats, align=align)
@@ -130,8 +132,16 @@ def test_the_files_are_those_that_were_named(scene, tmp_path: Path, formats: tup
 def test_each_format_s_file_is_named_by_what_it_is(scene, tmp_path: Path) -> None:
     write_outputs(tmp_path, "a", *scene, formats=tuple(FORMATS), align=64)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "a.aligned.json", "a.aligned.png", "a.csv", "a.face-2.aligned.png", "a.face-2.pts", "a.json", "a.openface.csv",
-        "a.png", "a.pts"]
+        "a.aligned.json",
+        "a.aligned.png",
+        "a.csv",
+        "a.face-2.aligned.png",
+        "a.face-2.pts",
+        "a.json",
+        "a.openface.csv",
+        "a.png",
+        "a.pts",
+    ]
 
 
 def test_files_of_faces_that_are_gone_go(scene, tmp_path: Path) -> None:
@@ -144,8 +154,11 @@ def test_files_of_faces_that_are_gone_go(scene, tmp_path: Path) -> None:
         written = write_outputs(tmp_path, "a", image, faces[:count], **options, log=log)
         there = {path.name for path in tmp_path.glob("[!.]*")} - {"a.face-2.notes"}
         assert there == set(file_names("a", count, **options))
-        assert {path.name for path in written.removed} == {"a.pts", "a.aligned.png"} if count == 0 else {
-            f"a.face-{number}.{end}" for number in (2, 3) for end in ("pts", "aligned.png")}
+        assert (
+            {path.name for path in written.removed} == {"a.pts", "a.aligned.png"}
+            if count == 0
+            else {f"a.face-{number}.{end}" for number in (2, 3) for end in ("pts", "aligned.png")}
+        )
     (tmp_path / "a.pts").write_text("labels")
     write_outputs(tmp_path, "a", image, [], **options, log=log)
     assert (tmp_path / "a.pts").read_text() == "labels" and (tmp_path / "a.face-2.notes").exists()
@@ -182,19 +195,28 @@ def test_a_stem_stays_whatever_photos_are_added(tmp_path: Path) -> None:
     photos = ["p/x.bmp", "p/x.jpg", "p/x.png", "p/gone.jpg"]
     for order in (photos, photos[::-1]):
         assert dict(zip(order, unique_stems(order, owners=owners), strict=True)) == {
-            "p/x.png": "x", "p/x.jpg": "x.jpg", "p/x.bmp": "x.bmp", "p/gone.jpg": "gone.jpg"}
+            "p/x.png": "x",
+            "p/x.jpg": "x.jpg",
+            "p/x.bmp": "x.bmp",
+            "p/gone.jpg": "gone.jpg",
+        }
 
 
-@pytest.mark.parametrize("name", ["m.face-2", "m.FACE-10", "m.aligned", "m.openface", "m.face-2.aligned",
-                                  "keypoints.coco"])
+@pytest.mark.parametrize(
+    "name", ["m.face-2", "m.FACE-10", "m.aligned", "m.openface", "m.face-2.aligned", "keypoints.coco"]
+)
 def test_stems_that_look_like_another_photo_s_files_keep_their_ending(name: str) -> None:
     assert unique_stems([f"{name}.jpg"]) == [f"{name}.jpg"]
 
 
 def test_no_two_photos_write_one_file() -> None:
     parts = (".face-2", ".face-3", ".aligned", ".openface", ".jpg", ".json", ".pts")
-    stems = ["m", *(f"m{part}{more}" for part in parts
-                    for more in ("", ".face-2", ".aligned", ".png")), "keypoints.coco", "M"]
+    stems = [
+        "m",
+        *(f"m{part}{more}" for part in parts for more in ("", ".face-2", ".aligned", ".png")),
+        "keypoints.coco",
+        "M",
+    ]
     photos = [f"{folder}/{stem}.{end}" for folder in "ab" for stem in stems for end in ("jpg", "png", "JPG", "pts")]
     for order in (photos, photos[::-1]):
         names = ["keypoints.coco.json"]

@@ -96,6 +96,7 @@ def test_a_folder_in_the_way_is_left(tmp_path: Path) -> None:
 
 def test_the_log_is_written_first(tmp_path: Path, monkeypatch) -> None:
     """A run that is killed while it writes finds its own files again."""
+
     def killed(path: Path, content: bytes) -> None:
         path.write_bytes(content)
         raise KeyboardInterrupt

@@ -29,8 +29,11 @@ def faces() -> list[FacePrediction]:
     boxes = [Box.around(face) for face in points]
     sure = np.linspace(0.5, 2.0, 68, dtype=np.float32)
     shapes = sure[:, None, None] * np.array([[2, 0.5], [0.5, 1]], np.float32)
-    return [FacePrediction(boxes[0], 0.75, points[0], sure, shapes, turn=90), FacePrediction(boxes[1], 0.5, points[1]),
-            FacePrediction(boxes[2], None, points[2])]
+    return [
+        FacePrediction(boxes[0], 0.75, points[0], sure, shapes, turn=90),
+        FacePrediction(boxes[1], 0.5, points[1]),
+        FacePrediction(boxes[2], None, points[2]),
+    ]
 
 
 def test_json_is_read_back_as_it_was(faces: list[FacePrediction]) -> None:
@@ -48,8 +51,19 @@ def test_json_without_the_newer_keys_is_read(faces: list[FacePrediction]) -> Non
     assert [face.score for face in read_faces(json.dumps(old))] == [0.75, 0.5, None]
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '[{"box": [1, 2], "score": 1, "keypoints": []}]', b"\xff",
-                                  '[{"box": [1, 2, 3, 4], "score": 1, "keypoints": [[1, 2]]}]', "null", '{"a": 1}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}",
+        "[1]",
+        '[{"box": [1, 2], "score": 1, "keypoints": []}]',
+        b"\xff",
+        '[{"box": [1, 2, 3, 4], "score": 1, "keypoints": [[1, 2]]}]',
+        "null",
+        '{"a": 1}',
+    ],
+)
 def test_other_json_is_no_faces(text: str | bytes) -> None:
     with pytest.raises(DataError, match="Predict again"):
         read_faces(text)
@@ -105,8 +119,11 @@ def test_pts_of_others_are_read() -> None:
 
 
 def test_coco_has_what_its_readers_ask_for(faces: list[FacePrediction]) -> None:
-    photos = [CocoPhoto("a.jpg", 140, 150, faces[:2]), CocoPhoto("b.jpg", 10, 20, []),
-              CocoPhoto("c.jpg", 140, 150, faces[2:])]
+    photos = [
+        CocoPhoto("a.jpg", 140, 150, faces[:2]),
+        CocoPhoto("b.jpg", 10, 20, []),
+        CocoPhoto("c.jpg", 140, 150, faces[2:]),
+    ]
     coco = json.loads(coco_bytes(photos))
     assert [image["file_name"] for image in coco["images"]] == ["a.jpg", "b.jpg", "c.jpg"]
     assert (coco["images"][1]["width"], coco["images"][1]["height"]) == (10, 20)
@@ -126,8 +143,10 @@ def test_coco_has_what_its_readers_ask_for(faces: list[FacePrediction]) -> None:
     assert coco_json([])["categories"] == [CATEGORY]
 
 
-@pytest.mark.parametrize(("side", "shift"), [("left", (-60, 0)), ("right", (60, 0)), ("top", (0, -60)),
-                                             ("bottom", (0, 60)), ("corner", (-50.3, -50.4))])
+@pytest.mark.parametrize(
+    ("side", "shift"),
+    [("left", (-60, 0)), ("right", (60, 0)), ("top", (0, -60)), ("bottom", (0, 60)), ("corner", (-50.3, -50.4))],
+)
 def test_coco_of_a_face_that_the_edge_cuts(faces: list[FacePrediction], side: str, shift: tuple[float, float]) -> None:
     width, height = 140, 150
     points = faces[0].keypoints + np.float32(shift)

@@ -38,10 +38,17 @@ def test_the_box_of_an_image_holds_whole_pixels() -> None:
     assert box.centre == (14.5, 9.5)  # between the middle pixels
 
 
-@pytest.mark.parametrize(("other", "expected"), [
-    (Box(0, 0, 10, 10), 1.0), (Box(5, 0, 15, 10), 1 / 3), (Box(0, 0, 5, 5), 0.25), (Box(10, 0, 20, 10), 0.0),
-    (Box(50, 50, 60, 60), 0.0), (Box(3, 3, 3, 3), 0.0),
-])
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        (Box(0, 0, 10, 10), 1.0),
+        (Box(5, 0, 15, 10), 1 / 3),
+        (Box(0, 0, 5, 5), 0.25),
+        (Box(10, 0, 20, 10), 0.0),
+        (Box(50, 50, 60, 60), 0.0),
+        (Box(3, 3, 3, 3), 0.0),
+    ],
+)
 def test_overlap(other: Box, expected: float) -> None:
     box = Box(0, 0, 10, 10)
     assert box.overlap(other) == pytest.approx(expected)

@@ -51,10 +51,12 @@ def test_this_process_paints_too_and_the_others_end(few_faces: SyntheticFaces, p
     assert all(process.poll() is not None for process in processes)
 
 
-@pytest.mark.parametrize("program", ["raise SystemExit(3)", "print('no answer')",
-                                     "import sys; sys.stdin.buffer.read(1); sys.stdin.close()"])
-def test_what_a_helper_leaves_is_painted_here(few_faces: SyntheticFaces, processes: list, program: str,
-                                              monkeypatch) -> None:
+@pytest.mark.parametrize(
+    "program", ["raise SystemExit(3)", "print('no answer')", "import sys; sys.stdin.buffer.read(1); sys.stdin.close()"]
+)
+def test_what_a_helper_leaves_is_painted_here(
+    few_faces: SyntheticFaces, processes: list, program: str, monkeypatch
+) -> None:
     monkeypatch.setattr(helpers, "PROGRAM", program)
     part = SyntheticFaces(2, model=few_faces.store.model)
     part.preload()
@@ -62,8 +64,9 @@ def test_what_a_helper_leaves_is_painted_here(few_faces: SyntheticFaces, process
     assert all(process.poll() is not None for process in processes)
 
 
-def test_where_no_process_can_be_started_all_is_painted_here(few_faces: SyntheticFaces, processes: list,
-                                                             monkeypatch) -> None:
+def test_where_no_process_can_be_started_all_is_painted_here(
+    few_faces: SyntheticFaces, processes: list, monkeypatch
+) -> None:
     monkeypatch.setattr("sys.executable", "/no/such/python")
     part = SyntheticFaces(2, model=few_faces.store.model)
     part.preload()

@@ -39,8 +39,11 @@ def test_lossy_formats_keep_the_picture(kind: str) -> None:
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F"])
 def test_every_kind_of_pixel_becomes_rgb(mode: str) -> None:
     grey = Image.fromarray(FACE).convert("L")
-    picture = (Image.fromarray(np.asarray(grey).astype(np.uint16) * 200) if mode == "I;16"
-               else Image.fromarray(FACE).convert("L" if mode in "IF" else "RGB").convert(mode))
+    picture = (
+        Image.fromarray(np.asarray(grey).astype(np.uint16) * 200)
+        if mode == "I;16"
+        else Image.fromarray(FACE).convert("L" if mode in "IF" else "RGB").convert(mode)
+    )
     read = read_image(packed(picture, "TIFF"))
     assert read.dtype == np.uint8
     assert read.shape == FACE.shape
@@ -141,10 +144,20 @@ def test_a_frame_drops_its_alpha(tmp_path: Path) -> None:
     assert str(tmp_path) not in str(caught.value)  # the app shows it to visitors
 
 
-@pytest.mark.parametrize("bad", [
-    FACE[..., 0], FACE.astype(np.float32), np.dstack([FACE, FACE[..., :1]]), FACE[:0], FACE.tolist(), None,
-    "face.jpg", FACE[None],
-], ids=["grey", "float", "four channels", "no rows", "list", "None", "path", "batch"])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        FACE[..., 0],
+        FACE.astype(np.float32),
+        np.dstack([FACE, FACE[..., :1]]),
+        FACE[:0],
+        FACE.tolist(),
+        None,
+        "face.jpg",
+        FACE[None],
+    ],
+    ids=["grey", "float", "four channels", "no rows", "list", "None", "path", "batch"],
+)
 def test_arrays_that_are_no_pictures(bad: object) -> None:
     with pytest.raises(ImageError, match=r"uint8 array \(height, width, 3\).*kp.read_image"):
         check_image(bad)

@@ -26,13 +26,16 @@ def after(first: str, second: str) -> str:
     return f"cpu 0\ncpu0 {first} 0 0\ncpu1 {second} 0 0\n"
 
 
-@pytest.mark.parametrize(("first", "second", "idle"), [
-    ("100 0 50 950 0 0 0 0", "100 0 50 950 0 0 0 0", 2.0),   # both idle
-    ("200 0 50 850 0 0 0 0", "100 0 50 950 0 0 0 0", 1.0),   # a program in one
-    ("100 100 50 850 0 0 0 0", "100 0 50 900 50 0 0 0", 1.0),  # a nice program in one; waiting for a disk is idle
-    ("100 0 50 850 0 0 0 100", "150 0 100 850 0 0 0 0", 0.0),  # taken by another machine; program and system
-    ("100 0 50 850 0 0 0 0", "100 0 50 850 0 0 0 0", 0.0),   # no time has gone by
-])
+@pytest.mark.parametrize(
+    ("first", "second", "idle"),
+    [
+        ("100 0 50 950 0 0 0 0", "100 0 50 950 0 0 0 0", 2.0),  # both idle
+        ("200 0 50 850 0 0 0 0", "100 0 50 950 0 0 0 0", 1.0),  # a program in one
+        ("100 100 50 850 0 0 0 0", "100 0 50 900 50 0 0 0", 1.0),  # a nice program in one; waiting for a disk is idle
+        ("100 0 50 850 0 0 0 100", "150 0 100 850 0 0 0 0", 0.0),  # taken by another machine; program and system
+        ("100 0 50 850 0 0 0 0", "100 0 50 850 0 0 0 0", 0.0),  # no time has gone by
+    ],
+)
 def test_idle_cores_are_read_from_the_system_s_own_count(first: str, second: str, idle: float) -> None:
     assert idle_between(BEFORE, after(first, second), {0, 1, 7}) == pytest.approx(idle)
 
@@ -84,7 +87,11 @@ def test_large_buffers_stay() -> None:
 def test_threads_share_their_memory(shared: bool) -> None:
     """In a process of its own, since pools stay; glibc itself tells how many there are."""
     asked = "share_memory()" if shared else ""
-    told = subprocess.run([sys.executable, "-c", f"""
+    told = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"""
 import ctypes, threading
 from kp.training.machine import share_memory
 {asked}
@@ -94,7 +101,12 @@ threads = [threading.Thread(target=lambda: (bytearray(2000), together.wait())) f
 [thread.join() for thread in threads]
 libc = ctypes.CDLL(None)
 libc.malloc_info(0, ctypes.c_void_p.in_dll(libc, "stdout"))
-"""], capture_output=True, text=True, check=True).stdout
+""",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
     assert (told.count("<heap nr=") <= 2) is shared
 
 
@@ -105,10 +117,16 @@ def test_elsewhere_nothing_is_asked_of_the_allocator(ask: Callable[[], None], mo
     ask()
 
 
-@pytest.mark.parametrize(("name", "there", "found"), [
-    ("auto", False, "cpu"), ("cpu", False, "cpu"), ("cpu", True, "cpu"), ("auto", True, "cuda:1"),
-    ("cuda", True, "cuda:1"),
-])
+@pytest.mark.parametrize(
+    ("name", "there", "found"),
+    [
+        ("auto", False, "cpu"),
+        ("cpu", False, "cpu"),
+        ("cpu", True, "cpu"),
+        ("auto", True, "cuda:1"),
+        ("cuda", True, "cuda:1"),
+    ],
+)
 def test_the_device(name: str, there: bool, found: str, monkeypatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: there)
     assert str(find_device(name, 1)) == found

@@ -23,7 +23,7 @@ def test_the_unit_is_the_distance_of_the_outer_eye_corners() -> None:
 
 def test_nme_by_hand() -> None:
     predicted = truth()
-    predicted[0] += (3, 4)    # off by 5 px: 0.1 of the eye distance
+    predicted[0] += (3, 4)  # off by 5 px: 0.1 of the eye distance
     predicted[60] += (0, 10)  # 0.2
     assert nme(predicted, truth()) == pytest.approx((0.1 + 0.2) / 68)
     assert point_errors(predicted, truth())[[0, 1, 60]] == pytest.approx([0.1, 0, 0.2])

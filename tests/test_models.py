@@ -62,11 +62,21 @@ def test_the_same_seed_makes_the_same_network(name: str) -> None:
 def test_five_conv_stage_by_stage() -> None:
     model, x = made("five_conv")
     assert {name: tuple(output.shape[1:]) for name, output in stage_outputs(model, x).items()} == {
-        "conv1": (16, 109, 109), "conv2": (32, 52, 52), "conv3": (64, 25, 25), "conv4": (128, 11, 11),
-        "conv5": (512, 4, 4), "fc1": (1024,), "keypoints": (68, 2),
+        "conv1": (16, 109, 109),
+        "conv2": (32, 52, 52),
+        "conv3": (64, 25, 25),
+        "conv4": (128, 11, 11),
+        "conv5": (512, 4, 4),
+        "fc1": (1024,),
+        "keypoints": (68, 2),
     }
     assert [tuple(getattr(model, f"conv{number}").kernel_size) for number in range(1, 6)] == [
-        (7, 7), (5, 5), (3, 3), (3, 3), (3, 3)]
+        (7, 7),
+        (5, 5),
+        (3, 3),
+        (3, 3),
+        (3, 3),
+    ]
     assert model.fc1.in_features == 8192
 
 
@@ -81,8 +91,13 @@ def test_naimishnet_has_the_paper_s_number_of_parameters() -> None:
 def test_naimishnet_stage_by_stage() -> None:
     model, x = made("naimishnet")
     assert {name: tuple(output.shape[1:]) for name, output in stage_outputs(model, x).items()} == {
-        "conv1": (32, 46, 46), "conv2": (64, 22, 22), "conv3": (128, 10, 10), "conv4": (256, 5, 5),
-        "fc1": (1000,), "fc2": (1000,), "keypoints": (68, 2),
+        "conv1": (32, 46, 46),
+        "conv2": (64, 22, 22),
+        "conv3": (128, 10, 10),
+        "conv4": (256, 5, 5),
+        "fc1": (1000,),
+        "fc2": (1000,),
+        "keypoints": (68, 2),
     }
 
 

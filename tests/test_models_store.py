@@ -44,11 +44,29 @@ def test_names_lead_to_files(store: ModelStore, networks: Path, runs: Path) -> N
     assert store.card("run:aaa111").parameters == store.card("good").parameters > 0
 
 
-@pytest.mark.parametrize("name", [
-    "", "nothing", "../runs/aaa111", "good.safetensors", "shipped/good", "/etc/passwd", "aaa111", "run:", "run:..",
-    "run:../shipped/good", "run:../runs/aaa111", "run:aaa111/", "run:aaa111.safetensors", "run:./aaa111", "run:*",
-    "run:aaa111\0", "run:run:aaa111", "RUN:aaa111",
-])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "nothing",
+        "../runs/aaa111",
+        "good.safetensors",
+        "shipped/good",
+        "/etc/passwd",
+        "aaa111",
+        "run:",
+        "run:..",
+        "run:../shipped/good",
+        "run:../runs/aaa111",
+        "run:aaa111/",
+        "run:aaa111.safetensors",
+        "run:./aaa111",
+        "run:*",
+        "run:aaa111\0",
+        "run:run:aaa111",
+        "RUN:aaa111",
+    ],
+)
 def test_anything_else_is_refused(store: ModelStore, name: str) -> None:
     for ask in (store.path, store.card, store.checkpoint, store.predictor):
         with pytest.raises(CheckpointError, match=r"no model '.*Choose one of: a_new_one, fair, good"):
@@ -136,12 +154,19 @@ def test_runs_are_offered_where_they_exist_newest_first(store: ModelStore) -> No
     assert offered == ["run:bbb222", "run:aaa111", "good", "fair", "a_new_one"]
 
 
-@pytest.mark.parametrize(("owned", "chosen", "now"), [
-    (["aaa111"], "run:aaa111", "run:aaa111"), ([], "run:aaa111", "good"), ([], "fair", "fair"), ([], None, "good"),
-    (["aaa111"], "run:bbb222", "good"),
-])
-def test_the_picker_keeps_a_choice_that_is_still_offered(store: ModelStore, owned: list[str], chosen: str | None,
-                                                         now: str) -> None:
+@pytest.mark.parametrize(
+    ("owned", "chosen", "now"),
+    [
+        (["aaa111"], "run:aaa111", "run:aaa111"),
+        ([], "run:aaa111", "good"),
+        ([], "fair", "fair"),
+        ([], None, "good"),
+        (["aaa111"], "run:bbb222", "good"),
+    ],
+)
+def test_the_picker_keeps_a_choice_that_is_still_offered(
+    store: ModelStore, owned: list[str], chosen: str | None, now: str
+) -> None:
     picker = app_context(models=store).offer_models({"ids": owned}, chosen)
     assert picker.value == now and now in [value for _, value in picker.choices]
 

@@ -51,8 +51,14 @@ def test_files_of_another_kind_are_left_alone(tmp_path: Path) -> None:
     write(path)
     whole = path.read_bytes()
     write(tmp_path / "b.avi", "MJPG")
-    for content in (b"", b"text", whole[: len(whole) // 2], (tmp_path / "b.avi").read_bytes(),
-                    whole.replace(b"mp4v", b"avc1"), whole.replace(b"\0\0\1\x20", b"\0\0\1\x50")):
+    for content in (
+        b"",
+        b"text",
+        whole[: len(whole) // 2],
+        (tmp_path / "b.avi").read_bytes(),
+        whole.replace(b"mp4v", b"avc1"),
+        whole.replace(b"\0\0\1\x20", b"\0\0\1\x50"),
+    ):
         path.write_bytes(content)
         assert not set_picture_size(path, 97, 65) and path.read_bytes() == content
 
@@ -65,8 +71,17 @@ def test_how_much_is_shown(tmp_path: Path) -> None:
     path.write_bytes(with_edits(whole, 0.25))
     assert shown_share(path) == pytest.approx(0.25, abs=1e-3)
     write(tmp_path / "b.avi", "MJPG")
-    for content in (b"", b"text", without_edits(whole), (tmp_path / "b.avi").read_bytes(), b"\0\0\0\1moov",
-                    whole.replace(b"mdhd", b"free"), whole[: whole.index(b"mdhd")], whole.replace(b"mvhd", b"free"),
-                    with_edits(whole, 0), with_edits(whole, 99)):
+    for content in (
+        b"",
+        b"text",
+        without_edits(whole),
+        (tmp_path / "b.avi").read_bytes(),
+        b"\0\0\0\1moov",
+        whole.replace(b"mdhd", b"free"),
+        whole[: whole.index(b"mdhd")],
+        whole.replace(b"mvhd", b"free"),
+        with_edits(whole, 0),
+        with_edits(whole, 99),
+    ):
         path.write_bytes(content)
         assert shown_share(path) == 1

@@ -32,8 +32,9 @@ def a_checkpoint(architecture: str, size: int, **arguments: int) -> Checkpoint:
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.05 * parameter.std().nan_to_num(0))
         model.train()(torch.rand(8, channels, size, size))
-    return Checkpoint(architecture, dict(arguments), model.state_dict(),
-                      replace(Preprocessing.centred(size), channels=channels))
+    return Checkpoint(
+        architecture, dict(arguments), model.state_dict(), replace(Preprocessing.centred(size), channels=channels)
+    )
 
 
 NETWORKS = {
@@ -54,6 +55,7 @@ def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 def session(path: Path):
     import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

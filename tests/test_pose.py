@@ -21,8 +21,10 @@ def difference(one: float, other: float) -> float:
 
 def seen_from_afar(yaw: float, pitch: float, roll: float) -> np.ndarray:
     """Keypoints (68, 2) of the generic head, of which only six are there, turned by these degrees."""
-    nod, shake, tilt = (cv2.Rodrigues(np.array(axis) * math.radians(degrees))[0] for axis, degrees in (
-        ([1.0, 0, 0], pitch), ([0, -1.0, 0], yaw), ([0, 0, 1.0], roll)))
+    nod, shake, tilt = (
+        cv2.Rodrigues(np.array(axis) * math.radians(degrees))[0]
+        for axis, degrees in (([1.0, 0, 0], pitch), ([0, -1.0, 0], yaw), ([0, 0, 1.0], roll))
+    )
     points = np.zeros((68, 2))
     points[POINTS] = (HEAD @ (shake @ nod @ tilt).T)[:, :2] * 2 + 300
     return points

@@ -59,8 +59,14 @@ class Blind(Seeing):
         pytest.fail("the detector was asked")
 
 
-def pointing_predictor(detector: Detector, x: float = 0.0, y: float = 0.0, *,
-                       preprocessing: Preprocessing | None = None, margin: float | None = None) -> Predictor:
+def pointing_predictor(
+    detector: Detector,
+    x: float = 0.0,
+    y: float = 0.0,
+    *,
+    preprocessing: Preprocessing | None = None,
+    margin: float | None = None,
+) -> Predictor:
     predictor = Predictor(tiny_checkpoint(), detector, margin=margin)
     predictor.network = Pointing(x, y)
     if preprocessing:
@@ -167,8 +173,12 @@ def test_bad_settings_are_refused() -> None:
 def test_a_network_in_colour_sees_colour() -> None:
     arguments = {"width": 8, "channels": 3}
     torch.manual_seed(0)
-    checkpoint = Checkpoint("heatmap_net", arguments, create_model("heatmap_net", **arguments).state_dict(),
-                            replace(Preprocessing.centred(64), channels=3))
+    checkpoint = Checkpoint(
+        "heatmap_net",
+        arguments,
+        create_model("heatmap_net", **arguments).state_dict(),
+        replace(Preprocessing.centred(64), channels=3),
+    )
     predictor = Predictor(checkpoint, "whole-image")
     (face,), (swapped,) = predictor.predict(IMAGE), predictor.predict(np.ascontiguousarray(IMAGE[..., ::-1]))
     assert not np.allclose(face.keypoints, swapped.keypoints)
@@ -289,8 +299,9 @@ def test_the_box_for_a_second_look_is_tight_when_it_is_turned() -> None:
         seen = apply(rotation(-turn, (20, 15)), points)
         found, level = upright_place(seen, 0.0)
         assert level == pytest.approx(turn, abs=1e-3)
-        assert np.allclose([found.left, found.top, found.right, found.bottom],
-                           [box.left, box.top, box.right, box.bottom], atol=1e-3)
+        assert np.allclose(
+            [found.left, found.top, found.right, found.bottom], [box.left, box.top, box.right, box.bottom], atol=1e-3
+        )
     assert upright_place(points, 350.0)[1] == pytest.approx(360)
     assert upright_place(np.zeros((68, 2)), 0.0) is None
 

@@ -95,13 +95,22 @@ def test_a_face_in_words(analysis: Analysis) -> None:
     assert "has no confidence" in face_html(unknown)
 
 
-@pytest.mark.parametrize(("confidences", "words"), [
-    ((0.9, 0.9), ""), ((0.1,), "is not sure of it: it may be"), ((0.9, 0.1), "Of one of them the network is not sure"),
-    ((0.1, 0.1), "is sure of none of them"), ((0.9, 0.1, 0.1), "Of 2 of them the network is not sure")])
+@pytest.mark.parametrize(
+    ("confidences", "words"),
+    [
+        ((0.9, 0.9), ""),
+        ((0.1,), "is not sure of it: it may be"),
+        ((0.9, 0.1), "Of one of them the network is not sure"),
+        ((0.1, 0.1), "is sure of none of them"),
+        ((0.9, 0.1, 0.1), "Of 2 of them the network is not sure"),
+    ],
+)
 def test_doubtful_faces_are_told(photo, confidences: tuple[float, ...], words: str) -> None:
     image, (points, *_) = photo
-    faces = [FacePrediction(Box.around(points), None, points, np.full(68, 2 if sure > 0.5 else 200, np.float32))
-             for sure in confidences]
+    faces = [
+        FacePrediction(Box.around(points), None, points, np.full(68, 2 if sure > 0.5 else 200, np.float32))
+        for sure in confidences
+    ]
     analysis = replace(pipeline.analyse(image[:40, :40], Predictor(BEST), BEST), faces=faces)
     text = status_text(analysis)
     assert words in text if words else "sure" not in text
@@ -216,8 +225,18 @@ def test_the_other_network_is_never_the_same(tools: PredictTools) -> None:
 def test_files_of_all_formats(tools: PredictTools, analysis: Analysis, photo: tuple[np.ndarray, np.ndarray]) -> None:
     made = tools.files(photo[0], analysis, ["json", "pts", "openface", "csv", "png", "aligned", "coco"], 128)
     names = {Path(file["path"]).name: Path(file["path"]) for file in made.value}
-    assert set(names) == {"photo.json", "photo.pts", "photo.face-2.pts", "photo.openface.csv", "photo.csv", "photo.png",
-                          "photo.aligned.png", "photo.face-2.aligned.png", "photo.aligned.json", "keypoints.coco.json"}
+    assert set(names) == {
+        "photo.json",
+        "photo.pts",
+        "photo.face-2.pts",
+        "photo.openface.csv",
+        "photo.csv",
+        "photo.png",
+        "photo.aligned.png",
+        "photo.face-2.aligned.png",
+        "photo.aligned.json",
+        "keypoints.coco.json",
+    }
     coco = json.loads(names["keypoints.coco.json"].read_text())
     assert (coco["images"][0]["height"], coco["images"][0]["width"]) == photo[0].shape[:2]
     assert np.allclose(np.reshape(coco["annotations"][1]["keypoints"], (68, 3))[:, :2], analysis.faces[1].keypoints)
@@ -240,4 +259,5 @@ def test_the_margin_is_the_visitor_s(tmp_path: Path, analysis: Analysis, monkeyp
     monkeypatch.setattr("kp.ui.models.list_checkpoints", lambda: {"tiny": path})
     tools = tools_of(tmp_path)
     assert tools.box_test(True, "tiny", 1.2, 1, analysis, 0, 20, 0, 100, 0) != tools.box_test(
-        True, "tiny", 2.0, 1, analysis, 0, 20, 0, 100, 0)
+        True, "tiny", 2.0, 1, analysis, 0, 20, 0, 100, 0
+    )

@@ -78,10 +78,21 @@ def test_colours_keep_their_order() -> None:
     assert np.allclose(tensor[0].permute(1, 2, 0).numpy() * 255, image[:32, :32], atol=1e-3)
 
 
-@pytest.mark.parametrize("bad", [
-    {"size": 8}, {"size": 4096}, {"size": 64.5}, {"margin": 0}, {"margin": float("nan")}, {"margin": 11},
-    {"channels": 2}, {"scale": 0}, {"scale": -1}, {"mean": float("inf")},
-])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"size": 8},
+        {"size": 4096},
+        {"size": 64.5},
+        {"margin": 0},
+        {"margin": float("nan")},
+        {"margin": 11},
+        {"channels": 2},
+        {"scale": 0},
+        {"scale": -1},
+        {"mean": float("inf")},
+    ],
+)
 def test_impossible_numbers_are_refused(bad: dict) -> None:
     with pytest.raises(ConfigError, match=next(iter(bad))):
         Preprocessing(**bad)

@@ -50,10 +50,16 @@ TABLES: dict[str, Callable[[Path], None]] = {
     "any order": lambda path: frame(PAIRS)[sorted(PAIRS)].to_csv(path, index_label="filename"),
     "no header": lambda path: frame().to_csv(path, header=False),
     "semicolons, decimal commas": lambda path: frame().to_csv(path, sep=";", decimal=","),
-    "semicolons, decimal commas, no header": lambda path: (frame() + 0.5).sub(0.5).map("{:.1f}".format).map(
-        lambda cell: cell.replace(".", ",")).to_csv(path, sep=";", header=False),
-    "quoted decimal commas": lambda path: frame().map("{:.1f}".format).map(
-        lambda cell: cell.replace(".", ",")).to_csv(path),
+    "semicolons, decimal commas, no header": lambda path: (
+        (frame() + 0.5)
+        .sub(0.5)
+        .map("{:.1f}".format)
+        .map(lambda cell: cell.replace(".", ","))
+        .to_csv(path, sep=";", header=False)
+    ),
+    "quoted decimal commas": lambda path: (
+        frame().map("{:.1f}".format).map(lambda cell: cell.replace(".", ",")).to_csv(path)
+    ),
     "spaces": lambda path: frame().to_csv(path, sep=" ", header=False),
     "tabs": lambda path: frame(PAIRS).to_csv(path, sep="\t", index_label="name"),
     "utf-16": lambda path: frame().to_csv(path, encoding="utf-16"),
@@ -99,10 +105,13 @@ def test_points_that_are_not_labelled_are_nan(missing: str, tmp_path: Path) -> N
     assert np.isnan(keypoints[1, 5, 1])
 
 
-@pytest.mark.parametrize(("table", "says"), [
-    (frame().iloc[:, :100], "has 100 columns of coordinates; 136 are needed.*separated by semicolons"),
-    (by_axis().iloc[:, 1:], "has 135 columns of coordinates.*Name the columns x_0"),
-])
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        (frame().iloc[:, :100], "has 100 columns of coordinates; 136 are needed.*separated by semicolons"),
+        (by_axis().iloc[:, 1:], "has 135 columns of coordinates.*Name the columns x_0"),
+    ],
+)
 def test_too_few_columns_are_counted_and_named(table: pd.DataFrame, says: str, tmp_path: Path) -> None:
     table.to_csv(tmp_path / CSV, sep=";")
     with pytest.raises(DataError, match=says):
@@ -116,6 +125,7 @@ def test_a_spreadsheet_is_called_one(tmp_path: Path) -> None:
 
 
 # Labels that cannot be
+
 
 def change_labels(root: Path, change: Callable[[np.ndarray], np.ndarray], rows: slice = slice(None)) -> None:
     """Replace some labels of the training table (n, 68, 2), counted from 1 as they are published."""
@@ -159,7 +169,9 @@ def test_drawn_labels_are_not_suspected(dataset: FacialKeypointsDataset, few_fac
 def test_of_the_real_labels_the_two_corrupt_ones_are_suspected(real_dataset: FacialKeypointsDataset) -> None:
     suspects = find_suspects(real_dataset.keypoints, [None] * len(real_dataset))
     assert {real_dataset.frames[suspect.row].name for suspect in suspects} == {
-        "Chris_Cirino_30.jpg", "Marieta_Chrousala_12.jpg"}
+        "Chris_Cirino_30.jpg",
+        "Marieta_Chrousala_12.jpg",
+    }
 
 
 def test_strict_is_an_option_of_the_commands(own_root: Path, tmp_path: Path, capsys) -> None:
@@ -170,17 +182,27 @@ def test_strict_is_an_option_of_the_commands(own_root: Path, tmp_path: Path, cap
 
 # Files that are called nearly so
 
-@pytest.mark.parametrize("change", [
-    lambda name, root: f"training/{name}", lambda name, root: f".\\{name}", lambda name, root: f"training\\{name}",
-    lambda name, root: str(root / "training" / name), lambda name, root: name.upper(),
-    lambda name, root: f"C:\\photos\\{name}", lambda name, root: f"/no/such/folder/{name}",
-], ids=["folder", "backslash", "folder and backslash", "absolute", "case", "another system's path", "moved"])
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda name, root: f"training/{name}",
+        lambda name, root: f".\\{name}",
+        lambda name, root: f"training\\{name}",
+        lambda name, root: str(root / "training" / name),
+        lambda name, root: name.upper(),
+        lambda name, root: f"C:\\photos\\{name}",
+        lambda name, root: f"/no/such/folder/{name}",
+    ],
+    ids=["folder", "backslash", "folder and backslash", "absolute", "case", "another system's path", "moved"],
+)
 def test_a_file_is_found_however_the_table_writes_it(change, own_root: Path) -> None:
     table = pd.read_csv(own_root / CSV, index_col=0)
     paths = FacialKeypointsDataset(own_root).store.paths
     table.rename(index=lambda name: change(name, own_root)).to_csv(own_root / CSV)
     assert [path.resolve() for path in FacialKeypointsDataset(own_root).store.paths] == [
-        path.resolve() for path in paths]
+        path.resolve() for path in paths
+    ]
 
 
 def test_composed_and_decomposed_accents_are_the_same_name(own_root: Path) -> None:
@@ -202,6 +224,7 @@ def test_images_in_sub_folders_are_found(own_root: Path) -> None:
 
 
 # Who is on an image
+
 
 def rename_all(root: Path, names: list[str], people: list[str] | None = None) -> None:
     """The training images and their rows under other names; the test table goes."""
@@ -240,13 +263,16 @@ def test_of_one_person_training_says_what_a_split_needs(own_root: Path, tmp_path
 
 # Points that are not labelled have no part in what is learnt and measured
 
+
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_loss_is_that_of_the_labelled_points(name: str) -> None:
     generator = torch.Generator().manual_seed(0)
     truth = torch.rand(4, 68, 2, generator=generator) - 0.5
-    stages = {"keypoints": (truth + torch.randn(4, 68, 2, generator=generator) / 50).requires_grad_(),
-              "heatmaps": torch.randn(4, 68, 16, 16, generator=generator).requires_grad_(),
-              "spread": torch.full((4, 68), 0.1)}
+    stages = {
+        "keypoints": (truth + torch.randn(4, 68, 2, generator=generator) / 50).requires_grad_(),
+        "heatmaps": torch.randn(4, 68, 16, 16, generator=generator).requires_grad_(),
+        "spread": torch.full((4, 68), 0.1),
+    }
     hidden = truth.clone()
     hidden[:, 17:30] = torch.nan
     loss = LOSSES[name](stages, hidden)
@@ -262,8 +288,11 @@ def test_a_loss_is_that_of_the_labelled_points(name: str) -> None:
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("value", [0.0, torch.nan], ids=["one place", "none"])
 def test_no_label_makes_a_loss_infinite(name: str, value: float) -> None:
-    stages = {"keypoints": torch.rand(2, 68, 2, requires_grad=True), "heatmaps": torch.randn(2, 68, 16, 16),
-              "spread": torch.full((2, 68), 0.1)}
+    stages = {
+        "keypoints": torch.rand(2, 68, 2, requires_grad=True),
+        "heatmaps": torch.randn(2, 68, 16, 16),
+        "spread": torch.full((2, 68), 0.1),
+    }
     loss = LOSSES[name](stages, torch.full((2, 68, 2), value))
     loss.backward()
     assert torch.isfinite(loss) and torch.isfinite(stages["keypoints"].grad).all()
@@ -288,8 +317,24 @@ def test_faces_without_eye_corners_are_not_measured(own_root: Path, caplog) -> N
 def test_a_network_learns_from_faces_with_missing_points(own_root: Path, tmp_path: Path, capsys) -> None:
     change_labels(own_root, lambda labels: np.where(np.arange(68)[:, None] > 59, -1.0, labels))
     out = tmp_path / "x.safetensors"
-    assert main(["train", "--data", str(own_root), "--preset", "minute", "--epochs", "1", "--augmentation", "full",
-                 "--out", str(out)]) == 0
+    assert (
+        main(
+            [
+                "train",
+                "--data",
+                str(own_root),
+                "--preset",
+                "minute",
+                "--epochs",
+                "1",
+                "--augmentation",
+                "full",
+                "--out",
+                str(out),
+            ]
+        )
+        == 0
+    )
     assert out.is_file() and "diverged" not in capsys.readouterr().out
     assert main(["evaluate", str(out), "--data", str(own_root)]) == 0
     assert "nan" not in capsys.readouterr().out.lower()

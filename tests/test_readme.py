@@ -97,6 +97,7 @@ def test_examples_use_names_that_there_are() -> None:
 def test_the_first_example_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     import cv2
     from builders import drawn_face
+
     cv2.imwrite(str(tmp_path / "photo.jpg"), drawn_face(1)[0])
     monkeypatch.chdir(tmp_path)
     code = code_blocks()[0].replace('detector="yunet"', 'detector="whole-image"')  # which finds a face in a drawing too
@@ -120,7 +121,7 @@ def test_every_command_is_one_that_exists(file: Path) -> None:
 
 def table(text: str, head: str) -> list[list[str]]:
     """The rows of the table whose first cell in the head is this one."""
-    lines = text[text.index(f"| {head} |"):].split("\n\n")[0].splitlines()
+    lines = text[text.index(f"| {head} |") :].split("\n\n")[0].splitlines()
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
@@ -141,8 +142,11 @@ def test_the_readme_s_figures_are_the_shipped_networks_own() -> None:
 
 @pytest.mark.skipif(not CARDS, reason="no network is shipped")
 def test_the_model_card_has_each_network_with_its_figures() -> None:
-    settings = {"true box": "people, true-box", "detected box, YuNet": "people, detected-box, yunet",
-                "detected box, Haar": "people, detected-box, haar"}
+    settings = {
+        "true box": "people, true-box",
+        "detected box, YuNet": "people, detected-box, yunet",
+        "detected box, Haar": "people, detected-box, haar",
+    }
     rows = [row for row in table(CARD.read_text(), "network") if row[0] in CARDS]
     assert {row[0] for row in rows} == set(CARDS)
     for name, setting, mean, median, p95, *_ in rows:

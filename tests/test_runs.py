@@ -113,8 +113,9 @@ time.sleep(600)
 
 def test_training_ends_with_the_process_that_started_it(data_root: Path, tmp_path: Path) -> None:
     """Even if that one is killed: a run that nobody can see or stop must not go on."""
-    app = subprocess.Popen([sys.executable, "-c", MANAGER, str(tmp_path), str(data_root)], cwd=ROOT,
-                           stdout=subprocess.PIPE, text=True)
+    app = subprocess.Popen(
+        [sys.executable, "-c", MANAGER, str(tmp_path), str(data_root)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
     trainer = int(app.stdout.readline())
     try:
         assert is_running(trainer)
@@ -146,14 +147,22 @@ def test_a_killed_run_has_failed_and_the_next_can_start(manager: RunManager, tmp
     assert manager.start(QUICK, tmp_path).number == 2
 
 
-@pytest.mark.parametrize(("script", "message"), [
-    ("import sys; sys.exit('Error: There is no dataset. Name its folder.')", "There is no dataset. Name its folder."),
-    ("import sys; sys.exit('a warning\\nError: the last line')", "the last line"),
-    ("import sys; sys.exit(3)", "The training process ended with code 3."),
-    ("", "The training process ended with code 0."),
-    ("import sys; sys.exit(f'Error: {sys.argv[1]} cannot be written (disk full).')",
-     "the network's file cannot be written (disk full)."),
-])
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        (
+            "import sys; sys.exit('Error: There is no dataset. Name its folder.')",
+            "There is no dataset. Name its folder.",
+        ),
+        ("import sys; sys.exit('a warning\\nError: the last line')", "the last line"),
+        ("import sys; sys.exit(3)", "The training process ended with code 3."),
+        ("", "The training process ended with code 0."),
+        (
+            "import sys; sys.exit(f'Error: {sys.argv[1]} cannot be written (disk full).')",
+            "the network's file cannot be written (disk full).",
+        ),
+    ],
+)
 def test_a_run_that_fails_says_why(manager: RunManager, tmp_path: Path, play, script: str, message: str) -> None:
     play(script)
     run = manager.start(QUICK, tmp_path)
@@ -219,8 +228,9 @@ def test_a_run_has_a_public_number_and_a_secret_name(manager: RunManager, tmp_pa
 
 
 @pytest.mark.parametrize(("asked", "given"), [(0.0, 3600.0), (86_400.0, 3600.0), (60.0, 60.0)])
-def test_no_run_is_longer_than_the_app_allows(manager: RunManager, tmp_path: Path, play, asked: float,
-                                              given: float) -> None:
+def test_no_run_is_longer_than_the_app_allows(
+    manager: RunManager, tmp_path: Path, play, asked: float, given: float
+) -> None:
     play("")
     assert manager.start(TrainConfig(seconds=asked), tmp_path).config.seconds == given
 
@@ -233,9 +243,23 @@ def test_the_process_gets_every_setting(manager: RunManager, tmp_path: Path, mon
         return subprocess.Popen([sys.executable, "-S", "-c", ""], **options)
 
     monkeypatch.setattr(kp.ui.runs, "subprocess", type("fake", (), {"Popen": staticmethod(popen), "PIPE": -1}))
-    config = TrainConfig(architecture="heatmap_net", size=64, width=16, loss="heatmap", optimizer="adamw", seed=7,
-                         learning_rate=4e-3, schedule="one-cycle", averaging=0.99, seconds=5.0, margin=1.5,
-                         augmentation="full", validate_on="validation", split="official", weight_decay=0.01)
+    config = TrainConfig(
+        architecture="heatmap_net",
+        size=64,
+        width=16,
+        loss="heatmap",
+        optimizer="adamw",
+        seed=7,
+        learning_rate=4e-3,
+        schedule="one-cycle",
+        averaging=0.99,
+        seconds=5.0,
+        margin=1.5,
+        augmentation="full",
+        validate_on="validation",
+        split="official",
+        weight_decay=0.01,
+    )
     run = manager.start(config, tmp_path)
     options = build_parser().parse_args(commands[0][3:])
     assert (commands[0][:3], options.command, options.json) == ([sys.executable, "-m", "kp"], "train", True)

@@ -42,14 +42,18 @@ def test_nobody_ever_reads_a_part(tmp_path: Path) -> None:
 
 def test_twenty_visitors_with_the_same_photo_all_get_their_answer(app_url: str, tmp_path: Path) -> None:
     from gradio_client import Client, handle_file
+
     photo = tmp_path / "photo.png"
     cv2.imwrite(str(photo), drawn_face(3)[0])
-    clients = [Client(app_url, verbose=False, download_files=tmp_path / f"visitor-{number}")
-               for number in range(VISITORS)]
+    clients = [
+        Client(app_url, verbose=False, download_files=tmp_path / f"visitor-{number}") for number in range(VISITORS)
+    ]
 
     def answers(client: Client) -> list[tuple[tuple[int, ...], int]]:
-        given = [client.predict(handle_file(photo), detector="whole-image", api_name="/predict")
-                 for _ in range(ANSWERS // VISITORS)]
+        given = [
+            client.predict(handle_file(photo), detector="whole-image", api_name="/predict")
+            for _ in range(ANSWERS // VISITORS)
+        ]
         return [(read_image(picture).shape, len(faces)) for picture, faces in given]
 
     with ThreadPoolExecutor(VISITORS) as pool:

@@ -34,8 +34,7 @@ def test_the_library_s_own_limit_is_the_widest() -> None:
 
 
 def test_the_limits_reach_the_app(data_root: Path, tmp_path: Path) -> None:
-    settings = Settings(data=str(data_root), home=tmp_path, max_megapixels=7, max_upload_mb=3, max_queue=5,
-                        visitors=9)
+    settings = Settings(data=str(data_root), home=tmp_path, max_megapixels=7, max_upload_mb=3, max_queue=5, visitors=9)
     page = build_app(settings)
     uploads = [block for block in page.blocks.values() if isinstance(block, SafeImage)]
     assert len(uploads) >= 3 and {block.max_pixels for block in uploads} == {7_000_000}

@@ -17,6 +17,7 @@ from kp.tracking import FaceTracker, match
 
 def as_published(values: list[float], rate: float, mincutoff: float, beta: float, dcutoff: float) -> list[float]:
     """The paper's Algorithms 1 to 3 for one number at a steady rate, written out."""
+
     def alpha(cutoff: float) -> float:
         tau, te = 1 / (2 * math.pi * cutoff), 1 / rate
         return 1 / (1 + tau / te)

@@ -40,7 +40,8 @@ def test_fit_and_validation_divide_the_training_part_by_person(dataset: FacialKe
     fit, validation, train = (dataset.part(split, part) for part in ("fit", "validation", "train"))
     assert not people_of(fit) & people_of(validation)
     assert sorted(frame.name for part in (fit, validation) for frame in part.frames) == sorted(
-        frame.name for frame in train.frames)
+        frame.name for frame in train.frames
+    )
 
 
 def test_unknown_names_say_what_there_is(dataset: FacialKeypointsDataset) -> None:
@@ -88,8 +89,10 @@ def test_of_few_people_no_part_is_empty(count: int) -> None:
     """At least one person in each part, and nobody in two, whatever they are called."""
     for seed in range(100):
         people = [f"IMG_{seed}_{number}" for number in range(count)]
-        parts = {part: set(part_indices(people, [False] * count, "people", part).tolist())
-                 for part in ("fit", "validation", "test")}
+        parts = {
+            part: set(part_indices(people, [False] * count, "people", part).tolist())
+            for part in ("fit", "validation", "test")
+        }
         assert all(parts.values()) and set.union(*parts.values()) == set(range(count))
         assert sum(map(len, parts.values())) == count
 

@@ -46,7 +46,11 @@ def test_a_sample_is_a_sample(few: SyntheticFaces) -> None:
     sample = few[13]  # after the twelve people's first frames
     assert isinstance(sample, Sample)
     assert (sample.name, sample.person, sample.video, sample.frame) == (
-        "Sample_Person_001_01.jpg", "Sample_Person_001", "0", "1")
+        "Sample_Person_001_01.jpg",
+        "Sample_Person_001",
+        "0",
+        "1",
+    )
     assert sample.image.dtype == np.uint8
     assert sample.image.shape[2] == 3
     assert not sample.image.flags.writeable
@@ -102,8 +106,10 @@ def test_frames_are_as_large_as_the_real_ones(faces: SyntheticFaces) -> None:
     assert 180 < np.median(heights) < 220
     eyes = np.linalg.norm(faces.keypoints[:, 36] - faces.keypoints[:, 45], axis=1)
     assert 38 < np.median(eyes) < 50
-    inside = [((points > -0.5) & (points < (face.view.width, face.view.height))).all()
-              for face, points in zip(faces.store.faces, faces.keypoints, strict=True)]
+    inside = [
+        ((points > -0.5) & (points < (face.view.width, face.view.height))).all()
+        for face, points in zip(faces.store.faces, faces.keypoints, strict=True)
+    ]
     assert np.mean(inside) > 0.97
 
 
@@ -120,8 +126,12 @@ def test_frames_of_a_person_are_more_alike_than_people(faces: SyntheticFaces) ->
     """In the skin's coefficients, the turn's part taken off."""
     model = faces.store.model
     skin = model.parts["skin"]
-    rows = np.stack([face.coefficients(model)[skin] - model.spreads.mean(face.turn)[skin]
-                     for face in sorted(faces.store.faces, key=lambda face: face.seed)[: 60 * VIDEOS * FRAMES]])
+    rows = np.stack(
+        [
+            face.coefficients(model)[skin] - model.spreads.mean(face.turn)[skin]
+            for face in sorted(faces.store.faces, key=lambda face: face.seed)[: 60 * VIDEOS * FRAMES]
+        ]
+    )
     rows = rows.reshape(60, VIDEOS * FRAMES, -1)
     within = rows.std(axis=1).mean()
     assert within < 0.8 * rows.reshape(-1, rows.shape[-1]).std(axis=0).mean()
@@ -129,6 +139,7 @@ def test_frames_of_a_person_are_more_alike_than_people(faces: SyntheticFaces) ->
 
 def test_the_picture_shows_the_face_where_the_keypoints_are(faces: SyntheticFaces) -> None:
     """Eyes are darker than what is above and below them: there, and not a little beside."""
+
     def grey_at_eyes(shift: float) -> float:
         values = []
         for index in range(0, 600, 13):
@@ -205,6 +216,7 @@ def test_the_first_page_shows_as_many_people_as_faces(faces: SyntheticFaces) -> 
 
 # Scenes
 
+
 def test_a_detector_finds_the_faces_of_every_scene() -> None:
     model, detector = load_appearance(), create_detector("yunet")
     for plan in PLANS:
@@ -223,8 +235,10 @@ def test_scenes_are_the_same_each_time_and_show_what_they_say() -> None:
     one = draw_scene(model, plans["one face"])
     assert (draw_scene(model, plans["one face"]).image == one.image).all()
     assert max(len(plan.people) for plan in PLANS) >= 4
-    yaw = {title: head_pose(draw_scene(model, plans[title]).keypoints[0]).yaw
-           for title in ("turned left", "turned right", "one face")}
+    yaw = {
+        title: head_pose(draw_scene(model, plans[title]).keypoints[0]).yaw
+        for title in ("turned left", "turned right", "one face")
+    }
     assert abs(yaw["turned left"]) > 30 and abs(yaw["turned right"]) > 30
     assert yaw["turned left"] * yaw["turned right"] < 0 and abs(yaw["one face"]) < 20
 

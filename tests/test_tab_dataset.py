@@ -48,8 +48,7 @@ def test_selections_follow_split_part_and_person(dataset: FacialKeypointsDataset
 
 def test_the_summary_counts_images_people_and_labels(dataset: FacialKeypointsDataset) -> None:
     rows = Selection("people", "test").rows(dataset)
-    assert frames.summary(dataset, rows) == (
-        "**12 images of 2 people**; 12 of the 14 images in test/ have labels.")
+    assert frames.summary(dataset, rows) == ("**12 images of 2 people**; 12 of the 14 images in test/ have labels.")
     assert frames.summary(dataset, rows[:1]).startswith("**1 image of 1 person**")
 
 
@@ -115,7 +114,8 @@ def test_a_click_chooses_the_frame_on_that_page(handlers: FrameHandlers) -> None
     dataset = handlers.data.open()
     rows = Selection("people", "test").rows(dataset)
     row, picture, facts, *_, coordinates = handlers.pick(
-        "people", "test", EVERYBODY, 2, POINTS, SimpleNamespace(index=1))
+        "people", "test", EVERYBODY, 2, POINTS, SimpleNamespace(index=1)
+    )
     assert row == rows[6]
     assert dataset.frames[row].name in facts
     assert min(picture["value"].shape[:2]) >= 512
@@ -149,6 +149,7 @@ def test_the_dice_draw_another_crop(handlers: FrameHandlers) -> None:
 
 def test_names_from_files_are_text_and_not_html(handlers: FrameHandlers) -> None:
     from kp.drawing.stages import describe_stages
+
     sample = handlers.data.open().sample(0)
     assert "<script>" not in stages_html(describe_stages(sample, [], code="<script>"), 0)
 
@@ -182,7 +183,7 @@ def test_without_data_there_are_sample_faces() -> None:
     assert summary == "**36 images of 3 people** who do not exist."
     assert [label for label, _ in person.choices] == ["everybody (3)", *(f"Sample Person {n:03}" for n in (2, 3, 6))]
     _, facts, leak, others, _ = handlers.detail("people", chosen, POINTS)
-    assert f'open_data(&quot;sample&quot;)[{chosen}]' in facts and "nothing leaks" in leak and len(others) == 5
+    assert f"open_data(&quot;sample&quot;)[{chosen}]" in facts and "nothing leaks" in leak and len(others) == 5
 
 
 @pytest.mark.usefixtures("on_sample")
@@ -205,13 +206,15 @@ def test_the_next_page_is_painted_while_this_one_is_looked_at(few_faces: Synthet
 
 # The shape space
 
+
 def test_sliders_are_told_and_drawn() -> None:
     space = face_space()
     plain = picture_html(space, None, False, [0.0] * 10)
     moved = picture_html(space, None, False, [1.5, 0, 0, 0, -1, 0, 0, 0, 0, 2])
     assert "<b>The mean face</b></figcaption>" in plain
-    assert ('alt="The mean face, turning: to the right (1.5), mouth: closed (1), colour of the light: orange (2)"'
-            in moved)
+    assert (
+        'alt="The mean face, turning: to the right (1.5), mouth: closed (1), colour of the light: orange (2)"' in moved
+    )
     assert picture_html(space, None, True, [0.0] * 10) != plain != picture_html(space, 7, False, [0.0] * 10)
     with pytest.raises(ConfigError, match="at most 5 numbers"):
         picture_html(space, None, False, [9.0, *[0.0] * 9])

@@ -40,14 +40,24 @@ def finished(state: Download) -> Download:
     return state
 
 
-@pytest.mark.parametrize(("state", "text"), [
-    (None, ""), (Download(state="done"), ""), (Download(), "<b>Connecting</b> <"),
-    (Download(progress=Progress("downloading", "A & B", 40_000_000, 340_000_000, 400.0)),
-     "<b>Downloading</b> 40 of 340 MB · 7 min left · from A &amp; B<"),
-    (Download(progress=Progress("downloading", "A", 40_000_000, None)), "40 MB so far · from A<"),
-    (Download(progress=Progress("unpacking", "A", 1, 340_000_000, 12.0)), "<b>Unpacking</b> 0 of 340 MB · 12 s left<"),
-    (Download(state="failed", message="A <b> failed."), "<b>That did not work.</b> A &lt;b&gt; failed."),
-])
+@pytest.mark.parametrize(
+    ("state", "text"),
+    [
+        (None, ""),
+        (Download(state="done"), ""),
+        (Download(), "<b>Connecting</b> <"),
+        (
+            Download(progress=Progress("downloading", "A & B", 40_000_000, 340_000_000, 400.0)),
+            "<b>Downloading</b> 40 of 340 MB · 7 min left · from A &amp; B<",
+        ),
+        (Download(progress=Progress("downloading", "A", 40_000_000, None)), "40 MB so far · from A<"),
+        (
+            Download(progress=Progress("unpacking", "A", 1, 340_000_000, 12.0)),
+            "<b>Unpacking</b> 0 of 340 MB · 12 s left<",
+        ),
+        (Download(state="failed", message="A <b> failed."), "<b>That did not work.</b> A &lt;b&gt; failed."),
+    ],
+)
 def test_the_status_says_what_goes_on(state: Download | None, text: str) -> None:
     html = status_html(state)
     assert text in html if text else html == ""
@@ -95,9 +105,15 @@ def test_where_a_download_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert Settings.from_environment("given").download_folder == Path("given")
 
 
-@pytest.mark.parametrize(("variables", "fetches"), [
-    ({}, False), ({"KP_DOWNLOAD": "1"}, True), ({"KP_DOWNLOAD": "0"}, False), ({"SPACE_ID": "me/lab"}, True),
-])
+@pytest.mark.parametrize(
+    ("variables", "fetches"),
+    [
+        ({}, False),
+        ({"KP_DOWNLOAD": "1"}, True),
+        ({"KP_DOWNLOAD": "0"}, False),
+        ({"SPACE_ID": "me/lab"}, True),
+    ],
+)
 def test_only_a_space_fetches_without_being_asked(variables, fetches, monkeypatch) -> None:
     for name in ("KP_DOWNLOAD", "SPACE_ID"):
         monkeypatch.delenv(name, raising=False)
@@ -148,8 +164,9 @@ def test_the_page_fills_when_the_data_is_there(own_app: str, remote: Remote, chr
 
 
 @pytest.mark.browser
-def test_an_app_that_fetches_by_itself_shows_how_far_it_is(remote: Remote, tmp_path: Path, on_sample: None, monkeypatch,
-                                                           chromium) -> None:
+def test_an_app_that_fetches_by_itself_shows_how_far_it_is(
+    remote: Remote, tmp_path: Path, on_sample: None, monkeypatch, chromium
+) -> None:
     monkeypatch.setattr(fetch, "PAUSES", (0.01,))
     remote.page.pause, remote.page.stall_after = 0.0, 50_000
     for url in launch_app(Settings(home=tmp_path / "home", sources=(remote.source,), fetch_data=True)):

@@ -27,8 +27,17 @@ from kp.ui.models import ModelStore
 
 PLACE = ("people", "true-box", "yunet")
 LEARNT = {"config": {"split": "people"}, "data": {"split": "people", "images": 24, "people": 4}}
-FIGURES = {"images": 809, "missed": 0, "nme_mean": 6.5, "nme_median": 6.0, "nme_p95": 11.0, "fr8": 20.0, "fr10": 9.0,
-           "auc8": 0.3, "regions": {"jaw": 8.0, "brows": 7.0, "nose": 5.0, "eyes": 6.0, "mouth": 6.5}}
+FIGURES = {
+    "images": 809,
+    "missed": 0,
+    "nme_mean": 6.5,
+    "nme_median": 6.0,
+    "nme_p95": 11.0,
+    "fr8": 20.0,
+    "fr10": 9.0,
+    "auc8": 0.3,
+    "regions": {"jaw": 8.0, "brows": 7.0, "nose": 5.0, "eyes": 6.0, "mouth": 6.5},
+}
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +71,13 @@ def handlers_of(data: DataSource, models: ModelStore) -> EvaluateHandlers:
 def shown(handlers: EvaluateHandlers, names: list[str], *place: str, worst_of: str | None = None) -> SimpleNamespace:
     """What `show` puts into the table, the plots and so on."""
     parts, result = handlers.parts, handlers.show(names, *place, worst_of)
-    return SimpleNamespace(detector=result[parts.controls.detector], table=result[parts.table],
-                           plots=result[parts.plots], model=result[parts.worst.model],
-                           leak=result[parts.leak.figures])
+    return SimpleNamespace(
+        detector=result[parts.controls.detector],
+        table=result[parts.table],
+        plots=result[parts.plots],
+        model=result[parts.worst.model],
+        leak=result[parts.leak.figures],
+    )
 
 
 @pytest.fixture
@@ -129,8 +142,9 @@ def test_without_any_face_stored_figures_are_shown_and_run_says_why_not(without_
         without_data.run(["first"], *PLACE)
 
 
-def test_sample_faces_are_measured_and_kept_apart_from_real_ones(with_sample: EvaluateHandlers,
-                                                                 data_root: Path) -> None:
+def test_sample_faces_are_measured_and_kept_apart_from_real_ones(
+    with_sample: EvaluateHandlers, data_root: Path
+) -> None:
     parts, result = with_sample.parts, with_sample.start({"ids": []}, [])
     assert result[parts.controls.run].interactive and "on the synthetic faces" in result[parts.controls.status]
     seen = shown(with_sample, ["first"], *PLACE)
@@ -207,8 +221,9 @@ def test_a_new_file_or_other_data_is_measured_anew(handlers: EvaluateHandlers, f
     os.utime(path, ns=(1, path.stat().st_mtime_ns + 10**9))
     assert handlers.measurements.find("first", Conditions(*PLACE)).source == STORED
     measured(handlers, "first")
-    handlers.measurements.data = SimpleNamespace(problem=None, open=lambda: SimpleNamespace(
-        root=tmp_path, part=lambda *_: [], invented=False))
+    handlers.measurements.data = SimpleNamespace(
+        problem=None, open=lambda: SimpleNamespace(root=tmp_path, part=lambda *_: [], invented=False)
+    )
     assert handlers.measurements.find("first", Conditions(*PLACE)).source == STORED
 
 
@@ -221,6 +236,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
         while not enough.wait(0.01):
             progress(3, 12)
         raise DataError("The disk is gone. Mount it.")
+
     monkeypatch.setattr("kp.ui.measurements.evaluate", evaluate)
     return enough
 
@@ -264,6 +280,7 @@ def test_watching_ends_with_the_job(handlers: EvaluateHandlers, slow: threading.
 
     async def watch(job: int | None) -> list:
         return [update[controls.status] async for update in handlers.follow(job)]
+
     seen = run_async(watch(number))
     assert "first (1 of 2 models) · 3 of 12 images" in seen[1]
     assert "s left" in seen[1] and "<b>Stopped.</b> 0 of 2" in seen[-1]
@@ -313,12 +330,15 @@ def test_the_worst_faces_are_those_of_the_record(handlers: EvaluateHandlers) -> 
 def test_names_are_escaped(handlers: EvaluateHandlers) -> None:
     measured(handlers, "first")
     result = replace(handlers.measurements.find("first", Conditions(*PLACE)), name="run:<b>x")
-    pages = [html.table_html({"run:<b>x": result, "run:<b>y": None}, "people", "true-box", can_run=True),
-             html.leak_html("<b>x", {"people": result, "official": None}, "<b>x"),
-             charts_html([result, replace(result, name="run:<b>y", record=FIGURES)], can_run=True),
-             html.siblings_html([html.Sibling("data:,", "test", "<b>x, frame 1")]),
-             html.status_html(Job(1, ["run:<b>x"], Conditions(), name="run:<b>x")), html.status_html(None, "<b>x"),
-             error_sentence("<b>x", {"expected": [1], "measured": [1], "rank_correlation": 1})]
+    pages = [
+        html.table_html({"run:<b>x": result, "run:<b>y": None}, "people", "true-box", can_run=True),
+        html.leak_html("<b>x", {"people": result, "official": None}, "<b>x"),
+        charts_html([result, replace(result, name="run:<b>y", record=FIGURES)], can_run=True),
+        html.siblings_html([html.Sibling("data:,", "test", "<b>x, frame 1")]),
+        html.status_html(Job(1, ["run:<b>x"], Conditions(), name="run:<b>x")),
+        html.status_html(None, "<b>x"),
+        error_sentence("<b>x", {"expected": [1], "measured": [1], "rank_correlation": 1}),
+    ]
     for page in pages:
         assert "&lt;b&gt;" in page and "<b>x" not in page and "<b>y" not in page
     (face, *_) = handlers.show_worst(["first"], *PLACE, "first")[handlers.parts.worst.predictions]
@@ -356,9 +376,16 @@ def test_where_images_were_learnt_from_it_is_said(handlers: EvaluateHandlers) ->
     assert "was trained on" not in shown(handlers, ["first"], *PLACE).table
 
 
-@pytest.mark.parametrize(("trained_on", "learnt", "words"), [
-    ("people", 621, "holds 621 of the 770 published"), ("people", None, "holds most of the published"),
-    ("official", 0, "other images of the same videos"), ("people", 0, ""), ("", None, "")])
+@pytest.mark.parametrize(
+    ("trained_on", "learnt", "words"),
+    [
+        ("people", 621, "holds 621 of the 770 published"),
+        ("people", None, "holds most of the published"),
+        ("official", 0, "other images of the same videos"),
+        ("people", 0, ""),
+        ("", None, ""),
+    ],
+)
 def test_what_a_network_knows_of_the_published_part(trained_on: str, learnt: int | None, words: str) -> None:
     sentence = html.seen_sentence("m", trained_on, learnt, 770)
     assert words in sentence and bool(sentence) == bool(words)
@@ -371,12 +398,22 @@ def test_a_test_face_stands_beside_its_training_frames(handlers: EvaluateHandler
     assert shows[leak.another].visible and handlers.next_example(1)[leak.siblings] != pictures
 
 
-@pytest.mark.parametrize(("measured_errors", "words"), [
-    ([2.0, 4.0], "about as large"), ([4.0, 8.0], "2.0 times the predicted ones: it is overconfident"),
-    ([1.0, 2.0], "0.5 times the predicted ones: it is underconfident")])
+@pytest.mark.parametrize(
+    ("measured_errors", "words"),
+    [
+        ([2.0, 4.0], "about as large"),
+        ([4.0, 8.0], "2.0 times the predicted ones: it is overconfident"),
+        ([1.0, 2.0], "0.5 times the predicted ones: it is underconfident"),
+    ],
+)
 def test_expected_errors_are_put_into_words(handlers, measured_errors: list[float], words: str) -> None:
-    spread = {"rank_correlation": 0.456, "in_pixels": 0.567, "by_size": 0.345, "expected": [2.0, 4.0],
-              "measured": measured_errors}
+    spread = {
+        "rank_correlation": 0.456,
+        "in_pixels": 0.567,
+        "by_size": 0.345,
+        "expected": [2.0, 4.0],
+        "measured": measured_errors,
+    }
     keep(handlers, PLACE, FIGURES | {"learnt": 0, "errors": [2.0, 4.0], "spread": spread})
     plots = shown(handlers, ["first", "second"], *PLACE).plots
     assert words in plots and "Measured error of a point" in plots
@@ -395,6 +432,7 @@ def test_networks_that_are_not_there_are_an_error(handlers: EvaluateHandlers) ->
 def two_models_url(shipping: None, data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The app's address, with two quick networks."""
     from kp.ui.settings import Settings
+
     yield from launch_app(Settings(data=str(data_root), home=tmp_path_factory.mktemp("home")))
 
 

@@ -57,8 +57,21 @@ def drawn(handlers: InsideHandlers, *choices) -> tuple:
 def drawn_layer(handlers: InsideHandlers, *choices) -> tuple:
     """layer, channel, page, applied, shared, and the same."""
     updates, parts = handlers.draw_layer(*choices), handlers.parts
-    return tuple(updates[part] for part in (parts.layer, parts.channel, parts.page, parts.applied, parts.shared,
-                                            parts.summary, parts.grid, parts.detail, parts.face.crop, parts.chosen))
+    return tuple(
+        updates[part]
+        for part in (
+            parts.layer,
+            parts.channel,
+            parts.page,
+            parts.applied,
+            parts.shared,
+            parts.summary,
+            parts.grid,
+            parts.detail,
+            parts.face.crop,
+            parts.chosen,
+        )
+    )
 
 
 def enlarged(handlers: InsideHandlers, index: int, *choices) -> tuple:
@@ -77,9 +90,19 @@ def without_data(checkpoints: Path, on_nothing: None) -> InsideHandlers:
     return handlers_of(NetworkViewer(ModelStore(checkpoints), DataSource(None)))
 
 
-def choices(kind: str = KERNELS, layer: str | None = None, *, name: str | None = NAME, channel: int | None = 0,
-            page: int = 0, applied: str = NETWORK, shared: bool = False, frame: int | None = 0, photo=None,
-            chosen: int | None = None) -> tuple:
+def choices(
+    kind: str = KERNELS,
+    layer: str | None = None,
+    *,
+    name: str | None = NAME,
+    channel: int | None = 0,
+    page: int = 0,
+    applied: str = NETWORK,
+    shared: bool = False,
+    frame: int | None = 0,
+    photo=None,
+    chosen: int | None = None,
+) -> tuple:
     return name, kind, layer, channel, page, applied, shared, frame, photo, chosen
 
 

@@ -41,6 +41,7 @@ def page_url(model: Path, data_root: Path, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture(scope="module")
 def client(page_url: str):
     from gradio_client import Client
+
     return Client(page_url, verbose=False)
 
 
@@ -53,6 +54,7 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def call(client, path: Path, **settings):
     from gradio_client import handle_file
+
     return client.predict(handle_file(path), api_name="/predict", **settings)
 
 
@@ -66,30 +68,44 @@ def test_api_gives_the_librarys_numbers(client, model: Path, photo: Path) -> Non
 def test_api_needs_nothing_but_a_picture(client, photo: Path) -> None:
     parameters = client.view_api(return_format="dict")["named_endpoints"]["/predict"]["parameters"]
     assert [parameter["parameter_name"] for parameter in parameters] == [
-        "image", "model", "detector", "threshold", "margin"]
+        "image",
+        "model",
+        "detector",
+        "threshold",
+        "margin",
+    ]
     assert [parameter["parameter_has_default"] for parameter in parameters] == [False, True, True, True, True]
     _, faces = call(client, photo)
     assert isinstance(faces, list)
 
 
-@pytest.mark.parametrize(("settings", "says"), [
-    ({"model": "nothing"}, "no model 'nothing'"),
-    ({"model": "../tiny"}, "no model"),
-    ({"detector": "eyes"}, "no detector named 'eyes'"),
-    ({"threshold": 99}, "threshold"),
-    ({"margin": 99}, "margin"),
-])
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"model": "nothing"}, "no model 'nothing'"),
+        ({"model": "../tiny"}, "no model"),
+        ({"detector": "eyes"}, "no detector named 'eyes'"),
+        ({"threshold": 99}, "threshold"),
+        ({"margin": 99}, "margin"),
+    ],
+)
 def test_api_says_what_is_wrong(client, photo: Path, settings: dict, says: str) -> None:
     from gradio_client.exceptions import AppError
+
     with pytest.raises(AppError, match=says):
         call(client, photo, **settings)
 
 
 def test_api_takes_any_picture_and_refuses_the_rest(client, tmp_path: Path) -> None:
     from gradio_client.exceptions import AppError
+
     image = drawn_face(8)[0]
-    pictures = {"grey.png": image[..., 0], "deep.png": image.astype(np.uint16) * 257, "dot.png": image[:1, :1],
-                "line.png": np.zeros((1, 10000, 3), np.uint8)}
+    pictures = {
+        "grey.png": image[..., 0],
+        "deep.png": image.astype(np.uint16) * 257,
+        "dot.png": image[:1, :1],
+        "line.png": np.zeros((1, 10000, 3), np.uint8),
+    }
     for name, pixels in pictures.items():
         cv2.imwrite(str(tmp_path / name), pixels)
         assert len(call(client, tmp_path / name, detector="whole-image")[1]) == 1, name
@@ -118,8 +134,24 @@ def test_a_click_chooses_the_smallest_face_around_it(model: Path) -> None:
     boxes = [Box(100, 100, 500, 500), Box(200, 200, 300, 300), Box(700, 700, 800, 800)]
     faces = predictor.predict(image, boxes)
     maps = [CropMap.from_box(box, 32) for box in boxes]
-    analysis = pipeline.Analysis("tiny", "none", 900, 900, image, 1.0, faces, [crop.cut(image) for crop in maps], maps,
-                                 [], predictor.preprocessing, 1, 0, False, 0.0, 0.0)
+    analysis = pipeline.Analysis(
+        "tiny",
+        "none",
+        900,
+        900,
+        image,
+        1.0,
+        faces,
+        [crop.cut(image) for crop in maps],
+        maps,
+        [],
+        predictor.preprocessing,
+        1,
+        0,
+        False,
+        0.0,
+        0.0,
+    )
     assert pipeline.face_at(analysis, 250, 250) == 1
     assert pipeline.face_at(analysis, 450, 120) == 0
     assert pipeline.face_at(analysis, 890, 600) == 2
@@ -173,8 +205,10 @@ def test_page_takes_a_box_drawn_by_two_clicks(page_url: str, chromium, photo: Pa
     page = open_with(chromium, page_url, photo)
     page.click("#predict-box > button")
     page.get_by_label("Draw: my clicks").check()
-    for corner, wait in (((40, 50), "#predict-corners >> text=First corner set"),
-                         ((100, 110), "#predict-status >> text=The box is yours")):
+    for corner, wait in (
+        ((40, 50), "#predict-corners >> text=First corner set"),
+        ((100, 110), "#predict-status >> text=The box is yours"),
+    ):
         click_pixel(page, *corner)
         page.wait_for_selector(wait)
     page.wait_for_selector("#predict-steps >> text=you")
@@ -236,5 +270,9 @@ def click_pixel(page, x: float, y: float) -> None:
     frame = picture.bounding_box()
     zoom = min(frame["width"] / width, frame["height"] / height)
     factor = height / 150 * zoom
-    picture.click(position={"x": (frame["width"] - width * zoom) / 2 + x * factor,
-                            "y": (frame["height"] - height * zoom) / 2 + y * factor})
+    picture.click(
+        position={
+            "x": (frame["width"] - width * zoom) / 2 + x * factor,
+            "y": (frame["height"] - height * zoom) / 2 + y * factor,
+        }
+    )

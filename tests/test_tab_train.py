@@ -32,26 +32,61 @@ NOBODY = {"ids": []}
 
 
 def step(number: int, **values: Any) -> dict:
-    return {"event": "StepDone", "step": number, "steps": 40, "epoch": 1 + number // 20, "loss": 1 / number,
-            "learning_rate": 1e-3, "images_per_second": 123.4, "seconds": number / 2, "seconds_left": 20 - number / 2,
-            **values}
+    return {
+        "event": "StepDone",
+        "step": number,
+        "steps": 40,
+        "epoch": 1 + number // 20,
+        "loss": 1 / number,
+        "learning_rate": 1e-3,
+        "images_per_second": 123.4,
+        "seconds": number / 2,
+        "seconds_left": 20 - number / 2,
+        **values,
+    }
 
 
 def events(epochs: int = 2) -> list[dict]:
     """As `python -m kp train --json` tells them."""
-    told = [{"event": "Decoding", "done": 9, "total": 36},
-            {"event": "RunStarted", "parameters": 1234567, "train_images": 24, "validation_images": 12, "steps": 40,
-             "precision": "float32", "threads": 2, "watched": [0, 3], "config": {}}]
+    told = [
+        {"event": "Decoding", "done": 9, "total": 36},
+        {
+            "event": "RunStarted",
+            "parameters": 1234567,
+            "train_images": 24,
+            "validation_images": 12,
+            "steps": 40,
+            "precision": "float32",
+            "threads": 2,
+            "watched": [0, 3],
+            "config": {},
+        },
+    ]
     for epoch in range(1, epochs + 1):
         told.append(step(20 * epoch - 1))
         faces = [(drawn_face(seed)[1] + epoch).tolist() for seed in (0, 3)]
-        told.append({"event": "EpochDone", "epoch": epoch, "epochs": epochs, "train_loss": 0.5, "faces": faces,
-                     "validation_loss": 0.8 / epoch, "nme": 30.0 / epoch, "seconds": 10.0 * epoch})
+        told.append(
+            {
+                "event": "EpochDone",
+                "epoch": epoch,
+                "epochs": epochs,
+                "train_loss": 0.5,
+                "faces": faces,
+                "validation_loss": 0.8 / epoch,
+                "nme": 30.0 / epoch,
+                "seconds": 10.0 * epoch,
+            }
+        )
     return told
 
 
-FINISHED = {"event": "RunEnded", "reason": "finished", "message": "Finished after 40 steps.", "seconds": 20.0,
-            "nme": 15.0}
+FINISHED = {
+    "event": "RunEnded",
+    "reason": "finished",
+    "message": "Finished after 40 steps.",
+    "seconds": 20.0,
+    "nme": 15.0,
+}
 STOPPED = {"event": "RunEnded", "reason": "stopped", "message": "Stopped after step 39.", "seconds": 20.0, "nme": 15.0}
 
 
@@ -59,8 +94,10 @@ def script(told: Sequence[dict], *, goes_on: bool = False) -> str:
     """A process that tells these events and leaves a network, at once or when it is asked to stop."""
     lines = "".join(json.dumps(event) + "\n" for event in told)
     wait = f"try: time.sleep(600)\nexcept KeyboardInterrupt: print({json.dumps(STOPPED)!r})" if goes_on else ""
-    return (f"import pathlib, sys, time\nsys.stdout.write({lines!r})\nsys.stdout.flush()\n{wait}\n"
-            "pathlib.Path(sys.argv[1]).touch()")
+    return (
+        f"import pathlib, sys, time\nsys.stdout.write({lines!r})\nsys.stdout.flush()\n{wait}\n"
+        "pathlib.Path(sys.argv[1]).touch()"
+    )
 
 
 def run_of(*told: dict, number: int = 1, **settings: Any) -> Run:
@@ -70,17 +107,26 @@ def run_of(*told: dict, number: int = 1, **settings: Any) -> Run:
     return run
 
 
-@pytest.mark.parametrize(("run", "says", "share"), [
-    (run_of(), "<b>Starting</b> the training process is starting", 0),
-    (run_of(*events()[:1]), "<b>Reading the images</b> 9 of 36, once for all epochs", 25),
-    (run_of(*events()[:2]), "<b>Training</b> the training process is starting", 0),
-    (run_of(*events()[:2], step(10)),
-     "<b>Training</b> epoch 1 of 3 · step 10 of 40 · 123 images/s · 15 s left", 25),
-    (run_of(*events()[:4], step(30, seconds_left=600)), "10 min left · NME 30.0 %", 2.4),
-    (run_of(*events(), FINISHED), "<b>Finished</b> Finished after 40 steps. · NME 15.0 %", 100),
-    (run_of({"event": "RunEnded", "reason": "diverged", "message": "The loss became <nan>."}),
-     "<b>Diverged</b> The loss became &lt;nan&gt;.", 0),
-])
+@pytest.mark.parametrize(
+    ("run", "says", "share"),
+    [
+        (run_of(), "<b>Starting</b> the training process is starting", 0),
+        (run_of(*events()[:1]), "<b>Reading the images</b> 9 of 36, once for all epochs", 25),
+        (run_of(*events()[:2]), "<b>Training</b> the training process is starting", 0),
+        (
+            run_of(*events()[:2], step(10)),
+            "<b>Training</b> epoch 1 of 3 · step 10 of 40 · 123 images/s · 15 s left",
+            25,
+        ),
+        (run_of(*events()[:4], step(30, seconds_left=600)), "10 min left · NME 30.0 %", 2.4),
+        (run_of(*events(), FINISHED), "<b>Finished</b> Finished after 40 steps. · NME 15.0 %", 100),
+        (
+            run_of({"event": "RunEnded", "reason": "diverged", "message": "The loss became <nan>."}),
+            "<b>Diverged</b> The loss became &lt;nan&gt;.",
+            0,
+        ),
+    ],
+)
 def test_the_status_says_where_a_run_is(run: Run, says: str, share: float) -> None:
     html = status_html(run)
     assert says in html and 'role="status"' in html
@@ -136,8 +182,9 @@ def answers(data_root: Path, tmp_path: Path) -> TrainHandlers:
     with gr.Blocks():
         parts = train_parts()
         shared = {"run_ids": gr.BrowserState({"ids": []}), "picker": gr.Dropdown(), "tabs": gr.Tabs()}
-    app = app_context(settings=settings, data=DataSource(str(data_root)), models=ModelStore(runs.folder), runs=runs,
-                      **shared)
+    app = app_context(
+        settings=settings, data=DataSource(str(data_root)), models=ModelStore(runs.folder), runs=runs, **shared
+    )
     yield TrainHandlers(app, parts)
     runs.close()
 
@@ -155,12 +202,14 @@ def started(answers: TrainHandlers, page: Page, owned: dict, **changes: Any) -> 
 def buttons(answers: TrainHandlers, page: Page, owned: dict) -> tuple:
     """start, stop, use, run, other, epoch."""
     parts, updates = answers.parts, answers.buttons(page, owned)
-    return tuple(updates[part] for part in (parts.form.start, parts.form.stop, parts.use, parts.run, parts.other,
-                                            parts.epoch))
+    return tuple(
+        updates[part] for part in (parts.form.start, parts.form.stop, parts.use, parts.run, parts.other, parts.epoch)
+    )
 
 
 def watched(answers: TrainHandlers, page: Page, owned: dict, until: Callable[[dict], None] | None = None) -> list:
     """All updates until the watching ends; `until` sees each."""
+
     async def look() -> list:
         shown = []
         async for news in answers.watch(page, owned):
@@ -168,6 +217,7 @@ def watched(answers: TrainHandlers, page: Page, owned: dict, until: Callable[[di
             if until:
                 until(news)
         return shown
+
     return run_async(asyncio.wait_for(look(), 60))
 
 
@@ -178,8 +228,10 @@ def test_a_run_is_its_starter_s_and_is_watched_to_its_end(answers: TrainHandlers
     parts, shown = answers.parts, watched(answers, page, owned)
     assert "Finished after 40 steps" in shown[-1][parts.status] and "15 % at 20" in shown[-1][parts.charts]
     assert [news[parts.previews].count("<figure>") for news in shown if parts.previews in news][-1] == 2
-    assert shown[-1][parts.caption] == ("Run 1: five_conv, 1,234,567 parameters; trained on 24 images, tested on 12 "
-                       "(people split, test part); float32, 2 threads.")
+    assert shown[-1][parts.caption] == (
+        "Run 1: five_conv, 1,234,567 parameters; trained on 24 images, tested on 12 "
+        "(people split, test part); float32, 2 threads."
+    )
     start, stop, use, show, other, epoch = buttons(answers, page, owned)
     assert (start.interactive, stop.visible, use.visible, show.value) == (True, False, True, 1)
     assert (other.visible, epoch.visible, epoch.maximum, epoch.value) == (False, True, 2, 2)
@@ -238,7 +290,7 @@ def test_a_page_that_turns_to_another_run_stops_watching_the_first(answers: Trai
     page, owned = started(answers, page, owned, crop="face")
     shown = watched(answers, page, owned, lambda _: answers.show_run(page, 1))
     assert answers.app.runs.active.number == 2 and len(shown) == 1
-    news, = watched(answers, page, owned)
+    (news,) = watched(answers, page, owned)
     assert "Finished" in news[answers.parts.status]
     _, _, _, show, other, _ = buttons(answers, page, owned)
     assert [number for _, number in show.choices] == [2, 1] and show.value == 1
@@ -276,8 +328,9 @@ def test_without_any_face_there_is_a_notice_and_no_start(answers: TrainHandlers)
 
 
 @pytest.mark.usefixtures("on_sample")
-def test_runs_on_sample_faces_say_so_also_when_the_dataset_has_come(answers: TrainHandlers, play,
-                                                                    data_root: Path) -> None:
+def test_runs_on_sample_faces_say_so_also_when_the_dataset_has_come(
+    answers: TrainHandlers, play, data_root: Path
+) -> None:
     answers.app.data.__init__(None)
     updates = answers.on_load(NOBODY)
     notice, page = updates[answers.parts.notice], updates[answers.parts.page]
@@ -304,8 +357,9 @@ def test_the_sample_faces_are_drawn_and_not_read() -> None:
     assert config_of(build_parser().parse_args(command_of(run)[3:])) == run.config
 
 
-def test_a_page_opens_on_the_visitor_s_last_run_or_a_shipped_curve(answers: TrainHandlers, play,
-                                                                   shipped: list[str]) -> None:
+def test_a_page_opens_on_the_visitor_s_last_run_or_a_shipped_curve(
+    answers: TrainHandlers, play, shipped: list[str]
+) -> None:
     play(script([*events(), FINISHED]))
     owned = NOBODY
     for _ in range(2):
@@ -325,6 +379,7 @@ def test_text_in_a_status_is_escaped() -> None:
 
 
 # In a browser, with real training.
+
 
 def open_train(context, url: str):
     """A page of this visitor at the Train tab."""

@@ -26,8 +26,16 @@ from kp.training.config import CHOICES
 from kp.training.losses import LOSSES, heatmap_loss, wing_loss
 from kp.training.optimizers import RMSprop, rate_factor
 
-QUICK = TrainConfig(architecture="naimishnet", size=32, augmentation="none", subset=6, batch_size=4, epochs=2,
-                    precision="float32", optimizer="adam")
+QUICK = TrainConfig(
+    architecture="naimishnet",
+    size=32,
+    augmentation="none",
+    subset=6,
+    batch_size=4,
+    epochs=2,
+    precision="float32",
+    optimizer="adam",
+)
 SHARP = replace(QUICK, architecture="heatmap_net", width=8, loss="heatmap", learning_rate=3e-3)
 
 
@@ -113,8 +121,9 @@ def test_a_later_epoch_leaves_an_earlier_checkpoint_alone(events: list[TrainEven
     assert all(torch.equal(second.weights[name], value) for name, value in events[-1].checkpoint.weights.items())
 
 
-@pytest.mark.parametrize("config", [SHARP, replace(SHARP, crop="frame"), replace(SHARP, averaging=0.9)],
-                         ids=["face", "frame", "averaged"])
+@pytest.mark.parametrize(
+    "config", [SHARP, replace(SHARP, crop="frame"), replace(SHARP, averaging=0.9)], ids=["face", "frame", "averaged"]
+)
 def test_training_measures_what_evaluation_measures(config: TrainConfig, dataset: FacialKeypointsDataset) -> None:
     """Preprocessing of training, of prediction and of evaluation is one and the same."""
     *_, epoch, _ = run(config, dataset)
@@ -137,8 +146,11 @@ def test_the_watched_faces_are_told_in_pixels_of_their_frames(dataset: FacialKey
 
 
 def test_a_handful_of_faces_is_learnt_by_heart(dataset: FacialKeypointsDataset) -> None:
-    few = [index for index, frame in enumerate(dataset.frames)
-           if frame.person in TEST_PEOPLE or frame.name.startswith("Ada_Stone_0")]
+    few = [
+        index
+        for index, frame in enumerate(dataset.frames)
+        if frame.person in TEST_PEOPLE or frame.name.startswith("Ada_Stone_0")
+    ]
     small = dataset.subset(few)
     learnt = small.part("people", "train")
     events = run(replace(SHARP, subset=0, batch_size=3, epochs=60), small)
@@ -165,14 +177,17 @@ def test_augmentation_is_drawn_anew_each_epoch_and_repeats_with_the_seed(augment
     config = replace(QUICK, augmentation=augmentation)
     first = drawn(config, 1)
     assert all(torch.equal(a, b) for a, b in zip(first, drawn(config, 1), strict=True))
-    assert not torch.equal(torch.cat(first).sum((1, 2, 3)).sort().values,
-                           torch.cat(drawn(config, 2)).sum((1, 2, 3)).sort().values)
+    assert not torch.equal(
+        torch.cat(first).sum((1, 2, 3)).sort().values, torch.cat(drawn(config, 2)).sum((1, 2, 3)).sort().values
+    )
     assert not torch.equal(first[0], drawn(replace(config, seed=1), 1)[0])
 
 
 def test_deep_bends_faces_that_full_leaves(few_faces) -> None:
-    bent, plain = (torch.cat([targets for _, targets in TrainingBatches(few_faces, config).epoch(1)])
-                   for config in (replace(QUICK, augmentation=name) for name in ("deep", "full")))
+    bent, plain = (
+        torch.cat([targets for _, targets in TrainingBatches(few_faces, config).epoch(1)])
+        for config in (replace(QUICK, augmentation=name) for name in ("deep", "full"))
+    )
     narrow = [torch.linalg.svdvals(targets - targets.mean(1, keepdim=True)) for targets in (bent, plain)]
     shares = [(values[:, 1] / values[:, 0]).std() for values in narrow]  # a face's width by its height, or so
     assert shares[0] > 1.2 * shares[1]
@@ -182,8 +197,9 @@ def test_deep_bends_faces_that_full_leaves(few_faces) -> None:
 
 def test_batches_prepared_ahead_are_the_same(dataset) -> None:
     config = replace(QUICK, augmentation="full")
-    ahead, now = (list(TrainingBatches(dataset.subset(range(9)), config, ahead=choice).epoch(1))
-                  for choice in (True, False))
+    ahead, now = (
+        list(TrainingBatches(dataset.subset(range(9)), config, ahead=choice).epoch(1)) for choice in (True, False)
+    )
     assert len(ahead) == len(now) == 3
     for first, second in zip(ahead, now, strict=True):
         assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
@@ -198,12 +214,20 @@ def test_the_error_is_measured_several_times_an_epoch(dataset) -> None:
     measured = [event for event in events if isinstance(event, EpochDone)]
     steps = losses(events)
     assert [event.train_loss for event in measured] == pytest.approx(
-        [np.mean(steps[0:2]), steps[2], np.mean(steps[3:5]), steps[5]])
+        [np.mean(steps[0:2]), steps[2], np.mean(steps[3:5]), steps[5]]
+    )
     assert [entry["epoch"] for entry in events[-1].checkpoint.history] == [0.67, 1, 1.67, 2]
 
 
-@pytest.mark.parametrize("config", [QUICK, replace(QUICK, crop="frame"), replace(QUICK, augmentation="full"),
-                                    replace(QUICK, crop="frame", augmentation="full")])
+@pytest.mark.parametrize(
+    "config",
+    [
+        QUICK,
+        replace(QUICK, crop="frame"),
+        replace(QUICK, augmentation="full"),
+        replace(QUICK, crop="frame", augmentation="full"),
+    ],
+)
 def test_an_epoch_shows_every_face_once_with_its_own_points(config: TrainConfig, dataset) -> None:
     part = dataset.subset(range(10))
     batches = TrainingBatches(part, config)
@@ -216,9 +240,13 @@ def test_an_epoch_shows_every_face_once_with_its_own_points(config: TrainConfig,
         assert 0 <= float(inputs.min()) <= float(inputs.max()) <= 1
     if config == QUICK:  # without chance, each face's points tell which one it is
         seen = torch.cat([targets for _, targets in batches.epoch(1)])
-        expected = torch.stack([
-            torch.from_numpy(config.preprocessing.encode(crop.to_crop(points)))
-            for points in part.keypoints for crop in [config.preprocessing.crop_map(Box.around(points))]])
+        expected = torch.stack(
+            [
+                torch.from_numpy(config.preprocessing.encode(crop.to_crop(points)))
+                for points in part.keypoints
+                for crop in [config.preprocessing.crop_map(Box.around(points))]
+            ]
+        )
         distances = torch.cdist(seen.flatten(1), expected.flatten(1))
         assert sorted(distances.argmin(1).tolist()) == list(range(10))
         assert float(distances.min(1).values.max()) < 1e-3
@@ -228,8 +256,10 @@ def test_a_batch_holds_what_the_samples_hold(dataset: FacialKeypointsDataset) ->
     transform = crop_transform(QUICK, np.random.default_rng(0))
     samples = [transform(dataset.sample(index)) for index in range(3)]
     inputs, targets = to_batch(samples, QUICK.preprocessing)
-    assert np.abs(QUICK.preprocessing.decode(targets.numpy())
-                  - np.stack([sample.keypoints for sample in samples])).max() < 0.01
+    assert (
+        np.abs(QUICK.preprocessing.decode(targets.numpy()) - np.stack([sample.keypoints for sample in samples])).max()
+        < 0.01
+    )
     assert tuple(inputs.shape) == (3, 1, 32, 32)
 
 
@@ -291,8 +321,10 @@ def test_rmsprop_makes_the_steps_of_pytorchs(decay: float) -> None:
     torch.manual_seed(0)
     ours = torch.nn.Linear(5, 4)
     theirs = copy.deepcopy(ours)
-    optimizers = (RMSprop(ours.parameters(), lr=1e-2, weight_decay=decay),
-                  torch.optim.RMSprop(theirs.parameters(), lr=1e-2, weight_decay=decay))
+    optimizers = (
+        RMSprop(ours.parameters(), lr=1e-2, weight_decay=decay),
+        torch.optim.RMSprop(theirs.parameters(), lr=1e-2, weight_decay=decay),
+    )
     for _ in range(5):
         for weight, twin in zip(ours.parameters(), theirs.parameters(), strict=True):
             weight.grad = torch.randn_like(weight) * (torch.rand_like(weight) < 0.5)
@@ -305,8 +337,9 @@ def test_rmsprop_makes_the_steps_of_pytorchs(decay: float) -> None:
 
 @pytest.mark.parametrize("optimizer", CHOICES["optimizer"])
 def test_every_optimiser_moves_the_weights(optimizer: str, dataset, tmp_path: Path) -> None:
-    first, second = (event.checkpoint for event in run(replace(QUICK, optimizer=optimizer), dataset)
-                     if isinstance(event, EpochDone))
+    first, second = (
+        event.checkpoint for event in run(replace(QUICK, optimizer=optimizer), dataset) if isinstance(event, EpochDone)
+    )
     assert not torch.equal(first.weights["fc3.weight"], second.weights["fc3.weight"])
     assert_usable(second, tmp_path / "a.safetensors")
 
@@ -361,8 +394,9 @@ def test_validation_people_are_not_learnt_from(dataset: FacialKeypointsDataset, 
 
 
 def test_a_subset_is_drawn_by_the_seed(dataset: FacialKeypointsDataset) -> None:
-    (started,) = (event for event in run(replace(QUICK, subset=999, epochs=1), dataset)
-                  if isinstance(event, RunStarted))
+    (started,) = (
+        event for event in run(replace(QUICK, subset=999, epochs=1), dataset) if isinstance(event, RunStarted)
+    )
     assert started.train_images == len(dataset.part("people", "train"))
 
 
@@ -391,6 +425,7 @@ def test_leaving_early_leaves_no_thread_behind(dataset: FacialKeypointsDataset) 
 
 def test_wing_loss_is_the_paper_s_formula() -> None:
     """Feng et al. 2018, equation 5, with w = 10 px and epsilon = 2 px; the network's unit is 50 px."""
+
     def paper(x: float) -> float:
         w, epsilon = 10.0, 2.0
         constant = w - w * math.log(1 + w / epsilon)
@@ -411,8 +446,9 @@ def test_the_heatmap_loss_likes_a_sharp_map_in_the_right_place() -> None:
         columns = ((truth[0, :, 0] + 1) * 8).long() + shift
         heatmaps[0, range(68), 8, columns] = height
         points = truth + torch.tensor([shift / 8, 0.0])
-        return float(heatmap_loss({"keypoints": points, "heatmaps": heatmaps, "spread": torch.full((1, 68), 0.1)},
-                                  truth))
+        return float(
+            heatmap_loss({"keypoints": points, "heatmaps": heatmaps, "spread": torch.full((1, 68), 0.1)}, truth)
+        )
 
     assert loss(0, 3.0) < loss(1, 3.0) < loss(4, 3.0)
     assert loss(0, 3.0) < loss(0, 0.0)
@@ -424,8 +460,10 @@ def test_the_spread_learns_the_error_s_size() -> None:
     truth[:, 45] = torch.tensor([1.0, 0.0])
     points, heatmaps = truth + torch.tensor([0.3, 0.4]), torch.zeros(1, 68, 8, 8)  # half a unit away
     spreads = torch.linspace(0.05, 1, 96)
-    told = [float(heatmap_loss({"keypoints": points, "heatmaps": heatmaps, "spread": spread.expand(1, 68)}, truth))
-            for spread in spreads]
+    told = [
+        float(heatmap_loss({"keypoints": points, "heatmaps": heatmaps, "spread": spread.expand(1, 68)}, truth))
+        for spread in spreads
+    ]
     assert float(spreads[int(np.argmin(told))]) == pytest.approx(0.25, abs=0.02)
 
 
@@ -449,7 +487,8 @@ def test_the_reference_recipe_is_the_published_one() -> None:
     assert (config.weight_decay, config.averaging, config.subset) == (0, 0, 0)
     assert (config.crop_size, config.preprocessing.mean, config.preprocessing.scale) == (224, 100, 50)
     assert repr(crop_transform(config, np.random.default_rng())) == (
-        "Compose([Rescale(size=250), RandomCrop(size=(224, 224))])")
+        "Compose([Rescale(size=250), RandomCrop(size=(224, 224))])"
+    )
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -466,23 +505,54 @@ def test_every_setting_says_what_it_is() -> None:
         assert "%" not in option.metadata["help"]  # argparse would take it for a format
 
 
-@pytest.mark.parametrize("bad", [
-    {"epochs": 0}, {"epochs": 2.5}, {"epochs": "3"}, {"batch_size": 0}, {"batch_size": 4096}, {"learning_rate": 0},
-    {"learning_rate": -1e-3}, {"learning_rate": 50}, {"learning_rate": math.nan}, {"subset": -1}, {"subset": 1.5},
-    {"size": 20}, {"size": 1000}, {"margin": 0.1}, {"margin": math.inf}, {"seconds": -1}, {"weight_decay": 2},
-    {"averaging": 1.0}, {"seed": -1}, {"seed": True}, {"seed": None},
-    {"architecture": "six_conv"}, {"split": "mine"}, {"loss": "none"}, {"optimizer": "magic"}, {"crop": "hair"},
-    {"augmentation": "wild"}, {"schedule": "never"}, {"precision": "int8"},
-])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"epochs": 0},
+        {"epochs": 2.5},
+        {"epochs": "3"},
+        {"batch_size": 0},
+        {"batch_size": 4096},
+        {"learning_rate": 0},
+        {"learning_rate": -1e-3},
+        {"learning_rate": 50},
+        {"learning_rate": math.nan},
+        {"subset": -1},
+        {"subset": 1.5},
+        {"size": 20},
+        {"size": 1000},
+        {"margin": 0.1},
+        {"margin": math.inf},
+        {"seconds": -1},
+        {"weight_decay": 2},
+        {"averaging": 1.0},
+        {"seed": -1},
+        {"seed": True},
+        {"seed": None},
+        {"architecture": "six_conv"},
+        {"split": "mine"},
+        {"loss": "none"},
+        {"optimizer": "magic"},
+        {"crop": "hair"},
+        {"augmentation": "wild"},
+        {"schedule": "never"},
+        {"precision": "int8"},
+    ],
+)
 def test_a_bad_setting_is_named(bad: dict) -> None:
     with pytest.raises(ConfigError, match=next(iter(bad))):
         TrainConfig(**{"architecture": "naimishnet"} | bad)
 
 
-@pytest.mark.parametrize("bad", [
-    {"architecture": "five_conv", "size": 96}, {"architecture": "heatmap_net", "size": 100},
-    {"architecture": "naimishnet", "loss": "heatmap"}, {"validate_on": "train"},
-])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"architecture": "five_conv", "size": 96},
+        {"architecture": "heatmap_net", "size": 100},
+        {"architecture": "naimishnet", "loss": "heatmap"},
+        {"validate_on": "train"},
+    ],
+)
 def test_settings_that_do_not_go_together_are_refused_at_once(bad: dict) -> None:
     with pytest.raises(ConfigError, match="takes crops|heatmap|validate on"):
         TrainConfig(**bad)
@@ -501,8 +571,11 @@ def test_a_run_goes_on_from_a_network(dataset: FacialKeypointsDataset) -> None:
     again = [*train(frozen, dataset, start=first)][-1].checkpoint
     assert [entry["epoch"] for entry in again.history] == [1, 2]
     assert again.history[1]["seconds"] > again.history[0]["seconds"]
-    assert all(torch.allclose(again.weights[name], tensor, atol=1e-4) for name, tensor in first.weights.items()
-               if name.endswith("weight"))
+    assert all(
+        torch.allclose(again.weights[name], tensor, atol=1e-4)
+        for name, tensor in first.weights.items()
+        if name.endswith("weight")
+    )
 
 
 def test_a_run_goes_on_with_another_crop(dataset: FacialKeypointsDataset) -> None:

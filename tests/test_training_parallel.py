@@ -21,14 +21,23 @@ from kp.training import RunEnded, StepDone, TrainConfig, train
 from kp.training.distributed import Team, free_threads
 
 ROOT = Path(__file__).parent.parent
-QUICK = {"architecture": "naimishnet", "size": 32, "augmentation": "none", "subset": 9, "batch_size": 8, "epochs": 2,
-         "precision": "float32", "optimizer": "adam"}
+QUICK = {
+    "architecture": "naimishnet",
+    "size": 32,
+    "augmentation": "none",
+    "subset": 9,
+    "batch_size": 8,
+    "epochs": 2,
+    "precision": "float32",
+    "optimizer": "adam",
+}
 RUNS = {  # a last batch of one image, which two processes cannot divide, is in all of them
     "naimishnet": QUICK,
     "five_conv": QUICK | {"architecture": "five_conv", "size": 224, "subset": 5, "batch_size": 4, "epochs": 1},
-    "heatmap_net": QUICK | {"architecture": "heatmap_net", "width": 8, "loss": "heatmap", "averaging": 0.9,
-                            "learning_rate": 3e-3},
-    "one stops": QUICK, "one has no number": QUICK,
+    "heatmap_net": QUICK
+    | {"architecture": "heatmap_net", "width": 8, "loss": "heatmap", "averaging": 0.9, "learning_rate": 3e-3},
+    "one stops": QUICK,
+    "one has no number": QUICK,
 }
 # Trains each of RUNS in this process and its team, and writes the losses and how it ended.
 WORKER = """
@@ -63,14 +72,28 @@ def environments(size: int) -> list[dict[str, str]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(size),
-               "LOCAL_WORLD_SIZE": str(size), "OMP_NUM_THREADS": "1"}
+    meeting = {
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "WORLD_SIZE": str(size),
+        "LOCAL_WORLD_SIZE": str(size),
+        "OMP_NUM_THREADS": "1",
+    }
     return [os.environ | meeting | {"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(size)]
 
 
 def start_two(*arguments: str) -> list[subprocess.Popen]:
-    return [subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                             cwd=ROOT, env=environment) for environment in environments(2)]
+    return [
+        subprocess.Popen(
+            [sys.executable, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env=environment,
+        )
+        for environment in environments(2)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -106,8 +129,9 @@ def test_all_end_with_the_same_network(name: str, told) -> None:
     assert told[0][name] == told[1][name]
 
 
-@pytest.mark.parametrize(("name", "reason", "steps"), [("one stops", "stopped", 2),
-                                                       ("one has no number", "diverged", 2)])
+@pytest.mark.parametrize(
+    ("name", "reason", "steps"), [("one stops", "stopped", 2), ("one has no number", "diverged", 2)]
+)
 def test_where_one_ends_all_end(name: str, reason: str, steps: int, told) -> None:
     assert [(team[name]["reason"], len(team[name]["losses"])) for team in told] == [(reason, steps)] * 2
     assert np.isfinite(told[0][name]["weights"])
@@ -137,9 +161,14 @@ def test_the_command_in_two_processes_ends_with_one_checkpoint(data_root: Path, 
     Predictor(load_checkpoint(out), "whole-image")
 
 
-@pytest.mark.parametrize(("rows", "shares"), [
-    (range(5), [[0, 2, 4], [1, 3]]), (range(2), [[0], [1]]), (range(1), [[0], [0]]),
-])
+@pytest.mark.parametrize(
+    ("rows", "shares"),
+    [
+        (range(5), [[0, 2, 4], [1, 3]]),
+        (range(2), [[0], [1]]),
+        (range(1), [[0], [0]]),
+    ],
+)
 def test_each_process_takes_its_share(rows: range, shares: list[list[int]]) -> None:
     assert [Team(rank, 2).share(np.array(rows)).tolist() for rank in range(2)] == shares
 
@@ -158,12 +187,16 @@ def test_half_an_environment_is_refused(monkeypatch) -> None:
         Team.from_environment()
 
 
-@pytest.mark.parametrize(("team", "idle", "threads"), [
-    (Team(), 1, 1), (Team(), 64, 2), (Team(1, 4, 1, 2), 8, 4), (Team(1, 4, 1, 4), 3, 1),
-])
+@pytest.mark.parametrize(
+    ("team", "idle", "threads"),
+    [
+        (Team(), 1, 1),
+        (Team(), 64, 2),
+        (Team(1, 4, 1, 2), 8, 4),
+        (Team(1, 4, 1, 4), 3, 1),
+    ],
+)
 def test_threads_are_a_share_of_what_is_idle(team: Team, idle: int, threads: int, monkeypatch) -> None:
     monkeypatch.setattr("kp.training.distributed.idle_cores", lambda: idle)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     assert free_threads(team) == threads
-
-

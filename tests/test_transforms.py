@@ -99,8 +99,14 @@ def test_each_leads_back_alone(name: str) -> None:
 def test_random_chains_lead_back(seed: int) -> None:
     rng = np.random.default_rng(seed)
     names = rng.choice([name for name in ALL if name not in LAST and name != "crop"], rng.integers(1, 6))
-    chain = Compose([Rescale(200), *(ALL[name](rng) for name in names),
-                     *([Normalize(grey=bool(rng.integers(2)))] if rng.random() < 0.7 else []), ToTensor()])
+    chain = Compose(
+        [
+            Rescale(200),
+            *(ALL[name](rng) for name in names),
+            *([Normalize(grey=bool(rng.integers(2)))] if rng.random() < 0.7 else []),
+            ToTensor(),
+        ]
+    )
     sample = face(seed)
     moved = chain(sample)
     assert np.abs(moved.to_original(moved.keypoints) - sample.keypoints).max() < 0.01, chain
@@ -121,15 +127,21 @@ def test_pixels_and_points_move_together(name: str, point: int) -> None:
         pytest.fail("the dot was cut off each time")
 
 
-@pytest.mark.parametrize(("transform", "shown"), [
-    (Rescale(250), "Rescale(size=250)"), (Rescale((20, 30)), "Rescale(size=(20, 30))"),
-    (RandomCrop(224), "RandomCrop(size=(224, 224))"), (RandomRotate(15.0), "RandomRotate(degrees=15.0)"),
-    (RandomMirror(0.25), "RandomMirror(probability=0.25)"), (ToTensor(), "ToTensor()"),
-    (Normalize(90.0, 40.0), "Normalize(mean=90.0, scale=40.0, grey=True)"),
-    (RandomNoise(0.3), "RandomNoise(probability=0.3)"),
-    (FaceCrop(64, 1.5), "FaceCrop(size=64, margin=1.5, scale=(0.0, 0.0), shift=0.0, turn=0.0)"),
-    (Compose([Rescale(9), ToTensor()]), "Compose([Rescale(size=9), ToTensor()])"),
-])
+@pytest.mark.parametrize(
+    ("transform", "shown"),
+    [
+        (Rescale(250), "Rescale(size=250)"),
+        (Rescale((20, 30)), "Rescale(size=(20, 30))"),
+        (RandomCrop(224), "RandomCrop(size=(224, 224))"),
+        (RandomRotate(15.0), "RandomRotate(degrees=15.0)"),
+        (RandomMirror(0.25), "RandomMirror(probability=0.25)"),
+        (ToTensor(), "ToTensor()"),
+        (Normalize(90.0, 40.0), "Normalize(mean=90.0, scale=40.0, grey=True)"),
+        (RandomNoise(0.3), "RandomNoise(probability=0.3)"),
+        (FaceCrop(64, 1.5), "FaceCrop(size=64, margin=1.5, scale=(0.0, 0.0), shift=0.0, turn=0.0)"),
+        (Compose([Rescale(9), ToTensor()]), "Compose([Rescale(size=9), ToTensor()])"),
+    ],
+)
 def test_repr_shows_the_settings(transform: Transform, shown: str) -> None:
     assert repr(transform) == shown
 
@@ -174,7 +186,7 @@ def test_rescale_keeps_the_aspect_for_one_number() -> None:
 def test_rescale_does_not_alias(size: int | tuple[int, int]) -> None:
     """Fine stripes along a side that shrinks to half or less become grey; skipped pixels would leave them."""
     image = np.zeros((150, 140, 3), np.uint8)
-    tall, wide = (Rescale(size)(face()).image.shape[:2])
+    tall, wide = Rescale(size)(face()).image.shape[:2]
     if tall * 2 <= 150:
         image[::2] = 255
         assert Rescale(size)(Sample(image, face().keypoints)).image.std() < 45
@@ -227,18 +239,21 @@ def test_normalize_by_hand() -> None:
     assert Normalize(grey=False)(Sample(image, points)).image.shape == (4, 5, 3)
 
 
-@pytest.mark.parametrize(("chain", "advice"), [
-    ([Normalize(), Normalize()], "before Normalize"),
-    ([Normalize(), Rescale(50)], "before Normalize"),
-    ([Normalize(), RandomRotate()], "before Normalize"),
-    ([Normalize(), FaceCrop()], "before Normalize"),
-    ([Normalize(), RandomLight(1.0)], "before Normalize"),
-    ([ToTensor(), RandomMirror(1.0)], "before Normalize and ToTensor"),
-    ([ToTensor(), Normalize()], "a tensor"),
-    ([ToTensor(), ToTensor()], "once, at the end"),
-    ([Rescale(100), RandomCrop(224)], "Rescale to something larger"),
-    ([RandomCrop((151, 10))], "larger than the picture"),
-])
+@pytest.mark.parametrize(
+    ("chain", "advice"),
+    [
+        ([Normalize(), Normalize()], "before Normalize"),
+        ([Normalize(), Rescale(50)], "before Normalize"),
+        ([Normalize(), RandomRotate()], "before Normalize"),
+        ([Normalize(), FaceCrop()], "before Normalize"),
+        ([Normalize(), RandomLight(1.0)], "before Normalize"),
+        ([ToTensor(), RandomMirror(1.0)], "before Normalize and ToTensor"),
+        ([ToTensor(), Normalize()], "a tensor"),
+        ([ToTensor(), ToTensor()], "once, at the end"),
+        ([Rescale(100), RandomCrop(224)], "Rescale to something larger"),
+        ([RandomCrop((151, 10))], "larger than the picture"),
+    ],
+)
 def test_an_impossible_order_is_refused_with_advice(chain: list[Transform], advice: str) -> None:
     with pytest.raises(TransformError, match=advice):
         Compose(chain)(face())

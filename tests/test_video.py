@@ -51,6 +51,7 @@ def run(model: str, capsys: pytest.CaptureFixture) -> Callable[..., tuple[int, s
     def command(*arguments: object) -> tuple[int, str, str]:
         code = main(["video", *map(str, arguments), "--model", model, "--detector", "whole-image"])
         return code, *capsys.readouterr()
+
     return command
 
 
@@ -105,8 +106,12 @@ def test_several_faces_show_their_numbers(clip: Path, model: str) -> None:
     one, both = (FaceTracker(None).update(faces[:count], 0.0) for count in (1, 2))
     with_points = draw_faces(frame.image, faces, 1.0, boxes=False)
     assert np.array_equal(draw_tracked(FrameDone(frame, one)), draw_faces(frame.image, faces[:1], 1.0))
-    drawn, swapped = (draw_tracked(FrameDone(frame, [TrackedFace(number, face.face) for number, face in
-                                                     zip(numbers, both, strict=True)])) for numbers in ((1, 2), (2, 1)))
+    drawn, swapped = (
+        draw_tracked(
+            FrameDone(frame, [TrackedFace(number, face.face) for number, face in zip(numbers, both, strict=True)])
+        )
+        for numbers in ((1, 2), (2, 1))
+    )
     assert not np.array_equal(drawn, with_points) and not np.array_equal(drawn, swapped)
 
 
@@ -216,8 +221,12 @@ def test_two_videos_of_one_name_are_both_kept(run, clip: Path, tmp_path: Path) -
     assert code == 1 and err.startswith("Error: ") and "missing.mp4 does not exist" in err
     assert [Path(file).name for file in first["files"]] == ["clip.mp4", "clip.csv"]
     assert [Path(file).name for file in second["files"]] == ["clip.avi.mp4", "clip.avi.csv"]
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"clip.mp4", "clip.csv", "clip.avi.mp4",
-                                                                    "clip.avi.csv"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "clip.mp4",
+        "clip.csv",
+        "clip.avi.mp4",
+        "clip.avi.csv",
+    }
     assert (tmp_path / "out" / "clip.csv").read_bytes() == (tmp_path / "out" / "clip.avi.csv").read_bytes()
 
 

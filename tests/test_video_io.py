@@ -51,8 +51,9 @@ def test_an_mp4_that_was_broken_off(tmp_path: Path, share: float) -> None:
     assert declared == FRAMES and 0 < read < share * FRAMES + 2 and missing
 
 
-@pytest.mark.parametrize(("codec", "ending", "counted"), [("MJPG", "avi", True), ("VP80", "webm", False),
-                                                          ("MJPG", "mkv", False)])
+@pytest.mark.parametrize(
+    ("codec", "ending", "counted"), [("MJPG", "avi", True), ("VP80", "webm", False), ("MJPG", "mkv", False)]
+)
 def test_other_files_that_were_broken_off(tmp_path: Path, codec: str, ending: str, counted: bool) -> None:
     path = tmp_path / f"a.{ending}"
     data = write(path, codec)

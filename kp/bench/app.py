@@ -28,8 +28,10 @@ def resident_megabytes(process_id: int) -> float:
     """Memory of a process, MB. Linux only."""
     status = Path(f"/proc/{process_id}/status")
     if not status.is_file():
-        raise KpError("The memory of a process is read from /proc, which this system does not have. "
-                      "Measure the other parts with --only.")
+        raise KpError(
+            "The memory of a process is read from /proc, which this system does not have. "
+            "Measure the other parts with --only."
+        )
     line = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS"))
     return int(line.split()[1]) / 1000
 
@@ -48,8 +50,12 @@ def running_app(root: Path) -> Iterator[tuple[str, subprocess.Popen]]:
     port = free_port()
     command = [sys.executable, "demo.py", "--data", str(root.resolve()), "--port", str(port)]
     begun = time.perf_counter()
-    process = subprocess.Popen(command, cwd=Path(kp.__file__).parent.parent, stdout=subprocess.DEVNULL,
-                               env=os.environ | {"NO_PROXY": "127.0.0.1"})
+    process = subprocess.Popen(
+        command,
+        cwd=Path(kp.__file__).parent.parent,
+        stdout=subprocess.DEVNULL,
+        env=os.environ | {"NO_PROXY": "127.0.0.1"},
+    )
     try:
         while not _answers(f"http://127.0.0.1:{port}/"):
             if process.poll() is not None or time.perf_counter() - begun > PATIENCE:

@@ -10,7 +10,7 @@ from kp.data import FacialKeypointsDataset
 from kp.training import PRESETS, EpochDone, train
 from kp.training.machine import keep_memory
 
-PUBLISHED = 9.74                        # the best published NME for people never seen, percent
+PUBLISHED = 9.74  # the best published NME for people never seen, percent
 LEVELS = (20.0, PUBLISHED, 7.0, 6.0, 5.0)
 
 
@@ -25,8 +25,9 @@ def learn(root: Path, threads: int) -> tuple[list[tuple[float, float]], float]:
     """Seconds and NME in percent at each evaluation, as `python -m kp train --preset minute` has them; the epochs."""
     keep_memory()
     torch.set_num_threads(threads)
-    evaluations = [event for event in train(PRESETS["minute"], FacialKeypointsDataset(root))
-                   if isinstance(event, EpochDone)]
+    evaluations = [
+        event for event in train(PRESETS["minute"], FacialKeypointsDataset(root)) if isinstance(event, EpochDone)
+    ]
     return [(event.seconds, event.nme) for event in evaluations], evaluations[-1].epoch
 
 

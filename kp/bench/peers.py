@@ -23,11 +23,74 @@ DLIB_MODEL = "KP_DLIB_MODEL"
 MESH_MARGIN = 2.0  # sides of the tight box that MediaPipe sees; 1.5 to 3 give the same error
 # The vertex of MediaPipe's mesh that lies where each of the 68 points does; the usual list.
 MESH_POINTS = [
-    162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389,                 # jaw
-    71, 63, 105, 66, 107, 336, 296, 334, 293, 301,                                                     # brows
-    168, 197, 5, 4, 75, 97, 2, 326, 305,                                                               # nose
-    33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,                                         # eyes
-    61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 308, 317, 14, 87,            # mouth
+    162,
+    234,
+    93,
+    58,
+    172,
+    136,
+    149,
+    148,
+    152,
+    377,
+    378,
+    365,
+    397,
+    288,
+    323,
+    454,
+    389,  # jaw
+    71,
+    63,
+    105,
+    66,
+    107,
+    336,
+    296,
+    334,
+    293,
+    301,  # brows
+    168,
+    197,
+    5,
+    4,
+    75,
+    97,
+    2,
+    326,
+    305,  # nose
+    33,
+    160,
+    158,
+    133,
+    153,
+    144,
+    362,
+    385,
+    387,
+    263,
+    373,
+    380,  # eyes
+    61,
+    39,
+    37,
+    0,
+    267,
+    269,
+    291,
+    405,
+    314,
+    17,
+    84,
+    181,
+    78,
+    82,
+    13,
+    312,
+    308,
+    317,
+    14,
+    87,  # mouth
 ]
 
 
@@ -71,8 +134,8 @@ def open_dlib() -> Find | None:
 
 
 PEERS: dict[str, Callable[[], Find | None]] = {
-    "MediaPipe face mesh": open_mediapipe,       # pip install mediapipe==0.10.21
-    "dlib's 68-point predictor": open_dlib,      # pip install dlib, and its model's file named by KP_DLIB_MODEL
+    "MediaPipe face mesh": open_mediapipe,  # pip install mediapipe==0.10.21
+    "dlib's 68-point predictor": open_dlib,  # pip install dlib, and its model's file named by KP_DLIB_MODEL
 }
 
 

@@ -22,11 +22,11 @@ from kp.errors import KpError
 from kp.predict import Predictor
 
 ROUNDS = 20
-BATCH = 1000      # photos for the command line, made of so many different ones:
+BATCH = 1000  # photos for the command line, made of so many different ones:
 DIFFERENT = 50
 VISITORS = 20
 MODEL = "heatmap_net"
-GREY = 120        # level of what is round the faces
+GREY = 120  # level of what is round the faces
 
 
 def photo_of(faces: FacialKeypointsDataset, size: tuple[int, int], *, start: int = 0, count: int = 1) -> np.ndarray:
@@ -64,6 +64,7 @@ def webcam_row(faces: FacialKeypointsDataset) -> Row:
     """What the app does with a frame of the camera, from pixels to the page's HTML; without the browser and the way."""
     from kp.ui.live import LiveHandlers  # here: the other parts need nothing of the app
     from kp.ui.models import ModelStore
+
     with tempfile.TemporaryDirectory() as runs:
         live = LiveHandlers(ModelStore(Path(runs)))
         frame, state = photo_of(faces, (480, 640)), None
@@ -89,13 +90,17 @@ def batch_row(faces: FacialKeypointsDataset, folder: Path) -> Row:
     taken = time.perf_counter() - begun
     if done.returncode:
         raise KpError(f"`python -m kp predict` failed: {done.stderr.strip()[-300:]}")
-    return Row(f"{BATCH} photos of 640x480 by the command line, {os.cpu_count()} cores, with its start", BATCH / taken,
-               "images/s")
+    return Row(
+        f"{BATCH} photos of 640x480 by the command line, {os.cpu_count()} cores, with its start",
+        BATCH / taken,
+        "images/s",
+    )
 
 
 def visitor_rows(faces: FacialKeypointsDataset) -> Iterator[Row]:
     """Visitors who all send a photo at the same moment."""
     from gradio_client import Client, handle_file
+
     with tempfile.TemporaryDirectory() as folder, running_app(faces.root) as (address, _):
         path = Path(folder) / "photo.jpg"
         cv2.imwrite(str(path), photo_of(faces, (1225, 1633))[..., ::-1])

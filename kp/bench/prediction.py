@@ -15,7 +15,7 @@ from kp.predict import Predictor
 
 PHOTO = (3000, 4000)  # 12 megapixels: height, width
 PHOTO_ROUNDS = 10
-ROUNDS = 50           # of a network alone
+ROUNDS = 50  # of a network alone
 BATCH = 32
 BATCH_ROUNDS = 10
 
@@ -42,6 +42,7 @@ def network_rows(name: str, predictor: Predictor) -> Iterator[Row]:
             one = median_seconds(lambda: predictor.network(face), ROUNDS)
             many = median_seconds(lambda: predictor.network(batch), BATCH_ROUNDS)
         yield Row(f"{name}: one face, the network alone, {plural(threads, 'thread')}, p50", one * 1000, "ms")
-        yield Row(f"{name}: batches of {BATCH}, the network alone, {plural(threads, 'thread')}", BATCH / many,
-                  "images/s")
+        yield Row(
+            f"{name}: batches of {BATCH}, the network alone, {plural(threads, 'thread')}", BATCH / many, "images/s"
+        )
     torch.set_num_threads(before)

@@ -22,8 +22,8 @@ from kp.training.batches import crop_transform
 from kp.training.losses import LOSSES, Stages
 from kp.training.machine import keep_memory
 
-ROUNDS = 3       # the two loops take turns, so that a busy machine slows both; the middle one counts
-WARM_UP = 2      # steps
+ROUNDS = 3  # the two loops take turns, so that a busy machine slows both; the middle one counts
+WARM_UP = 2  # steps
 VALIDATION = 16  # images; our loop has no run without any
 
 
@@ -38,8 +38,10 @@ class Contest:
 CONTESTS = {
     "reference recipe": Contest(TrainConfig.reference(), steps=30),
     "preset minute": Contest(replace(PRESETS["minute"], seconds=0.0), steps=40),
-    "heatmap_net": Contest(TrainConfig(architecture="heatmap_net", loss="heatmap", optimizer="muon", batch_size=32,
-                                       learning_rate=0.03), steps=12),
+    "heatmap_net": Contest(
+        TrainConfig(architecture="heatmap_net", loss="heatmap", optimizer="muon", batch_size=32, learning_rate=0.03),
+        steps=12,
+    ),
 }
 
 
@@ -48,8 +50,7 @@ def plain_five_conv() -> nn.Sequential:
     channels, kernels, layers = (1, 16, 32, 64, 128, 512), (7, 5, 3, 3, 3), []
     for inputs, outputs, kernel in zip(channels, channels[1:], kernels, strict=False):
         layers += [nn.Conv2d(inputs, outputs, kernel), nn.ReLU(), nn.MaxPool2d(2)]
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(8192, 1024), nn.ReLU(), nn.Dropout(0.6),
-                         nn.Linear(1024, 136))
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(8192, 1024), nn.ReLU(), nn.Dropout(0.6), nn.Linear(1024, 136))
 
 
 def plain_network(config: TrainConfig) -> tuple[nn.Module, Callable[[Tensor], Stages]]:
@@ -75,8 +76,13 @@ class PlainDataset(Dataset):
 
     def __init__(self, frames: FacialKeypointsDataset, config: TrainConfig) -> None:
         self.frames = frames
-        self.transform = Compose([crop_transform(config, np.random.default_rng(0)),
-                                  Normalize(config.preprocessing.mean, config.preprocessing.scale), ToTensor()])
+        self.transform = Compose(
+            [
+                crop_transform(config, np.random.default_rng(0)),
+                Normalize(config.preprocessing.mean, config.preprocessing.scale),
+                ToTensor(),
+            ]
+        )
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -97,8 +103,9 @@ def plain_rate(root: Path, contest: Contest, threads: int) -> float:
     """Images a second of a plain loop: float32, each file decoded each time, PyTorch's defaults."""
     torch.set_num_threads(threads)
     config = contest.config
-    loader = DataLoader(PlainDataset(excerpt(root, contest).part(config.split, "train"), config), config.batch_size,
-                        shuffle=True)
+    loader = DataLoader(
+        PlainDataset(excerpt(root, contest).part(config.split, "train"), config), config.batch_size, shuffle=True
+    )
     model, ask = plain_network(config)
     loss = LOSSES[config.loss]
     optimizer = plain_optimizer(config, model)

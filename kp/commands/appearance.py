@@ -15,13 +15,18 @@ FEWEST = 400  # frames; fewer do not tell so many components
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
-    parser.add_argument("--out", required=True, metavar="FILE", help="where to write the model, such as "
-                                                                     "checkpoints/appearance.safetensors")
+    parser.add_argument(
+        "--out",
+        required=True,
+        metavar="FILE",
+        help="where to write the model, such as checkpoints/appearance.safetensors",
+    )
     add_overwrite(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     from kp.data.appearance_fit import fit_appearance  # here: the other commands need nothing of it
+
     out = Path(options.out)
     claim_outputs([out], options)
     faces = open_dataset(options).part("people", "train")

@@ -32,7 +32,7 @@ from kp.formats.record import faces_json, read_faces
 from kp.geometry import Box, invert, move_box, scaling
 from kp.predict import FacePrediction, Predictor
 
-WAITING = 2           # photos that lie ready for each process
+WAITING = 2  # photos that lie ready for each process
 TURNED = range(5, 9)  # EXIF orientations that swap width and height
 EXIF_ORIENTATION = 274
 
@@ -68,8 +68,13 @@ class PhotoResult:
         return self.error or (left_message(self.written.left) if self.written.left else None)
 
     def to_json(self) -> dict[str, Any]:
-        return {"file": self.file, "width": self.width, "height": self.height, "error": self.problem,
-                "faces": faces_json(self.faces)}
+        return {
+            "file": self.file,
+            "width": self.width,
+            "height": self.height,
+            "error": self.problem,
+            "faces": faces_json(self.faces),
+        }
 
 
 @dataclass(frozen=True)
@@ -96,8 +101,7 @@ class Work:
 
     @cached_property
     def predictor(self) -> Predictor:
-        return Predictor(self.model, self.detector, threshold=self.threshold, margin=self.margin,
-                         views=self.views)
+        return Predictor(self.model, self.detector, threshold=self.threshold, margin=self.margin, views=self.views)
 
     def do(self, job: Job) -> PhotoResult:
         """A photo's faces, written to `out` if there is one. A photo that fails says why in `error`."""
@@ -106,20 +110,34 @@ class Work:
             image, reduction, (width, height) = read_reduced(self._readable(file))
             for box in job.boxes or ():
                 if Box(-0.5, -0.5, width - 0.5, height - 0.5).overlap(box) == 0:
-                    return PhotoResult(file, width, height, f"The box {text_of(box)} lies outside the photo "
-                                                            f"({width} x {height} pixels). Correct its row.")
+                    return PhotoResult(
+                        file,
+                        width,
+                        height,
+                        f"The box {text_of(box)} lies outside the photo ({width} x {height} pixels). Correct its row.",
+                    )
             faces = self._faces(image, (width, height), job.boxes)
             if reduction > 1 and self.out and ("png" in self.formats or self.align):
                 image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
         except (ImageError, ConfigError) as error:
             return PhotoResult(file, error=str(error))
         except (MemoryError, cv2.error) as error:
-            return PhotoResult(file, error=f"{file} is too much for this machine ({' '.join(str(error).split())}). "
-                                           "Make it smaller.")
+            return PhotoResult(
+                file, error=f"{file} is too much for this machine ({' '.join(str(error).split())}). Make it smaller."
+            )
         if not self.out:
             return PhotoResult(file, width, height, None, faces, reduction=reduction)
-        written = write_outputs(self.out, job.photo.stem, image, faces, formats=self.formats, align=self.align,
-                                log=self.log, entry=self.entry(job), overwrite=self.overwrite)
+        written = write_outputs(
+            self.out,
+            job.photo.stem,
+            image,
+            faces,
+            formats=self.formats,
+            align=self.align,
+            log=self.log,
+            entry=self.entry(job),
+            overwrite=self.overwrite,
+        )
         return PhotoResult(file, width, height, None, faces, written, reduction=reduction)
 
     def _faces(self, image: np.ndarray, size: tuple[int, int], boxes: Sequence[Box] | None) -> list[FacePrediction]:
@@ -136,9 +154,14 @@ class Work:
         settings = {name: getattr(self, name) for name in ("detector", "threshold", "margin", "views")}
         model = find_checkpoint(self.model)
         boxes = None if job.boxes is None else [[box.left, box.top, box.right, box.bottom] for box in job.boxes]
-        return {PHOTO: os.path.realpath(job.photo.file), "model": os.path.realpath(model),
-                "model_changed": model.stat().st_mtime_ns, **settings, "boxes": boxes,
-                **({"align": self.align} if self.align else {})}
+        return {
+            PHOTO: os.path.realpath(job.photo.file),
+            "model": os.path.realpath(model),
+            "model_changed": model.stat().st_mtime_ns,
+            **settings,
+            "boxes": boxes,
+            **({"align": self.align} if self.align else {}),
+        }
 
     def done_before(self, job: Job) -> PhotoResult | None:
         """What is there for this photo from an earlier run, if it is all there and not older than the photo."""
@@ -162,8 +185,10 @@ class Work:
             raise ImageError(f"{file} is a video. Run: python -m kp video {file} --out DIR")
         if os.path.isdir(file):
             others = "; ".join(reasons(others_in(file, self.out)))
-            raise ImageError(f"The folder {file} has no picture files in it{f' ({others})' * bool(others)}. "
-                             "Name a folder with photos.")
+            raise ImageError(
+                f"The folder {file} has no picture files in it{f' ({others})' * bool(others)}. "
+                "Name a folder with photos."
+            )
         return file
 
 
@@ -203,15 +228,22 @@ def in_processes(jobs: Sequence[Job], work: Work, workers: int) -> Iterator[tupl
             if alone:
                 for number in running.values():
                     file = jobs[number].photo.file
-                    yield number, PhotoResult(file, error=f"{file} ended the process that worked on it, perhaps for "
-                                                          "want of memory. Make it smaller, or save it anew.")
+                    yield (
+                        number,
+                        PhotoResult(
+                            file,
+                            error=f"{file} ended the process that worked on it, perhaps for "
+                            "want of memory. Make it smaller, or save it anew.",
+                        ),
+                    )
             else:
                 suspects.extend(running.values())
 
 
 def start_processes(work: Work, workers: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start,
-                               initargs=(replace(work),))  # without the network, which each makes itself
+    return ProcessPoolExecutor(
+        workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start, initargs=(replace(work),)
+    )  # without the network, which each makes itself
 
 
 @contextmanager

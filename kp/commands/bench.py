@@ -32,12 +32,14 @@ from kp.training.distributed import ALONE, free_threads
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
-    parser.add_argument("--only", nargs="+", choices=MEASUREMENTS, metavar="PART",
-                        help=f"measure only these: {', '.join(MEASUREMENTS)}")
+    parser.add_argument(
+        "--only", nargs="+", choices=MEASUREMENTS, metavar="PART", help=f"measure only these: {', '.join(MEASUREMENTS)}"
+    )
     parser.add_argument("--out", metavar="FILE", help="write the figures as JSON too")
     add_overwrite(parser)
-    parser.add_argument("--threads", type=int, default=0,
-                        help="processor threads; 0 for as many as there are idle cores")
+    parser.add_argument(
+        "--threads", type=int, default=0, help="processor threads; 0 for as many as there are idle cores"
+    )
     add_json(parser)
 
 
@@ -48,8 +50,13 @@ def run(options: argparse.Namespace) -> int:
         claim_outputs([Path(options.out)], options)
     dataset = open_dataset(options)
     torch.set_num_threads(options.threads or free_threads(ALONE))
-    machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count(),
-               "threads": torch.get_num_threads(), "torch": torch.__version__, "python": platform.python_version()}
+    machine = {
+        "processor": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         root = write_files(dataset, Path(folder)) if dataset.invented else dataset.root

@@ -18,8 +18,9 @@ def read_boxes(path: str) -> dict[str, list[Box]]:
             columns = [name.strip() for name in reader.fieldnames or ()]
             missing = [name for name in ("file", *SIDES) if name not in columns]
             if missing:
-                raise DataError(f"{path} lacks the columns {', '.join(missing)}. "
-                                f"Its first line must be: file,{','.join(SIDES)}")
+                raise DataError(
+                    f"{path} lacks the columns {', '.join(missing)}. Its first line must be: file,{','.join(SIDES)}"
+                )
             reader.fieldnames = columns
             boxes: dict[str, list[Box]] = {}
             for row in reader:
@@ -64,8 +65,10 @@ def boxes_of_photos(boxes: dict[str, list[Box]], photos: Sequence[str]) -> dict[
     for photo in photos:
         candidates = [photo] if photo in boxes else by_name.get(Path(photo).name, [])
         if len(candidates) > 1:
-            raise DataError(f"The boxes of {photo} may be those of {some(candidates)}. "
-                            "Write the photos' paths in the table as they are given here.")
+            raise DataError(
+                f"The boxes of {photo} may be those of {some(candidates)}. "
+                "Write the photos' paths in the table as they are given here."
+            )
         if candidates:
             found[photo] = boxes[candidates[0]]
     return found

@@ -24,15 +24,30 @@ from kp.predict import Predictor
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", nargs="?", metavar="MODEL", help="the network whose confidence is calibrated, a "
-                        "shipped checkpoint's name or a .safetensors file, which is changed; none: the detectors")
-    parser.add_argument("--views", type=int, default=1, metavar="N", help="calibrate for so many crops of each face, 1 "
-                        f"to {len(VIEWS)} (default: 1)")
-    parser.add_argument("--frames", type=int, default=2000, metavar="N",
-                        help="so many frames, each degraded once (default: 2000)")
+    parser.add_argument(
+        "model",
+        nargs="?",
+        metavar="MODEL",
+        help="the network whose confidence is calibrated, a "
+        "shipped checkpoint's name or a .safetensors file, which is changed; none: the detectors",
+    )
+    parser.add_argument(
+        "--views",
+        type=int,
+        default=1,
+        metavar="N",
+        help=f"calibrate for so many crops of each face, 1 to {len(VIEWS)} (default: 1)",
+    )
+    parser.add_argument(
+        "--frames", type=int, default=2000, metavar="N", help="so many frames, each degraded once (default: 2000)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="which frames, and how they are degraded (default: 0)")
-    parser.add_argument("--check", action="store_true", help="change nothing: report the shares that the checkpoint's "
-                        "threshold gives on degraded frames of the test people")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="change nothing: report the shares that the checkpoint's "
+        "threshold gives on degraded frames of the test people",
+    )
     add_data(parser)
     add_json(parser)
 
@@ -54,12 +69,15 @@ def calibrate_confidence(options: argparse.Namespace, dataset: FacialKeypointsDa
     checkpoint = load_checkpoint(path)
     predictor = Predictor(checkpoint, views=options.views)
     if dataset.invented and not options.check and str(options.model) != str(path):
-        raise ConfigError("A shipped network is calibrated on real people, not on the sample faces. Name the dataset "
-                          "with --data, or a copy of the network.")
+        raise ConfigError(
+            "A shipped network is calibrated on real people, not on the sample faces. Name the dataset "
+            "with --data, or a copy of the network."
+        )
     part = "test" if options.check else "train"
     with progress_bar("predicting", hidden=options.json) as progress:
-        measured = measure(predictor, dataset.part("people", part), frames=options.frames, seed=options.seed,
-                           progress=progress)
+        measured = measure(
+            predictor, dataset.part("people", part), frames=options.frames, seed=options.seed, progress=progress
+        )
     threshold = checkpoint.doubtful_below(options.views) if options.check else measured.threshold()
     shares = measured.shares(threshold)
     if not options.check:
@@ -74,9 +92,11 @@ def calibrate_confidence(options: argparse.Namespace, dataset: FacialKeypointsDa
 
 
 def shares_text(shares: FlagShares, part: str) -> str:
-    return (f"{shares.frames} degraded frames of the {part} people, {shares.missed} faces not found. Flagged as of low "
-            f"confidence: {shares.bad_flagged:.1%} of {shares.bad} faces with an error over {BAD:.0%}, "
-            f"{shares.good_flagged:.1%} of {shares.good} below {GOOD:.0%}.")
+    return (
+        f"{shares.frames} degraded frames of the {part} people, {shares.missed} faces not found. Flagged as of low "
+        f"confidence: {shares.bad_flagged:.1%} of {shares.bad} faces with an error over {BAD:.0%}, "
+        f"{shares.good_flagged:.1%} of {shares.good} below {GOOD:.0%}."
+    )
 
 
 def write_calibration(path: Path, views: int, fitted: dict[str, Any]) -> None:
@@ -99,8 +119,11 @@ def calibrate_boxes(options: argparse.Namespace, faces: FacialKeypointsDataset) 
                     detected.append(best)
                     tight.append(truth)
                 progress(index + 1, len(faces))
-        fitted[name] = (_describe(BoxMap.fit(detected, tight), detected, tight, len(faces)) if detected
-                        else {"found": 0, "of": len(faces)})
+        fitted[name] = (
+            _describe(BoxMap.fit(detected, tight), detected, tight, len(faces))
+            if detected
+            else {"found": 0, "of": len(faces)}
+        )
         if not options.json:
             print(f"{name}: {fitted[name]}")
     if options.json:
@@ -112,7 +135,14 @@ def _describe(box_map: BoxMap, detected: list[Box], tight: list[Box], total: int
     """The map, and the spread that is left: of size (log) and place (in tight box sides)."""
     mapped = [box_map.to_tight(box) for box in detected]
     sizes = [np.log(m.side / t.side) for m, t in zip(mapped, tight, strict=True)]
-    places = [np.hypot(m.centre[0] - t.centre[0], m.centre[1] - t.centre[1]) / t.side
-              for m, t in zip(mapped, tight, strict=True)]
-    return {**vars(box_map), "found": len(detected), "of": total,
-            "size_spread": round(float(np.std(sizes)), 3), "place_p95": round(float(np.percentile(places, 95)), 3)}
+    places = [
+        np.hypot(m.centre[0] - t.centre[0], m.centre[1] - t.centre[1]) / t.side
+        for m, t in zip(mapped, tight, strict=True)
+    ]
+    return {
+        **vars(box_map),
+        "found": len(detected),
+        "of": total,
+        "size_spread": round(float(np.std(sizes)), 3),
+        "place_p95": round(float(np.percentile(places, 95)), 3),
+    }

@@ -24,10 +24,15 @@ SHARD_BYTES = 9_500_000  # the Hub takes plain files of up to 10 MB
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", metavar="DIR", help=f"the dataset's folder, or '{SYNTHETIC}' for synthetic faces: "
-                        f"nobody real (default: KP_DATA, else data/, else {SYNTHETIC})")
-    parser.add_argument("--strict", action="store_true",
-                        help="a label that cannot be a face is an error, not a warning")
+    parser.add_argument(
+        "--data",
+        metavar="DIR",
+        help=f"the dataset's folder, or '{SYNTHETIC}' for synthetic faces: "
+        f"nobody real (default: KP_DATA, else data/, else {SYNTHETIC})",
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="a label that cannot be a face is an error, not a warning"
+    )
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -39,14 +44,18 @@ def open_dataset(options: argparse.Namespace) -> FacialKeypointsDataset:
     stderr. Raises DataError for a named folder that is no dataset.
     """
     if not names_synthetic(options.data) and find_data(options.data) is None:
-        print(f"There is no dataset here: this works on synthetic faces, which are nobody real. Get the dataset with "
-              f"`python -m kp download`, or name its folder with {PLACES}.", file=sys.stderr)
+        print(
+            f"There is no dataset here: this works on synthetic faces, which are nobody real. Get the dataset with "
+            f"`python -m kp download`, or name its folder with {PLACES}.",
+            file=sys.stderr,
+        )
     return open_data(options.data, strict=options.strict)
 
 
 def add_overwrite(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(OVERWRITE, action="store_true",
-                        help="replace files that are there; without it they stay as they are")
+    parser.add_argument(
+        OVERWRITE, action="store_true", help="replace files that are there; without it they stay as they are"
+    )
 
 
 def claim_outputs(paths: Sequence[Path], options: argparse.Namespace) -> None:
@@ -70,16 +79,18 @@ def check_writable(out: Path) -> None:
         out.parent.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=out.parent).close()
     except OSError as error:
-        raise ConfigError(f"--out {out} cannot be written ({error.strerror or error}). "
-                          "Name a file in a folder that you may write to.") from None
+        raise ConfigError(
+            f"--out {out} cannot be written ({error.strerror or error}). Name a file in a folder that you may write to."
+        ) from None
 
 
 def add_checkpoint(parser: argparse.ArgumentParser) -> None:
     """The options of a command that makes a network."""
     parser.add_argument("--out", required=True, metavar="FILE", help=f"the checkpoint to write, NAME{SUFFIX}")
     parser.add_argument("--title", default="", help="one line that tells people what this network is")
-    parser.add_argument("--half", action="store_true",
-                        help="save as float16, in files below 10 MB, as the shipped ones are")
+    parser.add_argument(
+        "--half", action="store_true", help="save as float16, in files below 10 MB, as the shipped ones are"
+    )
     add_overwrite(parser)
 
 
@@ -93,15 +104,21 @@ def checkpoint_file(options: argparse.Namespace) -> Path:
 
 def write_checkpoint(checkpoint: Checkpoint, options: argparse.Namespace) -> list[Path]:
     """The files. Raises CheckpointError where the disk does not take them."""
-    return save_checkpoint(dataclasses.replace(checkpoint, title=options.title or checkpoint.title), options.out,
-                           dtype=torch.float16 if options.half else None,
-                           max_bytes=SHARD_BYTES if options.half else None)
+    return save_checkpoint(
+        dataclasses.replace(checkpoint, title=options.title or checkpoint.title),
+        options.out,
+        dtype=torch.float16 if options.half else None,
+        max_bytes=SHARD_BYTES if options.half else None,
+    )
 
 
 def rewrite_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """Write a checkpoint with a changed description over its file; weights stay as they are, in precision and files."""
-    half = all(torch.equal(tensor, tensor.half().float()) for tensor in checkpoint.weights.values()
-               if tensor.is_floating_point())
+    half = all(
+        torch.equal(tensor, tensor.half().float())
+        for tensor in checkpoint.weights.values()
+        if tensor.is_floating_point()
+    )
     sharded = bool(read_description(path)["shards"])
     save_checkpoint(checkpoint, path, dtype=torch.float16 if half else None, max_bytes=SHARD_BYTES if sharded else None)
 
@@ -114,6 +131,7 @@ def print_json(value: Any) -> None:
 def progress_bar(what: str, *, hidden: bool = False):
     """A callback(done, total) that draws a bar on the terminal."""
     with tqdm(desc=what, unit=" images", disable=True if hidden else None, leave=False) as bar:
+
         def update(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)

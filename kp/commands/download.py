@@ -71,8 +71,9 @@ class TerminalReport:
         what = f"{progress.step} ({progress.source})"
         if not sys.stderr.isatty():
             print(what, file=sys.stderr)
-        self.bar = tqdm(desc=what, total=progress.total, initial=progress.done, unit="B", unit_scale=True,
-                        disable=None, leave=False)
+        self.bar = tqdm(
+            desc=what, total=progress.total, initial=progress.done, unit="B", unit_scale=True, disable=None, leave=False
+        )
 
     def end(self, folder: str) -> None:
         print(f"The dataset is in {folder}." if self.bar is not None else f"The dataset is in {folder} already.")

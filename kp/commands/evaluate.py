@@ -22,8 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="a shipped checkpoint's name, or a .safetensors file")
     add_data(parser)
     parser.add_argument("--split", default="people", choices=SPLITS, help="whose test part (default: people)")
-    parser.add_argument("--part", default="test", choices=("test", "validation"),
-                        help="validation: for choosing settings (default: test)")
+    parser.add_argument(
+        "--part",
+        default="test",
+        choices=("test", "validation"),
+        help="validation: for choosing settings (default: test)",
+    )
     parser.add_argument("--setting", default="true-box", choices=SETTINGS, help="where the face box comes from")
     parser.add_argument("--detector", default="yunet", choices=DETECTORS, help="for detected-box (default: yunet)")
     parser.add_argument("--record", action="store_true", help="write the figures into the checkpoint's card")
@@ -34,12 +38,21 @@ def run(options: argparse.Namespace) -> int:
     predictor = Predictor(options.model, options.detector)
     dataset = open_dataset(options)
     if options.record and dataset.invented:
-        raise ConfigError("A card holds figures on real people, not on the sample faces. Leave --record out, or name "
-                          "the real dataset with --data.")
+        raise ConfigError(
+            "A card holds figures on real people, not on the sample faces. Leave --record out, or name "
+            "the real dataset with --data."
+        )
     path = find_checkpoint(options.model)
     with progress_bar("evaluating", hidden=options.json) as progress:
-        report = evaluate(predictor, dataset, split=options.split, part=options.part, setting=options.setting,
-                          name=path.stem, progress=progress)
+        report = evaluate(
+            predictor,
+            dataset,
+            split=options.split,
+            part=options.part,
+            setting=options.setting,
+            name=path.stem,
+            progress=progress,
+        )
     summary = report.summary() | ({"data": SYNTHETIC} if dataset.invented else {})
     if options.record:
         _record(path, metrics_key(options.split, options.setting, options.detector, part=options.part), report)
@@ -50,17 +63,23 @@ def run(options: argparse.Namespace) -> int:
         if learnt:
             print(f"{learnt} The figures flatter it.", file=sys.stderr)
         return 0
-    print(f"{summary['model']}, split {summary['split']}, {summary['setting']}, {summary['images']} "
-          f"{'synthetic faces: nobody real' if dataset.invented else 'images'}")
+    print(
+        f"{summary['model']}, split {summary['split']}, {summary['setting']}, {summary['images']} "
+        f"{'synthetic faces: nobody real' if dataset.invented else 'images'}"
+    )
     if learnt:
         print(f"  {learnt} The figures flatter it.")
     if summary["missed"] == summary["images"]:
         print("  the detector found none of the faces")
         return 0
-    print(f"  NME  mean {summary['nme_mean']:.2f} %, median {summary['nme_median']:.2f} %, "
-          f"95th percentile {summary['nme_p95']:.2f} %")
-    print(f"  faces over 8 %: {summary['fr8']:.1f} %, over 10 %: {summary['fr10']:.1f} %; AUC@8 {summary['auc8']:.3f}; "
-          f"missed {summary['missed']}")
+    print(
+        f"  NME  mean {summary['nme_mean']:.2f} %, median {summary['nme_median']:.2f} %, "
+        f"95th percentile {summary['nme_p95']:.2f} %"
+    )
+    print(
+        f"  faces over 8 %: {summary['fr8']:.1f} %, over 10 %: {summary['fr10']:.1f} %; AUC@8 {summary['auc8']:.3f}; "
+        f"missed {summary['missed']}"
+    )
     print("  " + ", ".join(f"{region} {value:.2f} %" for region, value in summary["regions"].items()))
     return 0
 

@@ -23,6 +23,8 @@ def run(options: argparse.Namespace) -> int:
             if figures["nme_mean"] is None:
                 print(f"  {setting}: none of {figures['images']} faces found")
                 continue
-            print(f"  {setting}: NME {figures['nme_mean']:.2f} %, 95th percentile {figures['nme_p95']:.2f} %, "
-                  f"{figures['missed']} of {figures['images']} faces missed")
+            print(
+                f"  {setting}: NME {figures['nme_mean']:.2f} %, 95th percentile {figures['nme_p95']:.2f} %, "
+                f"{figures['missed']} of {figures['images']} faces missed"
+            )
     return 0

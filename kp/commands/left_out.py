@@ -19,5 +19,7 @@ REASONS: dict[str, str] = {
 def reasons(files: Iterable[str]) -> list[str]:
     """A line for each ending: ".heic: 12 files: install ...". files: what is left out; the most frequent come first."""
     endings = Counter(os.path.splitext(file)[1].lower() for file in files)
-    return [f"{ending or 'no ending'}: {number} file{'s' * (number > 1)}: {REASONS.get(ending, OTHER)}"
-            for ending, number in sorted(endings.items(), key=lambda kind: (-kind[1], kind[0]))]
+    return [
+        f"{ending or 'no ending'}: {number} file{'s' * (number > 1)}: {REASONS.get(ending, OTHER)}"
+        for ending, number in sorted(endings.items(), key=lambda kind: (-kind[1], kind[0]))
+    ]

@@ -35,11 +35,14 @@ def find_photos(named: Sequence[str], *, out: str | None = None, pictures: bool 
             files.append((name, None))
             continue
         if out and os.path.realpath(out) == os.path.realpath(name):
-            raise ConfigError(f"--out {out} is the folder with the photos. Name another folder, so that no picture of "
-                              "the output is taken for a photo.")
+            raise ConfigError(
+                f"--out {out} is the folder with the photos. Name another folder, so that no picture of "
+                "the output is taken for a photo."
+            )
         files += [(file, name) for file in pictures_in(name, out)] or [(name, None)]
-    stems = unique_stems([file for file, _ in files], [folder for _, folder in files],
-                         owners=Ledger(out).owners() if out else None)
+    stems = unique_stems(
+        [file for file, _ in files], [folder for _, folder in files], owners=Ledger(out).owners() if out else None
+    )
     photos = [Photo(file, stem) for (file, _), stem in zip(files, stems, strict=True)]
     if out and pictures:
         check_out(photos, out)
@@ -63,8 +66,9 @@ def files_in(folder: str, out: str | None = None) -> list[str]:
     skipped = os.path.realpath(out) if out else None
     found = []
     for place, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders
-                            if name[0] != "." and os.path.realpath(os.path.join(place, name)) != skipped)
+        folders[:] = sorted(
+            name for name in folders if name[0] != "." and os.path.realpath(os.path.join(place, name)) != skipped
+        )
         found += [os.path.join(place, name) for name in sorted(files) if name[0] != "."]
     return found
 

@@ -38,25 +38,43 @@ from kp.training.distributed import Team, free_threads, join_team
 from kp.training.machine import DEVICES, keep_memory
 
 EXIT_CODES = {"finished": 0, "diverged": 1, "stopped": 130}
-SAVE_EVERY = 60.0   # seconds between two saves of the network so far
+SAVE_EVERY = 60.0  # seconds between two saves of the network so far
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
     add_checkpoint(parser)
-    parser.add_argument("--preset", default=None, metavar="NAME",
-                        help=f"settings to start from: {', '.join(PRESETS)}; other options change them")
-    parser.add_argument("--start", default=None, metavar="MODEL",
-                        help="a network to go on from, by name or file, in place of a new one")
-    parser.add_argument("--threads", type=int, default=0,
-                        help="processor threads of each process; 0 for as many as there are idle cores")
-    parser.add_argument("--device", default="auto", metavar="NAME",
-                        help=f"what computes: {', '.join(DEVICES)} (default: auto, a GPU where there is one)")
+    parser.add_argument(
+        "--preset",
+        default=None,
+        metavar="NAME",
+        help=f"settings to start from: {', '.join(PRESETS)}; other options change them",
+    )
+    parser.add_argument(
+        "--start", default=None, metavar="MODEL", help="a network to go on from, by name or file, in place of a new one"
+    )
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=0,
+        help="processor threads of each process; 0 for as many as there are idle cores",
+    )
+    parser.add_argument(
+        "--device",
+        default="auto",
+        metavar="NAME",
+        help=f"what computes: {', '.join(DEVICES)} (default: auto, a GPU where there is one)",
+    )
     add_json(parser)
     group = parser.add_argument_group("settings")
     for option in dataclasses.fields(TrainConfig):
-        group.add_argument(f"--{option.name.replace('_', '-')}", type=type(option.default), default=None, metavar="V",
-                           help=f"{option.metadata['help']}{_choices(option.name)} (default: {option.default})")
+        group.add_argument(
+            f"--{option.name.replace('_', '-')}",
+            type=type(option.default),
+            default=None,
+            metavar="V",
+            help=f"{option.metadata['help']}{_choices(option.name)} (default: {option.default})",
+        )
 
 
 def _choices(name: str) -> str:
@@ -154,16 +172,21 @@ class TerminalReport:
             case Decoding():
                 self._advance("decoding", event.done, event.total)
             case RunStarted():
-                self._say(f"{event.parameters:,} parameters, {event.train_images} images to learn from, "
-                          f"{event.validation_images} to validate on, {event.precision}, {event.device}, "
-                          f"{event.threads} thread{'s' * (event.threads > 1)}{_each(event.processes)}")
+                self._say(
+                    f"{event.parameters:,} parameters, {event.train_images} images to learn from, "
+                    f"{event.validation_images} to validate on, {event.precision}, {event.device}, "
+                    f"{event.threads} thread{'s' * (event.threads > 1)}{_each(event.processes)}"
+                )
             case StepDone():
                 self._advance("training", event.step, event.steps)
-                self.bar.set_postfix_str(f"loss {event.loss:.4g}, {event.images_per_second:.0f} images/s, "
-                                         f"{event.seconds_left:.0f} s left")
+                self.bar.set_postfix_str(
+                    f"loss {event.loss:.4g}, {event.images_per_second:.0f} images/s, {event.seconds_left:.0f} s left"
+                )
             case EpochDone():
-                self._say(f"epoch {event.epoch:g}/{event.epochs}: loss {event.train_loss:.4g}, "
-                          f"validation {event.validation_loss:.4g}, NME {event.nme:.2f} %, {event.seconds:.0f} s")
+                self._say(
+                    f"epoch {event.epoch:g}/{event.epochs}: loss {event.train_loss:.4g}, "
+                    f"validation {event.validation_loss:.4g}, NME {event.nme:.2f} %, {event.seconds:.0f} s"
+                )
             case RunEnded():
                 self._close()
                 print(event.message, file=sys.stderr)

@@ -11,7 +11,13 @@ if TYPE_CHECKING:
     from kp.data.sample import Sample
 
 __all__ = ["FacialKeypointsDataset", "Preprocessing", "Sample", "find_data", "read_image"]
-__getattr__ = getter(__name__, {
-    "FacialKeypointsDataset": "dataset", "Preprocessing": "preprocessing", "Sample": "sample", "find_data": "dataset",
-    "read_image": "images",
-})
+__getattr__ = getter(
+    __name__,
+    {
+        "FacialKeypointsDataset": "dataset",
+        "Preprocessing": "preprocessing",
+        "Sample": "sample",
+        "find_data": "dataset",
+        "read_image": "images",
+    },
+)

@@ -23,18 +23,18 @@ from kp.errors import CheckpointError
 from kp.files import atomic_write
 
 FILE = Path(__file__).resolve().parent.parent.parent / "checkpoints" / "appearance.safetensors"
-SIDE = 160     # pixels of the bent picture; colours and edges have half of it
-WINDOW = 132   # pixels in its middle that the skin's components cover
-REACH = 1.25   # from the face's middle to the picture's border, in heights of the mean shape
-MIDDLE = 0.6   # how wide a step is in the picture's middle, where the face is, against the mean step
+SIDE = 160  # pixels of the bent picture; colours and edges have half of it
+WINDOW = 132  # pixels in its middle that the skin's components cover
+REACH = 1.25  # from the face's middle to the picture's border, in heights of the mean shape
+MIDDLE = 0.6  # how wide a step is in the picture's middle, where the face is, against the mean step
 # What a cut-out may show, in face heights about the face's middle: no hair outside an oval, a neck and shoulders at
 # least. GrabCut errs where hair and wall are of one colour, and where a suit is as dark as the studio.
-OVAL = (0.0, -0.25), (0.88, 0.95), 0.45   # centre, half axes, and the height from which all may be person
+OVAL = (0.0, -0.25), (0.88, 0.95), 0.45  # centre, half axes, and the height from which all may be person
 TORSO = ((0.22, 0.4), (0.3, 0.75), (0.45, 0.9), (0.85, 1.08), (1.15, 1.3))
 # Points of the inner lips and of the eyelids that lie above each other, and how near they may come, in face heights.
 LIDS = np.array([(61, 67), (62, 66), (63, 65), (37, 41), (38, 40), (43, 47), (44, 46)])
 NARROWEST = 0.004
-BORDER = 7     # points on each side of the border that stay where they are
+BORDER = 7  # points on each side of the border that stay where they are
 
 
 def to_plane(place: np.ndarray) -> np.ndarray:
@@ -63,8 +63,9 @@ def plane_places(count: int, pixels: int | None = None) -> np.ndarray:
 def border_points() -> np.ndarray:
     """Points about the picture, float64 (n, 2), in the plane of the mean shape; read-only."""
     edge = np.linspace(-REACH, REACH, BORDER)
-    sides = [np.stack(np.broadcast_arrays(*pair), axis=1)
-             for at in (-REACH, REACH) for pair in ((edge, at), (at, edge))]
+    sides = [
+        np.stack(np.broadcast_arrays(*pair), axis=1) for at in (-REACH, REACH) for pair in ((edge, at), (at, edge))
+    ]
     return _kept(np.unique(np.concatenate(sides), axis=0))
 
 
@@ -126,7 +127,7 @@ class AppearanceModel:
     detail: (3, SIDE, SIDE), grey levels that the components of skin, hair, clothes leave out, one standard deviation.
     """
 
-    mean_shape: np.ndarray                 # (68, 2), face heights about the middle
+    mean_shape: np.ndarray  # (68, 2), face heights about the middle
     modes: np.ndarray = field(repr=False)  # (modes, 68, 2), one standard deviation each
     skin: Components = field(repr=False)
     hair: Components = field(repr=False)
@@ -140,8 +141,10 @@ class AppearanceModel:
         """Where each part's coefficients stand."""
         counts = [len(self.modes), *(len(getattr(self, name)) for name in PARTS)]
         ends = np.cumsum(counts)
-        return {name: slice(int(end - count), int(end))
-                for name, end, count in zip(("shape", *PARTS), ends, counts, strict=True)}
+        return {
+            name: slice(int(end - count), int(end))
+            for name, end, count in zip(("shape", *PARTS), ends, counts, strict=True)
+        }
 
     @one_thread_each()
     def shape(self, coefficients: np.ndarray) -> np.ndarray:
@@ -157,23 +160,27 @@ class AppearanceModel:
     def portraits(self, coefficients: np.ndarray) -> list[Portrait]:
         """Those of rows of coefficients (faces, n)."""
         halves = {name: getattr(self, name).halves(coefficients[:, self.parts[name]]) for name in PARTS}
-        return [self._portrait(row, {name: (even[at], odd[at]) for name, (even, odd) in halves.items()})
-                for at, row in enumerate(coefficients)]
+        return [
+            self._portrait(row, {name: (even[at], odd[at]) for name, (even, odd) in halves.items()})
+            for at, row in enumerate(coefficients)
+        ]
 
     def _portrait(self, coefficients: np.ndarray, halves: dict[str, tuple[np.ndarray, np.ndarray]]) -> Portrait:
         layers = {name: Layer(*planes(*halves[name])) for name in ("hair", "clothes")}
         rim = (SIDE - WINDOW) // 2
         half = rim // 2
         luma, chroma = planes(*halves["skin"])
-        skin = Layer(cv2.copyMakeBorder(luma, rim, rim, rim, rim, cv2.BORDER_REPLICATE),
-                     cv2.copyMakeBorder(chroma, half, half, half, half, cv2.BORDER_REPLICATE))
+        skin = Layer(
+            cv2.copyMakeBorder(luma, rim, rim, rim, rim, cv2.BORDER_REPLICATE),
+            cv2.copyMakeBorder(chroma, half, half, half, half, cv2.BORDER_REPLICATE),
+        )
         even, odd = (half.reshape(3, SIDE // 2, SIDE // 4) for half in halves["edges"])
         return Portrait(self.shape(coefficients), skin, layers["hair"], layers["clothes"], unfold(even, odd))
 
 
 def planes(even: np.ndarray, odd: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Luma (side, side) and chroma (side/2, side/2, 2) from flat left halves: luma's, then red's, then blue's."""
-    half = round((len(even) / 3) ** 0.5)             # side^2 / 2 of luma and as much again halved twice
+    half = round((len(even) / 3) ** 0.5)  # side^2 / 2 of luma and as much again halved twice
     cuts = (2 * half * half, 2 * half * half + half * half // 2)
     shapes = (2 * half, half), (half, half // 2), (half, half // 2)
     pairs = zip(np.split(even, cuts), np.split(odd, cuts), shapes, strict=True)
@@ -186,15 +193,17 @@ def save_appearance(model: AppearanceModel, path: Path | str) -> None:
     arrays: dict[str, np.ndarray] = {}
     for name, value in vars(model).items():
         inner = {"": value} if isinstance(value, np.ndarray) else {f".{key}": part for key, part in vars(value).items()}
-        arrays |= {f"{name}{key}": np.ascontiguousarray(part) for key, part in inner.items()
-                   if isinstance(part, np.ndarray)}
+        arrays |= {
+            f"{name}{key}": np.ascontiguousarray(part) for key, part in inner.items() if isinstance(part, np.ndarray)
+        }
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(path, save(arrays, {"kind": "appearance model"}))
     except OSError as error:
-        raise CheckpointError(f"{path} cannot be written ({error.strerror or error}). "
-                              "Free some space or name another file.") from None
+        raise CheckpointError(
+            f"{path} cannot be written ({error.strerror or error}). Free some space or name another file."
+        ) from None
 
 
 def load_appearance(path: Path | str = FILE) -> AppearanceModel:
@@ -202,9 +211,13 @@ def load_appearance(path: Path | str = FILE) -> AppearanceModel:
     try:
         arrays: dict[str, Any] = load(Path(path).read_bytes())
         kinds: dict[str, type] = dict.fromkeys(PARTS, Components) | {"spreads": Spreads}
-        inner: dict[str, Any] = {name: kind(**{key.partition(".")[2]: arrays.pop(key) for key in list(arrays)
-                               if key.startswith(f"{name}.")}) for name, kind in kinds.items()}
+        inner: dict[str, Any] = {
+            name: kind(**{key.partition(".")[2]: arrays.pop(key) for key in list(arrays) if key.startswith(f"{name}.")})
+            for name, kind in kinds.items()
+        }
         return AppearanceModel(**arrays, **inner)
     except (OSError, SafetensorError, TypeError) as error:
-        raise CheckpointError(f"{path} is no appearance model ({error}). Learn one with "
-                              "`python -m kp appearance`, or copy the file again.") from None
+        raise CheckpointError(
+            f"{path} is no appearance model ({error}). Learn one with "
+            "`python -m kp appearance`, or copy the file again."
+        ) from None

@@ -21,22 +21,23 @@ COUNTS = {"shape": (18, 14), "skin": (130, 90), "hair": (24, 14), "clothes": (12
 SIMILAR = {"shape": 0.0, "skin": 1.0, "hair": 0.8, "clothes": 0.2, "edges": 0.8}
 # How far they stray from their kind, as a share of how far they really do: hair that strays far is no hair any more.
 VARIETY = {"shape": 1.0, "skin": 0.65, "hair": 0.5, "clothes": 0.8, "edges": 0.55}
-MOST_MOVED = 0.65     # face heights from where the median face has a point; only corrupt labels are farther
-CANVAS = 160          # pixels; what the person is cut out of
-FACE_SIDE = 100       # pixels of a face that a picture is read from, if it has as many
-STIFFNESS = 1e-4      # of the bending, so that noise in the points does not fold the picture
-INSET = 0.02          # face heights: pixels so near an edge are not trusted
-FARTHEST = 0.4        # face heights from an edge, as far as it is told
-BEHIND = 0.25         # weight of a picture's pixels where its layer never is
-CHROMA = 1.4          # weight of a colour pixel, which stands for four
-DETAIL_EVERY = 5      # frames, of which one is looked at for fine detail
-MOST_DETAIL = 1.2     # times the median of all places: at edges more is left out, which is no detail
-DETAIL_WIDTH = 2.0    # pixels; what is finer is detail
-FEW = 60              # pixels; a layer of fewer is taken from all of the person
+MOST_MOVED = 0.65  # face heights from where the median face has a point; only corrupt labels are farther
+CANVAS = 160  # pixels; what the person is cut out of
+FACE_SIDE = 100  # pixels of a face that a picture is read from, if it has as many
+STIFFNESS = 1e-4  # of the bending, so that noise in the points does not fold the picture
+INSET = 0.02  # face heights: pixels so near an edge are not trusted
+FARTHEST = 0.4  # face heights from an edge, as far as it is told
+BEHIND = 0.25  # weight of a picture's pixels where its layer never is
+CHROMA = 1.4  # weight of a colour pixel, which stands for four
+DETAIL_EVERY = 5  # frames, of which one is looked at for fine detail
+MOST_DETAIL = 1.2  # times the median of all places: at edges more is left out, which is no detail
+DETAIL_WIDTH = 2.0  # pixels; what is finer is detail
+FEW = 60  # pixels; a layer of fewer is taken from all of the person
 
 
-def fit_appearance(faces: FacialKeypointsDataset,
-                   progress: Callable[[int, int], None] | None = None) -> AppearanceModel:
+def fit_appearance(
+    faces: FacialKeypointsDataset, progress: Callable[[int, int], None] | None = None
+) -> AppearanceModel:
     """The model of these frames; `progress(done, total)` counts the frames read. Corrupt labels are left out."""
     shapes = normalised(faces.keypoints)[2]
     farthest = np.linalg.norm(shapes - np.median(shapes, axis=0), axis=2).max(axis=1)
@@ -45,8 +46,9 @@ def fit_appearance(faces: FacialKeypointsDataset,
     mean = (shapes + mirrored(shapes)).mean(axis=0) / 2
     pictures = Pictures(len(faces), mean)
     for index in range(len(faces)):
-        pictures.put(index, *straighten(faces.image(index), shapes[index], mean, centre=centres[index],
-                                        size=sizes[index]))
+        pictures.put(
+            index, *straighten(faces.image(index), shapes[index], mean, centre=centres[index], size=sizes[index])
+        )
         if progress:
             progress(index + 1, len(faces))
     people = np.unique([frame.person for frame in faces.frames], return_inverse=True)[1]
@@ -100,8 +102,9 @@ def mirrored(shapes: np.ndarray) -> np.ndarray:
     return (shapes * (-1, 1))[:, MIRROR]
 
 
-def straighten(image: np.ndarray, shape: np.ndarray, mean: np.ndarray, *, centre: np.ndarray,
-               size: float) -> tuple[np.ndarray, np.ndarray]:
+def straighten(
+    image: np.ndarray, shape: np.ndarray, mean: np.ndarray, *, centre: np.ndarray, size: float
+) -> tuple[np.ndarray, np.ndarray]:
     """A frame bent to the mean shape, uint8 (SIDE, SIDE, 3), and the outline (SIDE, SIDE) in face heights."""
     zoom = CANVAS / (2 * REACH * size)
     offset = CANVAS / 2 - 0.5 - zoom * centre
@@ -134,8 +137,9 @@ def inside(pictures: np.ndarray, side: int) -> np.ndarray:
     return pictures[:, rim : rim + side, rim : rim + side]
 
 
-def fit_components(mean: np.ndarray, shapes: np.ndarray, pictures: Pictures, *, people: np.ndarray,
-                   videos: np.ndarray) -> AppearanceModel:
+def fit_components(
+    mean: np.ndarray, shapes: np.ndarray, pictures: Pictures, *, people: np.ndarray, videos: np.ndarray
+) -> AppearanceModel:
     """The model from shapes (n, 68, 2), straightened pictures, and the number of each one's person and video."""
     modes, shape = _learn_shapes(mean, shapes)
     learnt: dict[str, Learnt] = {}
@@ -153,11 +157,15 @@ def fit_components(mean: np.ndarray, shapes: np.ndarray, pictures: Pictures, *, 
     found: dict[str, Coefficients] = {"shape": shape, **learnt}
     spreads = measure(
         np.concatenate([part.coefficients for part in found.values()], axis=1).astype(np.float64),
-        np.concatenate([part.parity for part in found.values()]), people=people, videos=videos,
+        np.concatenate([part.parity for part in found.values()]),
+        people=people,
+        videos=videos,
         similar=np.concatenate([part.spread * SIMILAR[name] for name, part in found.items()]),
-        variety=np.concatenate([np.full(len(part.parity), VARIETY[name]) for name, part in found.items()]))
-    return AppearanceModel(mean, modes, **{name: learnt[name].components for name in PARTS}, detail=np.stack(details),
-                           spreads=spreads)
+        variety=np.concatenate([np.full(len(part.parity), VARIETY[name]) for name, part in found.items()]),
+    )
+    return AppearanceModel(
+        mean, modes, **{name: learnt[name].components for name in PARTS}, detail=np.stack(details), spreads=spreads
+    )
 
 
 def fold_edges(edges: np.ndarray, sign: int) -> np.ndarray:
@@ -176,7 +184,8 @@ def _learn_shapes(mean: np.ndarray, shapes: np.ndarray) -> tuple[np.ndarray, Coe
     coefficients = np.concatenate([values for _, values, _ in found], axis=1)
     parity = np.repeat([1, -1], COUNTS["shape"])
     return modes[order].reshape(-1, *mean.shape).astype(np.float32), Coefficients(
-        coefficients[:, order], parity[order], spread[order] / np.linalg.norm(spread))
+        coefficients[:, order], parity[order], spread[order] / np.linalg.norm(spread)
+    )
 
 
 def _learn_pictures(luma: np.ndarray, chroma: np.ndarray, counts: tuple[int, int], weight: np.ndarray) -> Learnt:

@@ -20,9 +20,9 @@ class Components:
     A coefficient of 1 is one standard deviation.
     """
 
-    mean: np.ndarray = field(repr=False)   # float32 (size,)
-    even: np.ndarray = field(repr=False)   # int8 (n, size)
-    odd: np.ndarray = field(repr=False)    # int8 (m, size)
+    mean: np.ndarray = field(repr=False)  # float32 (size,)
+    even: np.ndarray = field(repr=False)  # int8 (n, size)
+    odd: np.ndarray = field(repr=False)  # int8 (m, size)
     scale: np.ndarray = field(repr=False)  # float32 (n + m,)
 
     def __len__(self) -> int:
@@ -39,8 +39,10 @@ class Components:
         if scaled.ndim == 1:
             return self.mean + scaled[: len(even)] @ even, scaled[len(even) :] @ odd
         # Row by row: a product of matrices rounds otherwise, and a face would depend on those painted with it.
-        return (self.mean + np.stack([row[: len(even)] @ even for row in scaled]),
-                np.stack([row[len(even) :] @ odd for row in scaled]))
+        return (
+            self.mean + np.stack([row[: len(even)] @ even for row in scaled]),
+            np.stack([row[len(even) :] @ odd for row in scaled]),
+        )
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,12 @@ def learn(halves: Callable[[int], np.ndarray], counts: tuple[int, int], weight: 
     scales = [np.abs(part).max(axis=1) / 127 for part in rows]
     even, odd = (np.round(part / scale[:, None]).astype(np.int8) for part, scale in zip(rows, scales, strict=True))
     spread = np.concatenate(spreads)
-    return Learnt(np.concatenate(coefficients, axis=1), np.repeat([1, -1], counts), spread / np.linalg.norm(spread),
-                  Components(mean, even, odd, np.concatenate(scales).astype(np.float32)))
+    return Learnt(
+        np.concatenate(coefficients, axis=1),
+        np.repeat([1, -1], counts),
+        spread / np.linalg.norm(spread),
+        Components(mean, even, odd, np.concatenate(scales).astype(np.float32)),
+    )
 
 
 def fold(pictures: np.ndarray, sign: int) -> np.ndarray:
@@ -105,7 +111,7 @@ def principal(rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.
     basis = np.linalg.qr(rows @ start)[0]
     for _ in range(ROUNDS):
         basis = np.linalg.qr(rows @ np.linalg.qr(rows.T @ basis)[0])[0]
-    small = basis.T @ rows                                                    # (count + EXTRA, size)
+    small = basis.T @ rows  # (count + EXTRA, size)
     values, vectors = np.linalg.eigh((small @ small.T).astype(np.float64))
     order = np.argsort(-values)[:count]
     components = (vectors[:, order].T @ small) / np.sqrt(values[order])[:, None]

@@ -26,8 +26,9 @@ class FacialKeypointsDataset(Dataset):
 
     invented = False
 
-    def __init__(self, root: Path | str, *, transform: Callable[[Sample], Sample] | None = None,
-                 strict: bool = False) -> None:
+    def __init__(
+        self, root: Path | str, *, transform: Callable[[Sample], Sample] | None = None, strict: bool = False
+    ) -> None:
         found = find_data(root or ".")
         if found is None:  # nothing was named, and the folder data/ is not there either
             raise DataError(f"There is no dataset. Name its folder with {PLACES}.")
@@ -46,8 +47,9 @@ class FacialKeypointsDataset(Dataset):
         in_test_csv = [frame.folder == "test" for frame in self.frames]
         return self.subset(part_indices(people, in_test_csv, split, part))
 
-    def learning(self, split: str, *, validate_on: str = "test", subset: int = 0,
-                 seed: int = 0) -> "FacialKeypointsDataset":
+    def learning(
+        self, split: str, *, validate_on: str = "test", subset: int = 0, seed: int = 0
+    ) -> "FacialKeypointsDataset":
         """What a network learns from: the training part, or `fit` where settings are chosen on `validation`.
 
         subset: at most so many of its images, drawn with `seed`; 0 for all.

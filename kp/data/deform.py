@@ -12,14 +12,14 @@ from kp.data.transforms import Rng, Transform
 from kp.geometry import Box
 from kp.landmarks import CONTOURS
 
-KNOTS = 25           # a side, at which a bend is computed
-STIFFNESS = 0.004    # points may lie a little off their places where the picture would fold
-NARROWEST = 0.1      # of a picture, by area: what is drawn out to more is about to fold over
+KNOTS = 25  # a side, at which a bend is computed
+STIFFNESS = 0.004  # points may lie a little off their places where the picture would fold
+NARROWEST = 0.1  # of a picture, by area: what is drawn out to more is about to fold over
 PARTS = (1, 0.6, 0.3)  # of a change: less where the picture would fold over
-RING = 16            # places round the face that stay, one box side from its centre
-MOST_YAW = 75.0      # degrees; beyond, too little is left of the far side
-STRAIGHT = 10.0      # degrees: a head turned less is turned to either side, else further the way it looks; the half
-                     # of a face that is not seen cannot be turned to the front
+RING = 16  # places round the face that stay, one box side from its centre
+MOST_YAW = 75.0  # degrees; beyond, too little is left of the far side
+STRAIGHT = 10.0  # degrees: a head turned less is turned to either side, else further the way it looks; the half
+# of a face that is not seen cannot be turned to the front
 # How far each point goes down with the jaw: of lips and jaw line, in what the chin goes.
 WITH_JAW = np.zeros(68)
 WITH_JAW[3:14] = [0.15, 0.4, 0.7, 0.9, 1, 1, 1, 0.9, 0.7, 0.4, 0.15]
@@ -70,8 +70,9 @@ class RandomHeadTurn(Deformation):
 
     shown = ("probability", "turn", "nod")
 
-    def __init__(self, head: Head, probability: float = 0.5, *, turn: float = 35.0, nod: float = 12.0,
-                 rng: Rng = None) -> None:
+    def __init__(
+        self, head: Head, probability: float = 0.5, *, turn: float = 35.0, nod: float = 12.0, rng: Rng = None
+    ) -> None:
         super().__init__(head, probability, rng=rng)
         self.turn, self.nod = turn, nod
 

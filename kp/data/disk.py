@@ -20,10 +20,13 @@ def writing(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in FULL:
-            raise DownloadError(f"The disk that holds {folder} is full. Make room and download again: it goes on where "
-                                f"it stopped. Or {ELSEWHERE}.") from None
-        raise DownloadError(f"{folder} cannot be written ({error.strerror or error}). "
-                            f"Change its permissions, or {ELSEWHERE}.") from None
+            raise DownloadError(
+                f"The disk that holds {folder} is full. Make room and download again: it goes on where "
+                f"it stopped. Or {ELSEWHERE}."
+            ) from None
+        raise DownloadError(
+            f"{folder} cannot be written ({error.strerror or error}). Change its permissions, or {ELSEWHERE}."
+        ) from None
 
 
 def require_room(folder: Path, needed: int) -> None:
@@ -31,5 +34,7 @@ def require_room(folder: Path, needed: int) -> None:
     with writing(folder):
         free = shutil.disk_usage(folder).free
     if free < needed + SPARE:
-        raise DownloadError(f"The disk that holds {folder} has {free / 1e6:.0f} MB free, and "
-                            f"{(needed + SPARE) / 1e6:.0f} MB are needed. Make room, or {ELSEWHERE}.")
+        raise DownloadError(
+            f"The disk that holds {folder} has {free / 1e6:.0f} MB free, and "
+            f"{(needed + SPARE) / 1e6:.0f} MB are needed. Make room, or {ELSEWHERE}."
+        )

@@ -25,8 +25,12 @@ log = logging.getLogger(__name__)
 
 
 def download(
-    folder: Path | str, *, sources: Sequence[Source] = SOURCES, progress: Callable[[Progress], None] = lambda _: None,
-    cancelled: Callable[[], bool] = lambda: False, timeout: float = TIMEOUT,
+    folder: Path | str,
+    *,
+    sources: Sequence[Source] = SOURCES,
+    progress: Callable[[Progress], None] = lambda _: None,
+    cancelled: Callable[[], bool] = lambda: False,
+    timeout: float = TIMEOUT,
 ) -> Path:
     """The dataset's folder: `folder`, or data/ in it where `folder` itself cannot be made anew (it is in use).
 
@@ -56,8 +60,10 @@ def download(
                 unpacked.rename(target)
             shutil.rmtree(work, ignore_errors=True)
             return target
-    raise DownloadError(f"The dataset could not be downloaded. {' '.join(reasons)} Check the network (HTTPS_PROXY "
-                        f"names a proxy) and download again, or unpack {sources[0].url} into {folder} yourself.")
+    raise DownloadError(
+        f"The dataset could not be downloaded. {' '.join(reasons)} Check the network (HTTPS_PROXY "
+        f"names a proxy) and download again, or unpack {sources[0].url} into {folder} yourself."
+    )
 
 
 def find_download(folder: Path, checksums: Checksums) -> Path | None:
@@ -65,8 +71,9 @@ def find_download(folder: Path, checksums: Checksums) -> Path | None:
     for root in (folder, folder / "data"):
         if any((root / name).is_file() for name in CSVS.values()):
             if fault := quick_fault_of(root, checksums):
-                raise DownloadError(f"{root} holds another dataset, or not all of it: {fault}. Move it away, or "
-                                    f"{ELSEWHERE}.")
+                raise DownloadError(
+                    f"{root} holds another dataset, or not all of it: {fault}. Move it away, or {ELSEWHERE}."
+                )
             return root
     return None
 

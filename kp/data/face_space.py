@@ -12,7 +12,7 @@ from kp.data.synthetic import MOST_TURNED, Face, invent_person
 from kp.data.threads import one_thread_each
 from kp.errors import ConfigError
 
-FARTHEST = 3.0   # standard deviations that a slider may go
+FARTHEST = 3.0  # standard deviations that a slider may go
 MODES = 5
 VIEW = View(height=400, width=350, centre=(174.5, 222.0), size=164.0)
 
@@ -36,7 +36,7 @@ SHAPE_MODES = (
     Mode("Tilting", "to the left", "to the right"),
     Mode("Nodding", "down", "up"),
     Mode("Width", "a long face", "a broad face"),
-    Mode("Mouth", "closed", "open", -2.0),                                      # lips cannot be closer than closed
+    Mode("Mouth", "closed", "open", -2.0),  # lips cannot be closer than closed
 )
 PICTURE_MODES = (
     Mode("Brightness of the skin", "dark", "light"),
@@ -70,16 +70,19 @@ class FaceSpace:
         return np.linalg.solve(covariance[np.ix_(moved, moved)], covariance[moved])
 
     @one_thread_each()
-    def coefficients(self, shape: Sequence[float] = (), picture: Sequence[float] = (), *,
-                     start: Face | None = None) -> np.ndarray:
+    def coefficients(
+        self, shape: Sequence[float] = (), picture: Sequence[float] = (), *, start: Face | None = None
+    ) -> np.ndarray:
         """Those of the face so many standard deviations from `start`, else from the mean; what is not named is 0."""
         sliders = np.zeros(2 * MODES)
         for first, numbers, modes in ((0, shape, SHAPE_MODES), (MODES, picture, PICTURE_MODES)):
             known = zip(numbers, modes, strict=False)
             if len(numbers) > MODES or not all(mode.least <= number <= mode.most for number, mode in known):
                 ends = ", ".join(f"{mode.least:g} to {mode.most:g}" for mode in modes)
-                raise ConfigError(f"A face is at most {MODES} numbers from the mean one (from {ends}), "
-                                  f"not {', '.join(map(str, numbers))}.")
+                raise ConfigError(
+                    f"A face is at most {MODES} numbers from the mean one (from {ends}), "
+                    f"not {', '.join(map(str, numbers))}."
+                )
             sliders[first : first + len(numbers)] = numbers
         moved, spreads = sliders[1:] @ self._follow, self.model.spreads
         if start is None:
@@ -88,8 +91,9 @@ class FaceSpace:
         return spreads.coefficients(turn, start.kind, start.draws) + moved
 
     @one_thread_each()
-    def render(self, shape: Sequence[float] = (), picture: Sequence[float] = (), *,
-               person: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def render(
+        self, shape: Sequence[float] = (), picture: Sequence[float] = (), *, person: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """The face there: uint8 (400, 350, 3) RGB and its keypoints float32 (68, 2).
 
         person: the number of somebody invented whom the sliders move; None for the mean face.

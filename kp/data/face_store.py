@@ -15,8 +15,8 @@ from kp.data.store import ImageStore
 from kp.data.threads import one_thread_each
 
 SYNTHETIC = "synthetic"  # names these faces where a folder is asked for
-MOST_HELPERS = 3      # processes that paint beside this one
-WORTH_HELPERS = 200   # faces: a helper is ready after the time that these take
+MOST_HELPERS = 3  # processes that paint beside this one
+WORTH_HELPERS = 200  # faces: a helper is ready after the time that these take
 
 
 def is_synthetic(name: object) -> bool:
@@ -60,8 +60,10 @@ class FaceStore(ImageStore):
     def read_group(self, indices: Sequence[int] | np.ndarray) -> list[np.ndarray]:
         faces = [self.faces[index] for index in indices]
         rows = np.stack([face.coefficients(self.model) for face in faces])
-        return [paint(portrait, self.model, face.view, look=face.look, rng=np.random.default_rng(face.seed))
-                for face, portrait in zip(faces, self.model.portraits(rows), strict=True)]
+        return [
+            paint(portrait, self.model, face.view, look=face.look, rng=np.random.default_rng(face.seed))
+            for face, portrait in zip(faces, self.model.portraits(rows), strict=True)
+        ]
 
     def together(self, indices: Sequence[int] | np.ndarray) -> list[list[int]]:
         """The frames of a video, which have much in common."""

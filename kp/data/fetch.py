@@ -20,10 +20,10 @@ from kp.data.sources import Source
 from kp.errors import DownloadError
 
 CHUNK = 256 * 1024
-PAUSES = (1.0, 2.0, 4.0)      # seconds before the second, third and last try without any byte
-MOST_BYTES = 1_000_000_000    # of an archive, which has about 340 MB: a server that never ends is stopped there
+PAUSES = (1.0, 2.0, 4.0)  # seconds before the second, third and last try without any byte
+MOST_BYTES = 1_000_000_000  # of an archive, which has about 340 MB: a server that never ends is stopped there
 HOPELESS = (socket.gaierror, ConnectionRefusedError, ssl.SSLCertVerificationError)  # trying at once again is no use
-BUSY = (408, 429)             # with those from 500 on, the HTTP codes that are worth another try
+BUSY = (408, 429)  # with those from 500 on, the HTTP codes that are worth another try
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +49,11 @@ class Identity:
         length = response.headers.get("Content-Length", "")
         if response.status == http.HTTPStatus.PARTIAL_CONTENT:
             length = response.headers.get("Content-Range", "").rpartition("/")[2]
-        return cls(response.headers.get("ETag"), response.headers.get("Last-Modified"),
-                   int(length) if length.isdecimal() else None)
+        return cls(
+            response.headers.get("ETag"),
+            response.headers.get("Last-Modified"),
+            int(length) if length.isdecimal() else None,
+        )
 
     @property
     def validator(self) -> str | None:
@@ -191,8 +194,10 @@ def _plain(cause: object, url: str, timeout: float) -> str:
         case socket.gaierror():
             return f"{host} cannot be found; is there a network?"
         case ssl.SSLCertVerificationError():
-            return (f"the certificate of {host} cannot be checked ({cause.verify_message}); behind a company's proxy, "
-                    "name its certificate in SSL_CERT_FILE")
+            return (
+                f"the certificate of {host} cannot be checked ({cause.verify_message}); behind a company's proxy, "
+                "name its certificate in SSL_CERT_FILE"
+            )
         case http.client.IncompleteRead():
             return f"the connection to {host} was cut"
     return f"no connection to {host} ({getattr(cause, 'strerror', None) or cause})"

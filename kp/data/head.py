@@ -43,16 +43,19 @@ def fit_head(keypoints: np.ndarray) -> Head:
     across, down = np.split(views[:, :3] * strength[:3], 2)  # of each frame's camera, up to one matrix for all
     size = (across**2 + down**2).sum(axis=1)[:, None]
     # With that matrix, squared, a camera's two axes are as long as each other, and at right angles.
-    conditions = np.concatenate([(_products(across, across) - _products(down, down)) / size,
-                                 _products(across, down) / size])
+    conditions = np.concatenate(
+        [(_products(across, across) - _products(down, down)) / size, _products(across, down) / size]
+    )
     square = np.zeros((3, 3))
     square[AXES[:, 0], AXES[:, 1]] = np.linalg.eigh(conditions.T @ conditions)[1][:, 0]
     lengths, turn = np.linalg.eigh(square + square.T - np.diag(np.diag(square)))
     if abs(lengths[0]) > abs(lengths[-1]):
         lengths = -lengths
     if lengths.min() < FLATTEST * lengths.max():
-        raise ConfigError(f"{len(keypoints)} frames that all show the face from the same side do not tell how deep a "
-                          "head is. Learn from more frames, or choose the augmentation 'full'.")
+        raise ConfigError(
+            f"{len(keypoints)} frames that all show the face from the same side do not tell how deep a "
+            "head is. Learn from more frames, or choose the augmentation 'full'."
+        )
     return Head(_upright(((turn / np.sqrt(lengths)).T @ points[:3]).T))
 
 

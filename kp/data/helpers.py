@@ -31,8 +31,13 @@ class Helper:
 
     def __init__(self, store: Any) -> None:
         self._store = store
-        self._process = subprocess.Popen([sys.executable, "-c", PROGRAM], cwd=HOME, stdin=subprocess.PIPE,
-                                         stdout=subprocess.PIPE, start_new_session=True)
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM],
+            cwd=HOME,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
         assert self._process.stdin and self._process.stdout  # as asked for with PIPE
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
 
@@ -65,8 +70,9 @@ class Helper:
         self._process.wait()
 
 
-def read_with_helpers(store: Any, groups: Sequence[Group], count: int,
-                      read_here: Callable[[Group], Images]) -> Iterator[tuple[Group, Images]]:
+def read_with_helpers(
+    store: Any, groups: Sequence[Group], count: int, read_here: Callable[[Group], Images]
+) -> Iterator[tuple[Group, Images]]:
     """Each group and its images, in any order, from so many helpers and from this thread, which calls `read_here`.
 
     What helpers leave that cannot be started, or that end early, is read here.

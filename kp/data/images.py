@@ -18,7 +18,7 @@ MAX_PIXELS = 100_000_000  # a picture of this size takes 300 MB as RGB, and 700 
 MAX_JPEG_PIXELS = 250_000_000  # JPEG is decoded at 1/2, 1/4 or 1/8 of its size where it has more than MAX_PIXELS
 REDUCTIONS = (1, 2, 4, 8)
 MAX_PIXELS_OF = {"WEBP": 50_000_000, "AVIF": 50_000_000, "HEIF": 50_000_000}  # their decoders take twice the memory
-STRIP = 1 << 22           # pixels that are converted at once
+STRIP = 1 << 22  # pixels that are converted at once
 # Pillow knows more, among them some that start other programs (EPS) or whose readers are brittle.
 # A phone's MPO opens as JPEG.
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM")
@@ -27,9 +27,13 @@ SIGNATURES = {b"\xff\xd8": "a JPEG", b"\x89PNG": "a PNG", b"GIF8": "a GIF"}  # o
 HEIC_MARKS = (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypmif1", b"ftypmsf1")
 # What else is often taken for a picture: how the file begins, from which byte on, and what to say.
 STRANGERS = (
-    (4, HEIC_MARKS, "is a HEIC photo, which cannot be read "
-     "here. Install pillow-heif, or save it as JPEG. An iPhone takes JPEG with "
-     "Settings > Camera > Formats > Most Compatible."),
+    (
+        4,
+        HEIC_MARKS,
+        "is a HEIC photo, which cannot be read "
+        "here. Install pillow-heif, or save it as JPEG. An iPhone takes JPEG with "
+        "Settings > Camera > Formats > Most Compatible.",
+    ),
     (4, (b"ftyp",), f"is a video, not a picture. Take a frame of it. {USE}"),
     (0, (b"%PDF",), f"is a PDF document, not a picture. Export its page as a picture. {USE}"),
     (0, (b"<svg", b"<?xml"), f"is a drawing made of lines (SVG or XML), not of pixels. Export it as PNG. {USE}"),
@@ -52,8 +56,14 @@ def read_image(source: Path | str | object, *, max_pixels: int = MAX_PIXELS) -> 
     """
     image, reduction, (width, height) = read_reduced(source, max_pixels=max_pixels)
     if reduction > 1:
-        logger.warning("A picture of %d x %d pixels is read at 1/%d of its size, %d x %d pixels.",
-                       width, height, reduction, image.shape[1], image.shape[0])
+        logger.warning(
+            "A picture of %d x %d pixels is read at 1/%d of its size, %d x %d pixels.",
+            width,
+            height,
+            reduction,
+            image.shape[1],
+            image.shape[0],
+        )
     return image
 
 
@@ -74,13 +84,15 @@ def reduction_of(picture: Image.Image, max_pixels: int) -> int | None:
     """
     limit = min(max_pixels, MAX_PIXELS_OF.get(picture.format, max_pixels))
     jpeg = picture.format in ("JPEG", "MPO") and picture.width * picture.height <= MAX_JPEG_PIXELS
-    fitting = (by for by in REDUCTIONS[: None if jpeg else 1]
-               if -(-picture.width // by) * -(-picture.height // by) <= limit)
+    fitting = (
+        by for by in REDUCTIONS[: None if jpeg else 1] if -(-picture.width // by) * -(-picture.height // by) <= limit
+    )
     return next(fitting, None)
 
 
-def read_reduced(source: Path | str | object, *,
-                 max_pixels: int = MAX_PIXELS) -> tuple[np.ndarray, int, tuple[int, int]]:
+def read_reduced(
+    source: Path | str | object, *, max_pixels: int = MAX_PIXELS
+) -> tuple[np.ndarray, int, tuple[int, int]]:
     """`read_image`'s picture, by how much its sides are divided (1, 2, 4 or 8), and its upright width and height.
 
     Width and height are those before it is divided. Raises ImageError as `read_image`.
@@ -108,8 +120,9 @@ def read_reduced(source: Path | str | object, *,
     except UnidentifiedImageError:
         raise ImageError(f"{label} {_what_is(source)}") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):  # the latter where warnings are errors
-        raise ImageError(f"{label} has too many pixels; the limit is {max_pixels // 1_000_000} megapixels. "
-                         "Make it smaller first.") from None
+        raise ImageError(
+            f"{label} has too many pixels; the limit is {max_pixels // 1_000_000} megapixels. Make it smaller first."
+        ) from None
     except (OSError, EOFError, SyntaxError, ValueError, RuntimeError, LookupError) as error:  # all seen on broken files
         raise ImageError(f"{label} is damaged ({error}). Save it anew or take another one.") from None
 
@@ -154,8 +167,15 @@ def _upright(picture: Image.Image) -> np.ndarray:
 
 def _as_stored(upright: np.ndarray, turn: int) -> np.ndarray:
     """A view of the upright picture in the order of the file. turn: EXIF's, 1 to 8."""
-    views = {2: upright[:, ::-1], 3: upright[::-1, ::-1], 4: upright[::-1], 5: upright.swapaxes(0, 1),
-             6: np.rot90(upright), 7: upright[::-1, ::-1].swapaxes(0, 1), 8: np.rot90(upright, 3)}
+    views = {
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.swapaxes(0, 1),
+        6: np.rot90(upright),
+        7: upright[::-1, ::-1].swapaxes(0, 1),
+        8: np.rot90(upright, 3),
+    }
     return views.get(turn, upright)
 
 
@@ -209,13 +229,19 @@ def read_frame(path: Path) -> np.ndarray:
 
 def check_image(image: np.ndarray) -> None:
     """Raises ImageError unless uint8 (H, W, 3) with at least one pixel."""
-    if (not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3
-            or not image.size):
+    if (
+        not isinstance(image, np.ndarray)
+        or image.dtype != np.uint8
+        or image.ndim != 3
+        or image.shape[2] != 3
+        or not image.size
+    ):
         what = type(image).__name__
         if isinstance(image, np.ndarray) and image.ndim:
             what = f"{image.dtype} of {' x '.join(map(str, image.shape))} values"
-        raise ImageError(f"A picture is a uint8 array (height, width, 3), RGB; this is {what}. "
-                         "Read files with kp.read_image.")
+        raise ImageError(
+            f"A picture is a uint8 array (height, width, 3), RGB; this is {what}. Read files with kp.read_image."
+        )
 
 
 def to_grey(image: np.ndarray) -> np.ndarray:

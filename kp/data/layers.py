@@ -1,18 +1,17 @@
 """Which part of a straightened portrait is skin, which hair, which clothes: told by colour and by place."""
 
-
 import cv2
 import numpy as np
 
 from kp.data.silhouette import signed_distance
 
 SKIN, HAIR, CLOTHES = range(3)
-SIDE = 80                            # pixels of the pictures that are looked at
-LIGHT = 0.35                         # light varies more than colour: its weight
+SIDE = 80  # pixels of the pictures that are looked at
+LIGHT = 0.35  # light varies more than colour: its weight
 NOISE = np.array([6, 3, 3], np.float32)  # no colour is known better than this, in weighted grey levels
-FARTHEST = 14.0                      # no colour counts as farther than this, in variances
-SMOOTH = 1.2                         # pixels
-MANY = 20                            # pixels that tell a colour
+FARTHEST = 14.0  # no colour counts as farther than this, in variances
+SMOOTH = 1.2  # pixels
+MANY = 20  # pixels that tell a colour
 
 
 class Layers:
@@ -35,12 +34,16 @@ class Layers:
         self.cheeks = cheeks
         within = signed_distance(self.face) * (places[-1] - places[0]) / SIDE
         x, y = self.x, self.y
-        self.prior = np.stack([
-            np.clip((-within - 0.1) * 30, 0, 11) * (y < 0.2) + np.clip((y - 0.75) * 16, 0, 8)
-            + 12 * ((y > 0.75) & (np.abs(x) > 0.45)) - 25 * self.face,
-            np.clip((y - 0.35) * 8, 0, 12) + np.clip(within * 60, 0, 30),
-            np.clip((0.62 - y) * 40, 0, 60),
-        ])
+        self.prior = np.stack(
+            [
+                np.clip((-within - 0.1) * 30, 0, 11) * (y < 0.2)
+                + np.clip((y - 0.75) * 16, 0, 8)
+                + 12 * ((y > 0.75) & (np.abs(x) > 0.45))
+                - 25 * self.face,
+                np.clip((y - 0.35) * 8, 0, 12) + np.clip(within * 60, 0, 30),
+                np.clip((0.62 - y) * 40, 0, 60),
+            ]
+        )
 
     def label(self, picture: np.ndarray, outline: np.ndarray) -> np.ndarray:
         """SKIN, HAIR or CLOTHES for each pixel of a picture (SIDE, SIDE, 3), YCrCb; outline: (SIDE, SIDE)."""

@@ -23,20 +23,20 @@ from kp.data.props import Glasses, Microphone
 from kp.data.thin_plate import GRID, ThinPlate, spread_out
 from kp.data.threads import one_thread_each
 
-SHARPER, SHARPER_SIGMA = 0.8, 1.2   # what an unsharp mask adds to the picture, and its width in picture pixels
-EDGE = 0.018                         # face heights over which the person's edge is soft
-WISPS = 0.008                        # face heights by which hair leaves its edge
-HAIRLINE = 0.015                     # by which it is drawn back, where it is uncertain that there is any
+SHARPER, SHARPER_SIGMA = 0.8, 1.2  # what an unsharp mask adds to the picture, and its width in picture pixels
+EDGE = 0.018  # face heights over which the person's edge is soft
+WISPS = 0.008  # face heights by which hair leaves its edge
+HAIRLINE = 0.015  # by which it is drawn back, where it is uncertain that there is any
 HAIR_EDGE, COLLAR_EDGE = 0.07, 0.03  # face heights over which they are soft
-DRESSED = 0.8                        # of videos: the others wear what the model makes
-GLASSES, MICROPHONES = 0.15, 0.1     # of videos
-BLURRED = 200                        # height of the frame that a blur is told for
-ARMS = 1.15                          # face heights to both sides of the middle
-SHOULDERS = (0.38, 0.64)             # farther out and lower than this, in face heights, is cloth
-LONG_HAIR = 0.76                     # lower than this it ends
-CROWN = (-0.72, 0.4)                 # higher than this there is hair (on the bald, of the colour of skin): how surely
-HAIR_LUMA, HAIR_CHROMA = 0.8, 0.55    # shares of a hair's brightness and colour that are kept
-LEAST_SLOPE = 0.35                   # of an edge that may be made steeper
+DRESSED = 0.8  # of videos: the others wear what the model makes
+GLASSES, MICROPHONES = 0.15, 0.1  # of videos
+BLURRED = 200  # height of the frame that a blur is told for
+ARMS = 1.15  # face heights to both sides of the middle
+SHOULDERS = (0.38, 0.64)  # farther out and lower than this, in face heights, is cloth
+LONG_HAIR = 0.76  # lower than this it ends
+CROWN = (-0.72, 0.4)  # higher than this there is hair (on the bald, of the colour of skin): how surely
+HAIR_LUMA, HAIR_CHROMA = 0.8, 0.55  # shares of a hair's brightness and colour that are kept
+LEAST_SLOPE = 0.35  # of an edge that may be made steeper
 
 
 @dataclass(frozen=True)
@@ -77,11 +77,14 @@ class Look:
     @classmethod
     def draw(cls, rng: np.random.Generator) -> "Look":
         return cls(
-            seed=int(rng.integers(2**31)), light=(float(rng.normal(0, 0.28)), float(rng.normal(0, 0.2))),
+            seed=int(rng.integers(2**31)),
+            light=(float(rng.normal(0, 0.28)), float(rng.normal(0, 0.2))),
             gamma=float(np.exp(rng.normal(0, 0.15))),
             gain=np.exp(rng.normal(0, 0.1) + rng.normal(0, 0.03, 3)).astype(np.float32),
-            detail=float(rng.uniform(0.5, 1.1)), blur=float(min(rng.gamma(1.1, 0.4), 1.8)),
-            grain=float(min(rng.gamma(2.0, 0.6), 4.0)), wall=None,
+            detail=float(rng.uniform(0.5, 1.1)),
+            blur=float(min(rng.gamma(1.1, 0.4), 1.8)),
+            grain=float(min(rng.gamma(2.0, 0.6), 4.0)),
+            wall=None,
             clothes=Clothes.draw(rng) if rng.random() < DRESSED else None,
             glasses=Glasses.draw(rng) if rng.random() < GLASSES else None,
             microphone=Microphone.draw(rng) if rng.random() < MICROPHONES else None,
@@ -90,13 +93,25 @@ class Look:
     @classmethod
     def plain(cls) -> "Look":
         """Nothing added: no grain, no glasses, even light, a grey wall."""
-        return cls(seed=0, light=(0.0, 0.0), gamma=1.0, gain=np.ones(3, np.float32), detail=0.0, blur=0.0, grain=0.0,
-                   wall=150.0, clothes=None, glasses=None, microphone=None)
+        return cls(
+            seed=0,
+            light=(0.0, 0.0),
+            gamma=1.0,
+            gain=np.ones(3, np.float32),
+            detail=0.0,
+            blur=0.0,
+            grain=0.0,
+            wall=150.0,
+            clothes=None,
+            glasses=None,
+            microphone=None,
+        )
 
 
 @one_thread_each()
-def paint(portrait: Portrait, model: AppearanceModel, view: View, *, look: Look,
-          rng: np.random.Generator) -> np.ndarray:
+def paint(
+    portrait: Portrait, model: AppearanceModel, view: View, *, look: Look, rng: np.random.Generator
+) -> np.ndarray:
     """A portrait uint8 (height, width, 3), RGB; its keypoints are `view.place(portrait.shape)`. rng: of the grain."""
     texture, image = _of_video(look, view.height, view.width)
     layers = flatten(portrait, model, look, texture)
@@ -119,7 +134,7 @@ class Texture:
     @classmethod
     def draw(cls, look: Look, rng: np.random.Generator) -> "Texture":
         noise = rng.standard_normal((2, SIDE, SIDE), np.float32)
-        grain = cv2.GaussianBlur(noise[0], (0, 0), 0.7) * 2.4           # the factor keeps its standard deviation at 1
+        grain = cv2.GaussianBlur(noise[0], (0, 0), 0.7) * 2.4  # the factor keeps its standard deviation at 1
         strands = cv2.GaussianBlur(noise[1], (0, 0), 0.7, sigmaY=2.0) * 4.0
         wisps = cv2.resize(strands, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
         clothes = None
@@ -140,8 +155,15 @@ def _of_video(look: Look, height: int, width: int) -> tuple[Texture, np.ndarray]
     return texture, np.full((height, width, 3), look.wall, np.float32)
 
 
-def stand(image: np.ndarray, model: AppearanceModel, shape: np.ndarray, layers: tuple[np.ndarray, np.ndarray], *,
-          view: View, look: Look) -> np.ndarray:
+def stand(
+    image: np.ndarray,
+    model: AppearanceModel,
+    shape: np.ndarray,
+    layers: tuple[np.ndarray, np.ndarray],
+    *,
+    view: View,
+    look: Look,
+) -> np.ndarray:
     """A picture float32 (height, width, 3) with a person before all that is in it. layers: of `flatten`."""
     seen, cover = bend(*layers, to_mean(model, shape), view)
     seen -= image
@@ -155,8 +177,7 @@ def stand(image: np.ndarray, model: AppearanceModel, shape: np.ndarray, layers: 
     return image
 
 
-def flatten(portrait: Portrait, model: AppearanceModel, look: Look,
-            texture: Texture) -> tuple[np.ndarray, np.ndarray]:
+def flatten(portrait: Portrait, model: AppearanceModel, look: Look, texture: Texture) -> tuple[np.ndarray, np.ndarray]:
     """The layers on each other: luma (SIDE, SIDE), and at half the size red, blue and the outline (.., .., 3).
 
     What the components leave out is put back as noise of the right size: grain on skin, strands in hair.
@@ -214,7 +235,7 @@ def bend(luma: np.ndarray, small: np.ndarray, plate: ThinPlate, view: View) -> t
     # Nobody is beyond the picture's top, nor farther to the sides than his arms.
     beyond = np.maximum(-REACH - plane[..., 1:], 0) + np.maximum(np.abs(plane[..., :1]) - ARMS, 0)
     across, down, beyond = spread_out(np.dstack([to_picture(plane), beyond]), (view.height, view.width))
-    place = cv2.merge([across, down])                                          # -1..1
+    place = cv2.merge([across, down])  # -1..1
     red, blue, outline = cv2.split(_look_up(small, place))
     colours = cv2.merge([_look_up(luma, place), red - 128, blue - 128])
     softness = max(EDGE, 1.2 / view.size)
@@ -234,8 +255,9 @@ def _look_up(values: np.ndarray, place: np.ndarray) -> np.ndarray:
     """Values (n, n[, c]) at places -1..1 (h, w, 2)."""
     side = len(values)
     at = (place + 1) * (side / 2) - 0.5
-    return cv2.remap(values, at, None, cv2.INTER_CUBIC if side == SIDE else cv2.INTER_LINEAR,
-                     borderMode=cv2.BORDER_REPLICATE)
+    return cv2.remap(
+        values, at, None, cv2.INTER_CUBIC if side == SIDE else cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
 
 
 def finish(image: np.ndarray, look: Look, view: View, rng: np.random.Generator) -> np.ndarray:

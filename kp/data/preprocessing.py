@@ -64,7 +64,7 @@ class Preprocessing:
         """Crops uint8 (size, size, 3), or grey ones (size, size), as float32 (n, channels, size, size) in 0..1."""
         if self.channels == 1:
             crops = [(to_grey(crop) if crop.ndim == 3 else crop)[..., None] for crop in crops]
-        stack = torch.from_numpy(np.stack(crops))                       # (n, size, size, channels) uint8
+        stack = torch.from_numpy(np.stack(crops))  # (n, size, size, channels) uint8
         return stack.permute(0, 3, 1, 2).float() / 255
 
     def encode(self, keypoints: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any
 from kp.errors import DownloadCancelled
 
 INTERVAL = 0.1  # seconds between two reports: often enough to look smooth
-WARM_UP = 0.5   # seconds before the speed is worth telling
+WARM_UP = 0.5  # seconds before the speed is worth telling
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,9 @@ class Meter:
 
     def check(self) -> None:
         if self.cancelled():
-            raise DownloadCancelled("The download was cancelled. What has arrived is kept: "
-                                    "the next download goes on from there.")
+            raise DownloadCancelled(
+                "The download was cancelled. What has arrived is kept: the next download goes on from there."
+            )
 
     def pause(self, seconds: float) -> None:
         """Wait, and stay ready to be cancelled."""

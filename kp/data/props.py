@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 DARK = 0.1  # of glasses are for the sun
-SHIFT = 3   # OpenCV draws in eighths of a pixel
+SHIFT = 3  # OpenCV draws in eighths of a pixel
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,13 @@ class Glasses:
     @classmethod
     def draw(cls, rng: np.random.Generator) -> "Glasses":
         dark = rng.random() < DARK
-        return cls(width=float(rng.uniform(0.8, 1.0)), height=float(rng.uniform(0.5, 0.75)),
-                   rim=float(rng.uniform(0.008, 0.028)), grey=float(rng.choice([15, 35, 90, 150])),
-                   tint=float(rng.uniform(0.6, 0.9) if dark else rng.uniform(0.0, 0.12)))
+        return cls(
+            width=float(rng.uniform(0.8, 1.0)),
+            height=float(rng.uniform(0.5, 0.75)),
+            rim=float(rng.uniform(0.008, 0.028)),
+            grey=float(rng.choice([15, 35, 90, 150])),
+            tint=float(rng.uniform(0.6, 0.9) if dark else rng.uniform(0.0, 0.12)),
+        )
 
     def put_on(self, image: np.ndarray, points: np.ndarray, unit: float) -> np.ndarray:
         """A picture float32 (h, w, 3) with them; points: the 68 in its pixels; unit: pixels a face height."""
@@ -65,9 +69,12 @@ class Microphone:
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> "Microphone":
-        return cls(place=(float(rng.normal(0, 0.2)), float(rng.uniform(-0.05, 0.4))),
-                   radius=float(rng.uniform(0.08, 0.14)), lean=float(rng.normal(0, 0.5)),
-                   grey=float(rng.uniform(8, 60)))
+        return cls(
+            place=(float(rng.normal(0, 0.2)), float(rng.uniform(-0.05, 0.4))),
+            radius=float(rng.uniform(0.08, 0.14)),
+            lean=float(rng.normal(0, 0.5)),
+            grey=float(rng.uniform(8, 60)),
+        )
 
     def hold(self, image: np.ndarray, chin: np.ndarray, unit: float) -> np.ndarray:
         """A picture float32 (h, w, 3) with it; chin: xy; unit: pixels a face height."""
@@ -76,8 +83,18 @@ class Microphone:
         foot = head + np.array([self.lean, 1.0]) * 2 * unit
         radius = self.radius * unit
         cv2.line(cover, _eighths(head), _eighths(foot), 255, max(1, round(radius)), cv2.LINE_AA, SHIFT)
-        cv2.ellipse(cover, _eighths(head), _eighths((radius, 1.2 * radius)), -30 * self.lean, 0, 360, 255, -1,
-                    cv2.LINE_AA, SHIFT)
+        cv2.ellipse(
+            cover,
+            _eighths(head),
+            _eighths((radius, 1.2 * radius)),
+            -30 * self.lean,
+            0,
+            360,
+            255,
+            -1,
+            cv2.LINE_AA,
+            SHIFT,
+        )
         y, x = np.ogrid[: image.shape[0], : image.shape[1]]
         shine = np.exp(-((x - head[0] + 0.4 * radius) ** 2 + (y - head[1] + 0.5 * radius) ** 2) / (0.5 * radius**2))
         colour = (self.grey + 50 * shine).astype(np.float32)[..., None]

@@ -31,8 +31,9 @@ class Sample:
 
     def moved(self, image: np.ndarray, matrix: np.ndarray) -> "Sample":
         """The sample with new pixels, and its keypoints moved by `matrix` (old pixels -> new ones)."""
-        return replace(self, image=image, keypoints=apply(matrix, np.asarray(self.keypoints)),
-                       matrix=compose(matrix, self.matrix))
+        return replace(
+            self, image=image, keypoints=apply(matrix, np.asarray(self.keypoints)), matrix=compose(matrix, self.matrix)
+        )
 
     def to_original(self, keypoints: np.ndarray | torch.Tensor) -> np.ndarray:
         """Keypoints (68, 2) in this sample's units, taken back to the picture as read. Float32."""

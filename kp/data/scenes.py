@@ -14,8 +14,8 @@ from kp.data.portraits import Look, Texture, View, finish, flatten, stand
 from kp.data.synthetic import Face, invent_person
 from kp.data.threads import one_thread_each
 
-ROOM = (1.45, 1.7)   # face heights from a face's middle to the sides and to the top: what a person takes
-DESK_EDGE = 0.012    # its lit edge, in heights of the picture
+ROOM = (1.45, 1.7)  # face heights from a face's middle to the sides and to the top: what a person takes
+DESK_EDGE = 0.012  # its lit edge, in heights of the picture
 
 
 @dataclass(frozen=True)
@@ -56,14 +56,35 @@ class Scene:
 PLANS = (
     Plan("one face", 480, 430, (Spot(29, 0.45, 0.52, 0.42, 0.3),), seed=3),
     Plan("two faces", 480, 640, (Spot(44, 0.4, 0.44, 0.3, 0.5), Spot(64, 0.95, 0.52, 0.32, -0.6)), seed=2),
-    Plan("four faces", 480, 800, (Spot(50, 0.25, 0.48, 0.23, 0.6), Spot(36, 0.64, 0.44, 0.24, 0.1),
-                                      Spot(54, 1.04, 0.42, 0.23, -0.2), Spot(71, 1.43, 0.45, 0.24, -0.7)),
-         seed=9, desk=0.24),
+    Plan(
+        "four faces",
+        480,
+        800,
+        (
+            Spot(50, 0.25, 0.48, 0.23, 0.6),
+            Spot(36, 0.64, 0.44, 0.24, 0.1),
+            Spot(54, 1.04, 0.42, 0.23, -0.2),
+            Spot(71, 1.43, 0.45, 0.24, -0.7),
+        ),
+        seed=9,
+        desk=0.24,
+    ),
     Plan("turned left", 480, 430, (Spot(22, 0.46, 0.52, 0.4, -1.6),), seed=4),
     Plan("turned right", 480, 720, (Spot(11, 0.6, 0.6, 0.2, 1.6),), seed=5),
-    Plan("six faces", 480, 720, (Spot(52, 0.46, 0.3, 0.12, 0.4), Spot(59, 0.78, 0.27, 0.12),
-                                          Spot(40, 1.03, 0.3, 0.13, -0.6), Spot(25, 0.18, 0.42, 0.2, 0.9),
-                                          Spot(17, 0.7, 0.58, 0.24, -0.3), Spot(42, 1.22, 0.66, 0.33, -0.9)), seed=6),
+    Plan(
+        "six faces",
+        480,
+        720,
+        (
+            Spot(52, 0.46, 0.3, 0.12, 0.4),
+            Spot(59, 0.78, 0.27, 0.12),
+            Spot(40, 1.03, 0.3, 0.13, -0.6),
+            Spot(25, 0.18, 0.42, 0.2, 0.9),
+            Spot(17, 0.7, 0.58, 0.24, -0.3),
+            Spot(42, 1.22, 0.66, 0.33, -0.9),
+        ),
+        seed=6,
+    ),
 )
 
 

@@ -45,8 +45,9 @@ def _whole(pair: np.ndarray | tuple[float, float]) -> tuple[int, int]:
 
 def signed_distance(mask: np.ndarray) -> np.ndarray:
     """Pixels to the outline, float32 (H, W): positive inside."""
-    inside, outside = (cv2.distanceTransform(part.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
-                       for part in (mask, ~mask))
+    inside, outside = (
+        cv2.distanceTransform(part.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5) for part in (mask, ~mask)
+    )
     return np.clip(inside - outside, -FARTHEST, FARTHEST)  # without any edge OpenCV gives huge numbers
 
 

@@ -24,11 +24,16 @@ class Checksums:
 
 
 CHECKSUMS = Checksums(
-    csvs={"training": "9f3d1213429893d4955e2789076f6ce11e297253fed86337cffb6ca85bd61ec8",
-          "test": "348e5e1a5906001f64d3da627e4f61dc3de90771d6d92f5d93628029b3c85e65"},
-    images={"training": "fdd6d99f486e434a617fef69bc346dbf72cf6838562bbadb6042ce29e058f9b4",
-            "test": "823ed5d960bf55292c7619fee120447e2fc746324ece29788149656e45407071"},
-    whole_test="0f63ad4890eea1ed95dc471cfc943b583f03f81cec31fc0125fe34d78478cbf9", whole_test_count=2308,
+    csvs={
+        "training": "9f3d1213429893d4955e2789076f6ce11e297253fed86337cffb6ca85bd61ec8",
+        "test": "348e5e1a5906001f64d3da627e4f61dc3de90771d6d92f5d93628029b3c85e65",
+    },
+    images={
+        "training": "fdd6d99f486e434a617fef69bc346dbf72cf6838562bbadb6042ce29e058f9b4",
+        "test": "823ed5d960bf55292c7619fee120447e2fc746324ece29788149656e45407071",
+    },
+    whole_test="0f63ad4890eea1ed95dc471cfc943b583f03f81cec31fc0125fe34d78478cbf9",
+    whole_test_count=2308,
 )
 
 
@@ -48,10 +53,16 @@ class Source:
 
 
 SOURCES = (
-    Source("Amazon S3", "https://s3.amazonaws.com/video.udacity-data.com/topher/2018/May/5aea1b91_train-test-data/"
-           "train-test-data.zip", 340),
-    Source("GitHub", "https://codeload.github.com/udacity/P1_Facial_Keypoints/zip/"
-           "6e55adc6bd032d9fb1ad41a4c3e68aae847cdf81", 340),
+    Source(
+        "Amazon S3",
+        "https://s3.amazonaws.com/video.udacity-data.com/topher/2018/May/5aea1b91_train-test-data/train-test-data.zip",
+        340,
+    ),
+    Source(
+        "GitHub",
+        "https://codeload.github.com/udacity/P1_Facial_Keypoints/zip/6e55adc6bd032d9fb1ad41a4c3e68aae847cdf81",
+        340,
+    ),
 )
 
 
@@ -75,8 +86,9 @@ def fault_of(root: Path, digests: Mapping[str, bytes], checksums: Checksums) -> 
         found = digests[CSVS[part]].hex()
         if found != expected:
             return f"{CSVS[part]} has the checksum {found[:12]}… instead of {expected[:12]}…"
-        images = {name.removeprefix(f"{part}/"): digest for name, digest in digests.items()
-                  if name.startswith(f"{part}/")}
+        images = {
+            name.removeprefix(f"{part}/"): digest for name, digest in digests.items() if name.startswith(f"{part}/")
+        }
         names = labelled_names(root / CSVS[part])
         if missing := next((name for name in names if name not in images), None):
             return f"{part}/{missing} is missing"

@@ -25,8 +25,10 @@ PARTS = {
 }
 
 
-NEEDED = ("Labels of more people are needed: at least two for the split `people` (three with validation people), "
-          "and both tables for the split `official`.")
+NEEDED = (
+    "Labels of more people are needed: at least two for the split `people` (three with validation people), "
+    "and both tables for the split `official`."
+)
 
 
 def person_number(person: str) -> int:

@@ -9,14 +9,14 @@ import numpy as np
 from kp.data.threads import one_thread_each
 
 YAWS = (0.0, 1.5)  # where spreads are measured, in standard deviations of the turn to the side
-YAW_WIDTH = 0.5         # of the window in which a spread is measured, in the same unit
-FARTHEST = 2.2          # the same unit; there are few faces beyond
-KIND_PEOPLE = 4         # a kind of hair, clothes and light is the mean of one video each of so many people
+YAW_WIDTH = 0.5  # of the window in which a spread is measured, in the same unit
+FARTHEST = 2.2  # the same unit; there are few faces beyond
+KIND_PEOPLE = 4  # a kind of hair, clothes and light is the mean of one video each of so many people
 # A mean of several lies nearer to the middle than each of them; what differs between left and right is rather pose
 # and light than the kind of person.
 KIND_CONTRAST = (1.2, 0.5)
-KINDS_KEPT = 0.8        # the rest are of people who are not alike
-LIMIT = 2.3             # no random number that a coefficient is made from is larger, in standard deviations
+KINDS_KEPT = 0.8  # the rest are of people who are not alike
+LIMIT = 2.3  # no random number that a coefficient is made from is larger, in standard deviations
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,10 @@ class Spreads:
         place = float(np.interp(abs(turn), YAWS, range(len(YAWS))))
         low = min(int(place), len(YAWS) - 2)
         draws = (np.clip(draws, -LIMIT, LIMIT) * flip).astype(np.float32)
-        spread = sum(share * sum(row @ root[at, :, :first] for row, root in zip(draws, self._roots, strict=True))
-                     for at, share in ((low, low + 1 - place), (low + 1, place - low)))
+        spread = sum(
+            share * sum(row @ root[at, :, :first] for row, root in zip(draws, self._roots, strict=True))
+            for at, share in ((low, low + 1 - place), (low + 1, place - low))
+        )
         values = self.mean(turn)[:first] + self._kind(kind)[:first] + spread * flip[:first]
         values[0] = turn
         return values
@@ -73,8 +75,15 @@ def powers(turns: np.ndarray) -> np.ndarray:
     return np.stack([turns**power for power in range(4)], axis=-1)
 
 
-def measure(coefficients: np.ndarray, parity: np.ndarray, *, people: np.ndarray, videos: np.ndarray,
-            similar: np.ndarray, variety: np.ndarray) -> Spreads:
+def measure(
+    coefficients: np.ndarray,
+    parity: np.ndarray,
+    *,
+    people: np.ndarray,
+    videos: np.ndarray,
+    similar: np.ndarray,
+    variety: np.ndarray,
+) -> Spreads:
     """The spreads of coefficients (frames, n). people, videos: a number for each frame.
 
     similar: how much each coefficient counts in telling kinds of people apart. variety: how far each one is to stray
@@ -95,16 +104,28 @@ def measure(coefficients: np.ndarray, parity: np.ndarray, *, people: np.ndarray,
     every = np.concatenate([kinds, kinds * parity])
     left -= every[_nearest(means * similar, every * similar)][levels[1]]
     left[:, 0] = 0
-    roots = np.array([[_root(*part) for part in _parts(left, levels, np.exp(-0.5 * ((turns - yaw) / YAW_WIDTH) ** 2))]
-                      for yaw in YAWS])
-    spread = [np.sqrt((weight * part[:, 0] ** 2).sum() / weight.sum())
-              for part, weight in _parts(both[:, :1], levels, np.ones(len(both)))]
-    return Spreads(parity.astype(np.int8), trend.astype(np.float32), kinds.astype(np.float32),
-                   np.array(spread, np.float32), (roots.swapaxes(0, 1) * variety).astype(np.float16))
+    roots = np.array(
+        [
+            [_root(*part) for part in _parts(left, levels, np.exp(-0.5 * ((turns - yaw) / YAW_WIDTH) ** 2))]
+            for yaw in YAWS
+        ]
+    )
+    spread = [
+        np.sqrt((weight * part[:, 0] ** 2).sum() / weight.sum())
+        for part, weight in _parts(both[:, :1], levels, np.ones(len(both)))
+    ]
+    return Spreads(
+        parity.astype(np.int8),
+        trend.astype(np.float32),
+        kinds.astype(np.float32),
+        np.array(spread, np.float32),
+        (roots.swapaxes(0, 1) * variety).astype(np.float16),
+    )
 
 
-def group_means(rows: np.ndarray, groups: np.ndarray,
-                weight: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+def group_means(
+    rows: np.ndarray, groups: np.ndarray, weight: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Means of rows (n, size) that have the same group number, and each group's weight."""
     weight = np.ones(len(rows)) if weight is None else weight
     total = np.bincount(groups, weight)

@@ -39,8 +39,13 @@ class ImageStore:
         self._images[index, grey] = image
         return image
 
-    def preload(self, indices: Sequence[int] | np.ndarray, progress: Callable[[int, int], None] | None = None, *,
-                grey: bool = False) -> None:
+    def preload(
+        self,
+        indices: Sequence[int] | np.ndarray,
+        progress: Callable[[int, int], None] | None = None,
+        *,
+        grey: bool = False,
+    ) -> None:
         """Decode these images on all cores; `progress(done, total)` is called now and then."""
         missing = [index for index in map(int, indices) if (index, grey) not in self._images]
         done = told = 0

@@ -18,17 +18,18 @@ from kp.data.portraits import Look, View
 from kp.data.threads import one_thread_each
 
 PEOPLE, VIDEOS, FRAMES = 300, 2, 6
-TEST_FRAME = FRAMES - 1      # of each video this one lies in the folder test/, as published: that split leaks
-MOST_TURNED = 1.9            # standard deviations; beyond, one half of the face hides the other
+TEST_FRAME = FRAMES - 1  # of each video this one lies in the folder test/, as published: that split leaks
+MOST_TURNED = 1.9  # standard deviations; beyond, one half of the face hides the other
 # Sizes of frames and faces are as the real ones': median, spread of the logarithm, least, most.
-HEIGHT = (201, 0.32, 90, 480)         # pixels
-WIDTH = (0.91, 0.11, 0.7, 1.15)       # in heights
-FACE = (0.40, 0.15, 0.28, 0.54)       # height of the mean shape, in the frame's shorter side
-SWAY = (0.25, 0.12)                   # of the face's place in a video, and in a frame: share of the room there is
+HEIGHT = (201, 0.32, 90, 480)  # pixels
+WIDTH = (0.91, 0.11, 0.7, 1.15)  # in heights
+FACE = (0.40, 0.15, 0.28, 0.54)  # height of the mean shape, in the frame's shorter side
+SWAY = (0.25, 0.12)  # of the face's place in a video, and in a frame: share of the room there is
 
 
-def invent_person(model: AppearanceModel, number: int, *, seed: int = 0, videos: int = VIDEOS,
-                  frames: int = FRAMES) -> list[Face]:
+def invent_person(
+    model: AppearanceModel, number: int, *, seed: int = 0, videos: int = VIDEOS, frames: int = FRAMES
+) -> list[Face]:
     """The frames of one invented person, video after video."""
     rng = np.random.default_rng((seed, number))
     count, spreads = len(model.spreads), model.spreads
@@ -46,6 +47,7 @@ def invent_person(model: AppearanceModel, number: int, *, seed: int = 0, videos:
 
 def draw_view(rng: np.random.Generator) -> View:
     """A frame and where the face stands in it, as in the real ones."""
+
     def draw(middle: float, spread: float, least: float, most: float) -> float:
         return float(np.clip(middle * np.exp(rng.normal(0, spread)), least, most))
 
@@ -60,8 +62,9 @@ def sway(view: View, rng: np.random.Generator, share: float) -> View:
     room = np.array([view.width, view.height]) / 2 - 0.62 * view.size
     x, y = np.array(view.centre) + np.clip(rng.normal(0, share, 2), -0.8, 0.8) * np.maximum(room, 0)
     low, high = 0.62 * view.size, np.array([view.width, view.height]) - 0.62 * view.size
-    return replace(view, centre=(float(np.clip(x, min(low, high[0]), high[0])),
-                                 float(np.clip(y, min(low, high[1]), high[1]))))
+    return replace(
+        view, centre=(float(np.clip(x, min(low, high[0]), high[0])), float(np.clip(y, min(low, high[1]), high[1])))
+    )
 
 
 def for_shapes(model: AppearanceModel) -> AppearanceModel:

@@ -38,8 +38,10 @@ class Transform:
         if isinstance(sample.image, np.ndarray) and sample.image.dtype == np.uint8:
             return sample.image
         state = "a tensor" if isinstance(sample.image, torch.Tensor) else "normalised"
-        raise TransformError(f"{self!r} works on a uint8 picture, but {sample.name or 'this sample'} is already "
-                             f"{state}. Put it before Normalize and ToTensor.")
+        raise TransformError(
+            f"{self!r} works on a uint8 picture, but {sample.name or 'this sample'} is already "
+            f"{state}. Put it before Normalize and ToTensor."
+        )
 
 
 class Compose(Transform):
@@ -101,8 +103,10 @@ class RandomCrop(Transform):
         image = self.pixels(sample)
         spare_y, spare_x = image.shape[0] - self.size[0], image.shape[1] - self.size[1]
         if spare_y < 0 or spare_x < 0:
-            raise TransformError(f"{self!r} is larger than the picture, {image.shape[:2]}. "
-                                 "Rescale to something larger first, or crop less.")
+            raise TransformError(
+                f"{self!r} is larger than the picture, {image.shape[:2]}. "
+                "Rescale to something larger first, or crop less."
+            )
         top, left = int(self.rng.integers(spare_y + 1)), int(self.rng.integers(spare_x + 1))
         piece = image[top : top + self.size[0], left : left + self.size[1]]
         return sample.moved(piece, np.array([[1, 0, -left], [0, 1, -top]], np.float64))
@@ -117,8 +121,16 @@ class FaceCrop(Transform):
 
     shown = ("size", "margin", "scale", "shift", "turn")
 
-    def __init__(self, size: int = 128, margin: float = 1.35, *, scale: tuple[float, float] = (0.0, 0.0),
-                 shift: float = 0.0, turn: float = 0.0, rng: Rng = None) -> None:
+    def __init__(
+        self,
+        size: int = 128,
+        margin: float = 1.35,
+        *,
+        scale: tuple[float, float] = (0.0, 0.0),
+        shift: float = 0.0,
+        turn: float = 0.0,
+        rng: Rng = None,
+    ) -> None:
         if size < 1 or margin <= 0:
             raise TransformError(f"FaceCrop needs a positive size and margin, not {size} and {margin}.")
         self.size, self.margin, self.scale, self.shift, self.turn = size, margin, scale, shift, turn
@@ -183,8 +195,12 @@ class Normalize(Transform):
         image = to_grey(image) if self.grey and image.ndim == 3 else image
         step = 1 / self.scale
         matrix = np.array([[step, 0, -self.mean * step], [0, step, -self.mean * step]], np.float64)
-        return replace(sample, image=image.astype(np.float32) / np.float32(255),
-                       keypoints=apply(matrix, np.asarray(sample.keypoints)), matrix=compose(matrix, sample.matrix))
+        return replace(
+            sample,
+            image=image.astype(np.float32) / np.float32(255),
+            keypoints=apply(matrix, np.asarray(sample.keypoints)),
+            matrix=compose(matrix, sample.matrix),
+        )
 
 
 class ToTensor(Transform):

@@ -71,8 +71,11 @@ def _select(entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
     if not roots or (*roots[0], CSVS["test"]) not in files:
         raise SourceFailed("its archive does not hold the two CSV files")
     depth = len(roots[0])
-    wanted = {"/".join(parts[depth:]): info for parts, info in files.items()
-              if parts[:depth] == roots[0] and _belongs(parts[depth:])}
+    wanted = {
+        "/".join(parts[depth:]): info
+        for parts, info in files.items()
+        if parts[:depth] == roots[0] and _belongs(parts[depth:])
+    }
     for name, info in wanted.items():
         _check(name, info)
     return wanted

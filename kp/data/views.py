@@ -10,7 +10,7 @@ import numpy as np
 from kp.geometry import CropMap, compose, mirroring, rotation
 from kp.landmarks import MIRROR
 
-VIEW_ERROR = 2.75     # expected error by the views' spread, where a network says none: five_conv's, four views
+VIEW_ERROR = 2.75  # expected error by the views' spread, where a network says none: five_conv's, four views
 AXIS_VARIANCE = 0.75  # along an axis, of errors in the plane with the density exp(-r / b): 3 b²; their mean is 2 b
 
 
@@ -85,8 +85,7 @@ class Answers:
         between = np.einsum("nvpi,nvpj->npij", apart, apart) / (views - 1)
         circle = np.trace(between, axis1=2, axis2=3)[..., None, None] / 2 * np.eye(2, dtype=np.float32)
         within = AXIS_VARIANCE * np.square(own).mean(axis=1)[..., None, None] * np.eye(2, dtype=np.float32)
-        covariance = np.where(np.isfinite(within), within + between,
-                              VIEW_ERROR**2 * (between + circle) / 2)
+        covariance = np.where(np.isfinite(within), within + between, VIEW_ERROR**2 * (between + circle) / 2)
         return cls(mean, np.sqrt(np.trace(covariance, axis1=2, axis2=3) / (2 * AXIS_VARIANCE)), covariance)
 
 

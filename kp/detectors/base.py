@@ -39,8 +39,9 @@ class BoxMap:
     def fit(cls, detected: Sequence[Box], tight: Sequence[Box]) -> "BoxMap":
         """The medians over pairs of boxes of the same faces. Raises ConfigError where there are none."""
         if not detected:
-            raise ConfigError("A box map is fitted to pairs of boxes, and there are none. "
-                              "Use a detector that finds faces.")
+            raise ConfigError(
+                "A box map is fitted to pairs of boxes, and there are none. Use a detector that finds faces."
+            )
         offsets = [
             ((t.centre[0] - d.centre[0]) / d.side, (t.centre[1] - d.centre[1]) / d.side, t.side / d.side)
             for d, t in zip(detected, tight, strict=True)
@@ -65,8 +66,10 @@ class Detector:
         self.threshold = self.default_threshold if threshold is None else threshold
         low, high = self.threshold_range
         if not low <= self.threshold <= high:
-            raise ConfigError(f"The detector's threshold is {self.threshold}; it must be from {low} to {high} "
-                              f"({self.threshold_help}).")
+            raise ConfigError(
+                f"The detector's threshold is {self.threshold}; it must be from {low} to {high} "
+                f"({self.threshold_help})."
+            )
 
     def detect(self, image: np.ndarray) -> list[Detection]:
         """The faces in uint8 (H, W, 3) RGB, best first; none is an empty list. Raises ImageError for other arrays."""

@@ -11,7 +11,7 @@ from kp.detectors.base import BoxMap, Detection, Detector, resized
 from kp.geometry import Box
 
 CASCADE = "haarcascade_frontalface_default.xml"
-SCALE_STEP = 1.2     # each pass looks for faces this much larger, as in the reference project
+SCALE_STEP = 1.2  # each pass looks for faces this much larger, as in the reference project
 LONGEST_SIDE = 1280  # larger pictures are looked at in this size; faces below 24 px there are not found
 
 

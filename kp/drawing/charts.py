@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from html import escape
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-MOST_POINTS = 400          # of one line; more are not seen
-WIDTH, HEIGHT = 480, 270   # of the drawing; on the page it is as wide as its place
+MOST_POINTS = 400  # of one line; more are not seen
+WIDTH, HEIGHT = 480, 270  # of the drawing; on the page it is as wide as its place
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 34, 44
-MOST_TICKS = 8             # on the upright axis
+MOST_TICKS = 8  # on the upright axis
 TEXT = 'fill="currentColor" font-size="13"'
 
 Point = tuple[float, float]
@@ -40,14 +40,17 @@ class Chart:
         parts += [axes.upright(self.marker)] if self.marker is not None else []
         parts += [axes.line(points, number) for number, points in enumerate(lines.values())]
         parts += [_legend(list(lines)), f'<text x="{LEFT}" y="18" {TEXT} font-weight="600">{escape(self.title)}</text>']
-        return (f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(self.describe(lines))}" '
-                f'style="width:100%;height:auto;color:var(--body-text-color);font-family:var(--font)">'
-                f'{"".join(parts)}</svg>')
+        return (
+            f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(self.describe(lines))}" '
+            f'style="width:100%;height:auto;color:var(--body-text-color);font-family:var(--font)">'
+            f"{''.join(parts)}</svg>"
+        )
 
     def describe(self, lines: Mapping[str, Sequence[Point]]) -> str:
         """The chart in a sentence, for those who do not see it."""
-        ends = [f"{name} {points[-1][1]:.3g}{self.unit} at {points[-1][0]:.3g}"
-                for name, points in lines.items() if points]
+        ends = [
+            f"{name} {points[-1][1]:.3g}{self.unit} at {points[-1][0]:.3g}" for name, points in lines.items() if points
+        ]
         return f"{self.title}: {'; '.join(ends) or 'nothing yet'} ({self.x_label})"
 
     def _kept(self, points: Sequence[Point]) -> list[Point]:
@@ -77,8 +80,11 @@ class _Axes:
         pad = 0.08 * (high - low) or 0.5
         left, right = min(0.0, min(xs)), max(xs, default=1.0)
         right = max(right, chart.x_limit or right)
-        return cls(chart, (left, right if right > left else left + 1),
-                   (low if chart.y_from_zero and not chart.log else low - pad, high + pad))
+        return cls(
+            chart,
+            (left, right if right > left else left + 1),
+            (low if chart.y_from_zero and not chart.log else low - pad, high + pad),
+        )
 
     def place(self, x: float, y: float) -> Point:
         """Drawing coordinates of a point."""
@@ -93,13 +99,16 @@ class _Axes:
         for value in values:
             _, y = self.place(self.x[0], value)
             label = escape(f"{value:g}{self.chart.unit}")
-            parts.append(f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="currentColor" opacity=".15"/>'
-                         f'<text x="{LEFT - 7}" y="{y + 4:.1f}" text-anchor="end" {TEXT}>{label}</text>')
+            parts.append(
+                f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="currentColor" opacity=".15"/>'
+                f'<text x="{LEFT - 7}" y="{y + 4:.1f}" text-anchor="end" {TEXT}>{label}</text>'
+            )
         for value in _ticks(*self.x):
             x = self.place(value, 10 ** self.y[0] if self.chart.log else self.y[0])[0]
             parts.append(f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 17}" text-anchor="middle" {TEXT}>{value:g}</text>')
-        parts.append(f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 8}" text-anchor="end" {TEXT}>'
-                     f'{escape(self.chart.x_label)}</text>')
+        parts.append(
+            f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 8}" text-anchor="end" {TEXT}>{escape(self.chart.x_label)}</text>'
+        )
         return "".join(parts)
 
     def reference(self, label: str, value: float) -> str:
@@ -107,9 +116,11 @@ class _Axes:
             return ""
         _, y = self.place(self.x[0], value)
         across = f"M{LEFT} {y:.1f}H{WIDTH - RIGHT}"
-        return (f'<path d="{across}" stroke="currentColor" opacity=".65" stroke-dasharray="3 4"/>'
-                f'<text x="{WIDTH - RIGHT}" y="{y - 5:.1f}" text-anchor="end" fill="currentColor" font-size="12">'
-                f'{escape(f"{label} {value:.3g}{self.chart.unit}")}</text>')
+        return (
+            f'<path d="{across}" stroke="currentColor" opacity=".65" stroke-dasharray="3 4"/>'
+            f'<text x="{WIDTH - RIGHT}" y="{y - 5:.1f}" text-anchor="end" fill="currentColor" font-size="12">'
+            f"{escape(f'{label} {value:.3g}{self.chart.unit}')}</text>"
+        )
 
     def upright(self, value: float) -> str:
         x, _ = self.place(value, 10 ** self.y[0] if self.chart.log else self.y[0])
@@ -124,16 +135,20 @@ class _Axes:
             return f'<circle cx="{places[0][0]:.1f}" cy="{places[0][1]:.1f}" r="4" fill="{colour}"/>'
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
         x, y = places[-1]
-        return (f'<polyline fill="none" stroke="{colour}" stroke-width="2"{dash} points="{path}"/>'
-                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>')
+        return (
+            f'<polyline fill="none" stroke="{colour}" stroke-width="2"{dash} points="{path}"/>'
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>'
+        )
 
 
 def _legend(names: Sequence[str]) -> str:
     parts, x = [], float(LEFT)
     for number, name in enumerate(names):
         colour, dash = COLOURS[number % len(COLOURS)], ' stroke-dasharray="7 4"' if number % 2 else ""
-        parts.append(f'<path d="M{x} {HEIGHT - 12}h24" stroke="{colour}" stroke-width="3"{dash}/>'
-                     f'<text x="{x + 30}" y="{HEIGHT - 8}" {TEXT}>{escape(name)}</text>')
+        parts.append(
+            f'<path d="M{x} {HEIGHT - 12}h24" stroke="{colour}" stroke-width="3"{dash}/>'
+            f'<text x="{x + 30}" y="{HEIGHT - 8}" {TEXT}>{escape(name)}</text>'
+        )
         x += 48 + 7.2 * len(name)
     return "".join(parts)
 

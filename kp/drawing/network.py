@@ -9,9 +9,9 @@ import numpy as np
 # Both are readable for colour-blind people; the first is almost white in the middle and symmetric about it.
 DIVERGING = (matplotlib.colormaps["RdBu_r"].resampled(255)(np.arange(255))[:, :3] * 255).round().astype(np.uint8)
 SEQUENTIAL = (matplotlib.colormaps["viridis"](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
-SHARE = 0.999       # of all numbers lie within a colour scale; a few outliers must not make the rest pale
-CELL = 44           # side of a kernel's cell in an SVG, units
-WIDEST_CELL = 48    # pixels of the screen
+SHARE = 0.999  # of all numbers lie within a colour scale; a few outliers must not make the rest pale
+CELL = 44  # side of a kernel's cell in an SVG, units
+WIDEST_CELL = 48  # pixels of the screen
 BLACK, WHITE = "#000000", "#ffffff"
 
 
@@ -92,14 +92,18 @@ def kernel_svg(kernel: np.ndarray, limit: float, *, label: str) -> str:
     """A kernel (kh, kw) as an SVG with its numbers in coloured cells. label: what is read aloud."""
     height, width = kernel.shape
     widest, size = (width + 1) * WIDEST_CELL, 12 if limit >= 0.1 else 11.5
-    parts = [f'<svg viewBox="0 0 {width * CELL} {height * CELL}" role="img" aria-label="{label}" font-size="{size}" '
-             f'style="max-width:{widest}px;width:100%" text-anchor="middle" dominant-baseline="central">']
+    parts = [
+        f'<svg viewBox="0 0 {width * CELL} {height * CELL}" role="img" aria-label="{label}" font-size="{size}" '
+        f'style="max-width:{widest}px;width:100%" text-anchor="middle" dominant-baseline="central">'
+    ]
     for (row, column), value in np.ndenumerate(kernel):
         colour = diverging(value, limit)
         x, y = column * CELL, row * CELL
-        parts.append(f'<rect x="{x}" y="{y}" width="{CELL}" height="{CELL}" fill="{hex_colour(colour)}"/>'
-                     f'<text x="{x + CELL / 2}" y="{y + CELL / 2}" fill="{text_colour(colour)}">'
-                     f"{number(float(value), limit)}</text>")
+        parts.append(
+            f'<rect x="{x}" y="{y}" width="{CELL}" height="{CELL}" fill="{hex_colour(colour)}"/>'
+            f'<text x="{x + CELL / 2}" y="{y + CELL / 2}" fill="{text_colour(colour)}">'
+            f"{number(float(value), limit)}</text>"
+        )
     return "".join(parts) + "</svg>"
 
 
@@ -112,15 +116,20 @@ def scale_svg(low: float, high: float, colours: Callable[[np.ndarray], np.ndarra
         return ""
     values = np.linspace(low, high, steps)
     step = 180 / steps
-    bars = "".join(f'<rect x="{10 + index * step:.2f}" width="{step + 0.3:.2f}" height="10" '
-                   f'fill="{hex_colour(colour)}"/>'
-                   for index, colour in enumerate(colours(values)))
+    bars = "".join(
+        f'<rect x="{10 + index * step:.2f}" width="{step + 0.3:.2f}" height="10" fill="{hex_colour(colour)}"/>'
+        for index, colour in enumerate(colours(values))
+    )
     limit = max(abs(low), abs(high))
     marks = {0.0: low, 1.0: high}
     if low < 0 < high and 0.2 < -low / (high - low) < 0.8:
         marks[-low / (high - low)] = 0.0
-    texts = "".join(f'<text x="{10 + 180 * place:.1f}" y="24" text-anchor="middle">{number(value, limit)}</text>'
-                    for place, value in marks.items())
-    return (f'<svg viewBox="-6 0 212 28" class="kp-scale" role="img" style="max-width:212px;width:100%" '
-            f'aria-label="Colour scale from {number(low, limit)} to {number(high, limit)}" fill="currentColor" '
-            f'font-size="12">{bars}{texts}</svg>')
+    texts = "".join(
+        f'<text x="{10 + 180 * place:.1f}" y="24" text-anchor="middle">{number(value, limit)}</text>'
+        for place, value in marks.items()
+    )
+    return (
+        f'<svg viewBox="-6 0 212 28" class="kp-scale" role="img" style="max-width:212px;width:100%" '
+        f'aria-label="Colour scale from {number(low, limit)} to {number(high, limit)}" fill="currentColor" '
+        f'font-size="12">{bars}{texts}</svg>'
+    )

@@ -19,14 +19,14 @@ REGION_COLOURS: dict[str, Colour] = {
     "mouth": (0xCC, 0x79, 0xA7),
 }
 ONE_COLOUR: Colour = (0xF0, 0xE4, 0x42)  # where the regions are not told apart: the palette's yellow
-OUTLINE = (15, 15, 20)     # under every mark, so that it is seen on any skin
+OUTLINE = (15, 15, 20)  # under every mark, so that it is seen on any skin
 LIGHT = (255, 255, 255)
-SUBPIXEL = 4               # bits of cv2's fixed-point coordinates
+SUBPIXEL = 4  # bits of cv2's fixed-point coordinates
 CIRCLE = np.stack([np.cos(np.linspace(0, 2 * np.pi, 24, False)), np.sin(np.linspace(0, 2 * np.pi, 24, False))], 1)
-SHORT_SIDE = 512           # small pictures are enlarged to this before anything is drawn
-LONG_SIDE = 1600           # and not beyond this
-DASHES = 7                 # of each side of a dashed box
-ELLIPSE = 2.0              # standard deviations: of the test people's labels 9 of 10 lie inside
+SHORT_SIDE = 512  # small pictures are enlarged to this before anything is drawn
+LONG_SIDE = 1600  # and not beyond this
+DASHES = 7  # of each side of a dashed box
+ELLIPSE = 2.0  # standard deviations: of the test people's labels 9 of 10 lie inside
 
 
 def enlarge(image: np.ndarray, short_side: int = SHORT_SIDE) -> tuple[np.ndarray, float]:
@@ -61,9 +61,19 @@ def scale_points(points: np.ndarray, factor: float) -> np.ndarray:
     return (points + 0.5) * factor - 0.5
 
 
-def draw_face(image: np.ndarray, keypoints: np.ndarray, *, truth: bool = False, points: bool = True,
-              contours: bool = False, numbers: bool = False, hollow: np.ndarray | None = None,
-              covariance: np.ndarray | None = None, colour: Colour | None = None, copy: bool = True) -> np.ndarray:
+def draw_face(
+    image: np.ndarray,
+    keypoints: np.ndarray,
+    *,
+    truth: bool = False,
+    points: bool = True,
+    contours: bool = False,
+    numbers: bool = False,
+    hollow: np.ndarray | None = None,
+    covariance: np.ndarray | None = None,
+    colour: Colour | None = None,
+    copy: bool = True,
+) -> np.ndarray:
     """A copy of uint8 (H, W, 3), or itself, with keypoints (68, 2) on it; marks as large as suits the face.
 
     truth: hollow circles, for labels; else filled dots, for predictions, but for those that are `hollow` (68,).
@@ -96,8 +106,9 @@ def draw_errors(image: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> 
     return draw_face(draw_face(canvas, truth, truth=True), predicted)
 
 
-def draw_box(image: np.ndarray, box: Box, *, label: str = "", chosen: bool = False, dashed: bool = False,
-             copy: bool = True) -> np.ndarray:
+def draw_box(
+    image: np.ndarray, box: Box, *, label: str = "", chosen: bool = False, dashed: bool = False, copy: bool = True
+) -> np.ndarray:
     """A copy, or the picture itself, with a box on it: white, thicker where it is the chosen one."""
     canvas = np.ascontiguousarray(image).copy() if copy else image
     width = max(1, round(min(max(image.shape[:2]) / 500, box.side / 40))) * (2 if chosen else 1)
@@ -173,12 +184,14 @@ def _contours(canvas: np.ndarray, keypoints: np.ndarray, radius: float, colours:
         for indices in CONTOURS.values():
             line = np.array([_fixed(point) for point in keypoints[indices] if np.isfinite(point).all()], np.int32)
             if len(line):
-                cv2.polylines(canvas, [line], False, OUTLINE if rim else colours[indices[0]], thickness, cv2.LINE_AA,
-                              SUBPIXEL)
+                cv2.polylines(
+                    canvas, [line], False, OUTLINE if rim else colours[indices[0]], thickness, cv2.LINE_AA, SUBPIXEL
+                )
 
 
-def _ellipses(canvas: np.ndarray, keypoints: np.ndarray, covariance: np.ndarray, radius: float,
-              colours: Sequence[Colour]) -> None:
+def _ellipses(
+    canvas: np.ndarray, keypoints: np.ndarray, covariance: np.ndarray, radius: float, colours: Sequence[Colour]
+) -> None:
     """Thin, with a dark rim, and no wider than the picture."""
     width = max(1, round(radius * 0.25))
     for point, matrix, colour in zip(keypoints, covariance, colours, strict=True):

@@ -56,9 +56,15 @@ def augmented_face(seed: int) -> list[Transform]:
     """A crop about the face, then random changes of geometry, light, sharpness and content."""
     rng = np.random.default_rng(seed)
     return [
-        FaceCrop(128, scale=(-0.1, 0.3), shift=0.04, rng=rng), RandomMirror(rng=rng), RandomRotate(18.0, rng=rng),
-        RandomLight(rng=rng), RandomBlur(rng=rng), RandomNoise(rng=rng), RandomOcclusion(rng=rng),
-        Normalize(mean=63.5, scale=32.0, grey=False), ToTensor(),
+        FaceCrop(128, scale=(-0.1, 0.3), shift=0.04, rng=rng),
+        RandomMirror(rng=rng),
+        RandomRotate(18.0, rng=rng),
+        RandomLight(rng=rng),
+        RandomBlur(rng=rng),
+        RandomNoise(rng=rng),
+        RandomOcclusion(rng=rng),
+        Normalize(mean=63.5, scale=32.0, grey=False),
+        ToTensor(),
     ]
 
 
@@ -105,8 +111,16 @@ def _stage(title: str, code: str, sample: Sample, pixels: np.ndarray, *, changed
     drawn, factor = enlarge(picture, DRAWN)
     image, keypoints = sample.image, np.asarray(sample.keypoints)
     return Stage(
-        title=title, code=code, picture=draw_face(drawn, scale_points(pixels, factor), truth=True),
-        shape=tuple(image.shape), dtype=str(image.dtype), low=float(image.min()), high=float(image.max()),
-        points_low=float(keypoints.min()), points_high=float(keypoints.max()),
-        unit="pixels" if is_picture(image) else "network units", outside=int((~inside).sum()), changed=changed,
+        title=title,
+        code=code,
+        picture=draw_face(drawn, scale_points(pixels, factor), truth=True),
+        shape=tuple(image.shape),
+        dtype=str(image.dtype),
+        low=float(image.min()),
+        high=float(image.max()),
+        points_low=float(keypoints.min()),
+        points_high=float(keypoints.max()),
+        unit="pixels" if is_picture(image) else "network units",
+        outside=int((~inside).sum()),
+        changed=changed,
     )

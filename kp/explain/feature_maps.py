@@ -60,8 +60,8 @@ def map_geometry(model: StagedModel, stage: str, x: Tensor) -> MapGeometry:
         side = output.shape[-1]
         places = output.unflatten(0, (3, PROBES))
         reached = sum(places[row, :, :, at, at].sum() for row, at in enumerate((0, side // 2, side - 1)))
-        gradient, = torch.autograd.grad(reached, noise)
-    columns = gradient.abs().unflatten(0, (3, PROBES)).sum((1, 2, 3))          # (3, size)
+        (gradient,) = torch.autograd.grad(reached, noise)
+    columns = gradient.abs().unflatten(0, (3, PROBES)).sum((1, 2, 3))  # (3, size)
     first, middle, last = (_extent(row) for row in columns.numpy())
     sees = middle[1] - middle[0] + 1
     if side > 1 and first[1] - first[0] == last[1] - last[0] == sees - 1 and last[0] > first[0]:

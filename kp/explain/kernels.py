@@ -37,8 +37,9 @@ def filter_image(grey: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     Pixel (x, y) is the sum over the kernel's cells (i, j) of kernel[j, i] * grey[y + j - kh // 2, x + i - kw // 2].
     Beyond the edge the picture is mirrored about its outermost pixels (cv2.BORDER_REFLECT_101).
     """
-    return cv2.filter2D(np.asarray(grey, np.float32), cv2.CV_32F, np.asarray(kernel, np.float32),
-                        borderType=cv2.BORDER_REFLECT_101)
+    return cv2.filter2D(
+        np.asarray(grey, np.float32), cv2.CV_32F, np.asarray(kernel, np.float32), borderType=cv2.BORDER_REFLECT_101
+    )
 
 
 class _ConvInputs(TorchFunctionMode):
@@ -82,11 +83,12 @@ def kernel_shape(kernel: np.ndarray) -> KernelShape:
     if energy == 0:
         return KernelShape(0.0, 0.0, 0.0)
     y, x = np.indices(values.shape, np.float64)
-    x, y = x - x.mean(), y - y.mean()          # the three patterns 1, x and y are orthogonal
+    x, y = x - x.mean(), y - y.mean()  # the three patterns 1, x and y are orthogonal
     along_x, along_y = (_share(values, pattern) for pattern in (x, y))
     even = values.sum() ** 2 / values.size
     return KernelShape(
-        even=float(even / energy), slope=float((along_x**2 + along_y**2) / energy),
+        even=float(even / energy),
+        slope=float((along_x**2 + along_y**2) / energy),
         direction=float(np.degrees(np.arctan2(along_y, along_x)) % 360),
     )
 

@@ -12,10 +12,10 @@ from kp.geometry import CropMap
 from kp.landmarks import LEFT_EYE, REGIONS, RIGHT_EYE
 from kp.predict import FacePrediction
 
-EYES_AT = (0.5, 0.4)    # where the middle between the eyes lies, in sides of the crop
-EYE_DISTANCE = 0.32     # between the eyes' centres of a face that looks ahead, in sides of the crop
-MOUTH_BELOW = 0.98      # how far the mouth lies below the eyes, in eye distances (median of faces that look ahead)
-SIZES = (16, 2048)      # pixels
+EYES_AT = (0.5, 0.4)  # where the middle between the eyes lies, in sides of the crop
+EYE_DISTANCE = 0.32  # between the eyes' centres of a face that looks ahead, in sides of the crop
+MOUTH_BELOW = 0.98  # how far the mouth lies below the eyes, in eye distances (median of faces that look ahead)
+SIZES = (16, 2048)  # pixels
 
 
 def aligned_map(keypoints: np.ndarray, size: int) -> CropMap:
@@ -43,6 +43,13 @@ def aligned_json(faces: Sequence[FacePrediction], size: int, files: Sequence[str
     """For each face the crop's file, `matrix` (2 x 3, from pixels of the image to those of the crop) and points."""
     check_finite(faces)
     maps = [aligned_map(face.keypoints, size) for face in faces]
-    return [{"face": number, "file": file, "size": size, "matrix": crop.matrix.tolist(),
-             "keypoints": crop.to_crop(face.keypoints).tolist()}
-            for number, (face, crop, file) in enumerate(zip(faces, maps, files, strict=True), start=1)]
+    return [
+        {
+            "face": number,
+            "file": file,
+            "size": size,
+            "matrix": crop.matrix.tolist(),
+            "keypoints": crop.to_crop(face.keypoints).tolist(),
+        }
+        for number, (face, crop, file) in enumerate(zip(faces, maps, files, strict=True), start=1)
+    ]

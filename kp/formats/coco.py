@@ -12,13 +12,16 @@ from kp.formats.record import check_finite, number_or_none
 from kp.landmarks import CONTOURS, POINT_NAMES
 from kp.predict import FacePrediction
 
-COCO = "coco"                      # the format's name; it is one file for all photos
+COCO = "coco"  # the format's name; it is one file for all photos
 COCO_FILE = "keypoints.coco.json"
 # COCO's flags of a point. 1 (labelled, but hidden) is for a point whose place in the picture is known though something
 # covers it. COCO labels nothing outside a picture, and its readers train on every point whose flag is over 0.
 NOT_LABELLED, VISIBLE = 0, 2
 CATEGORY: dict[str, Any] = {
-    "id": 1, "name": "face", "supercategory": "person", "keypoints": POINT_NAMES,
+    "id": 1,
+    "name": "face",
+    "supercategory": "person",
+    "keypoints": POINT_NAMES,
     # Pairs of points joined by a line, which count from 1 as COCO has them.
     "skeleton": [[start + 1, end + 1] for line in CONTOURS.values() for start, end in pairwise(line)],
 }
@@ -40,11 +43,16 @@ def coco_json(photos: Iterable[CocoPhoto]) -> dict[str, Any]:
     for number, photo in enumerate(photos, start=1):
         check_finite(photo.faces)
         images.append({"id": number, "file_name": photo.file, "width": photo.width, "height": photo.height})
-        annotations += [{"id": len(annotations) + index, "image_id": number,
-                         **annotation(face, photo.width, photo.height)}
-                        for index, face in enumerate(photo.faces, start=1)]
-    return {"info": {"description": "68 keypoints of faces, found by Keypoint Lab"}, "images": images,
-            "annotations": annotations, "categories": [CATEGORY]}
+        annotations += [
+            {"id": len(annotations) + index, "image_id": number, **annotation(face, photo.width, photo.height)}
+            for index, face in enumerate(photo.faces, start=1)
+        ]
+    return {
+        "info": {"description": "68 keypoints of faces, found by Keypoint Lab"},
+        "images": images,
+        "annotations": annotations,
+        "categories": [CATEGORY],
+    }
 
 
 def annotation(face: FacePrediction, width: int, height: int) -> dict[str, Any]:
@@ -62,7 +70,8 @@ def annotation(face: FacePrediction, width: int, height: int) -> dict[str, Any]:
         "keypoints": [value for x, y, flag in points.tolist() for value in (x, y, int(flag))],
         "num_keypoints": int((points[:, 2] > NOT_LABELLED).sum()),
         "bbox": [left, top, right - left, bottom - top],
-        "area": (right - left) * (bottom - top), "iscrowd": 0,
+        "area": (right - left) * (bottom - top),
+        "iscrowd": 0,
         "score": next(score for score in scores if score is not None),
     }
 

@@ -13,7 +13,7 @@ from kp.landmarks import NUM_KEYPOINTS
 from kp.predict import FacePrediction
 
 FIRST_PIXEL = 1  # where .pts begin to count
-DECIMALS = 3     # of a pixel
+DECIMALS = 3  # of a pixel
 
 
 def face_pts(face: FacePrediction) -> str:
@@ -31,6 +31,7 @@ def read_pts(text: str) -> np.ndarray:
     except ValueError as error:
         raise DataError(f"This is no .pts file ({error}). Its points are numbers between braces.") from None
     if points.size != 2 * NUM_KEYPOINTS or not np.isfinite(points).all():
-        raise DataError(f"A .pts file has x and y of {NUM_KEYPOINTS} points between braces; this one has {points.size} "
-                        "numbers.")
+        raise DataError(
+            f"A .pts file has x and y of {NUM_KEYPOINTS} points between braces; this one has {points.size} numbers."
+        )
     return (points.reshape(NUM_KEYPOINTS, 2) - FIRST_PIXEL).astype(np.float32)

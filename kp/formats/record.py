@@ -16,8 +16,10 @@ from kp.predict import CONFIDENT, FacePrediction
 def check_finite(faces: Sequence[FacePrediction]) -> None:
     """Raises KpError where a network's answer is no number."""
     if not all(np.isfinite(face.keypoints).all() for face in faces):
-        raise KpError("The network's answer holds values that are no numbers, so its training went astray. "
-                      "Choose another model, or train again with a lower learning rate.")
+        raise KpError(
+            "The network's answer holds values that are no numbers, so its training went astray. "
+            "Choose another model, or train again with a lower learning rate."
+        )
 
 
 def faces_json(faces: Sequence[FacePrediction]) -> list[dict[str, Any]]:
@@ -83,5 +85,11 @@ def read_face(entry: dict[str, Any]) -> FacePrediction:
         known["spread"] = np.array(entry["spread"], np.float32)
     if entry.get("covariance"):
         known["covariance"] = np.array(entry["covariance"], np.float32)[:, [0, 1, 1, 2]].reshape(-1, 2, 2)
-    return FacePrediction(box, entry["score"], np.array(entry["keypoints"], np.float32),
-                          turn=entry.get("turn", 0), threshold=entry.get("threshold", CONFIDENT), **known)
+    return FacePrediction(
+        box,
+        entry["score"],
+        np.array(entry["keypoints"], np.float32),
+        turn=entry.get("turn", 0),
+        threshold=entry.get("threshold", CONFIDENT),
+        **known,
+    )

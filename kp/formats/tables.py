@@ -12,8 +12,14 @@ from kp.predict import FacePrediction
 Cell = str | int | float
 COLUMNS = ("face", "point", "name", "region", "x", "y")
 # After OpenFace (Baltrusaitis et al., 2018); the head's turn is ours: degrees, as kp/pose.py has them.
-WIDE_COLUMNS = ("confidence", *(f"x_{point}" for point in range(NUM_KEYPOINTS)),
-                *(f"y_{point}" for point in range(NUM_KEYPOINTS)), "yaw", "pitch", "roll")
+WIDE_COLUMNS = (
+    "confidence",
+    *(f"x_{point}" for point in range(NUM_KEYPOINTS)),
+    *(f"y_{point}" for point in range(NUM_KEYPOINTS)),
+    "yaw",
+    "pitch",
+    "roll",
+)
 OPENFACE_COLUMNS = ("face", *WIDE_COLUMNS)
 DECIMALS = 3  # of a pixel or a degree
 
@@ -23,7 +29,8 @@ def face_rows(faces: Sequence[FacePrediction]) -> list[list[Cell]]:
     check_finite(faces)
     return [
         [number, point, POINT_NAMES[point], REGION_OF_POINT[point], *(rounded(value) for value in xy)]
-        for number, face in enumerate(faces, start=1) for point, xy in enumerate(face.keypoints)
+        for number, face in enumerate(faces, start=1)
+        for point, xy in enumerate(face.keypoints)
     ]
 
 

@@ -49,8 +49,15 @@ def fold_norms(module: nn.Module) -> None:
         if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
             if second.running_mean is None or second.running_var is None:
                 raise ConfigError(f"{name} keeps no running statistics, and cannot be folded into a convolution.")
-            weight, bias = fuse_conv_bn_weights(first.weight, first.bias, second.running_mean, second.running_var,
-                                                second.eps, second.weight, second.bias)
+            weight, bias = fuse_conv_bn_weights(
+                first.weight,
+                first.bias,
+                second.running_mean,
+                second.running_var,
+                second.eps,
+                second.weight,
+                second.bias,
+            )
             first.weight, first.bias = weight, bias
             setattr(module, name, nn.Identity())
     for _, child in children:

@@ -29,11 +29,11 @@ class FiveConvNet(StagedModel):
 
     def __init__(self, *, dropout: float = 0.6) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(1, 16, 7)                                # 224 -> 218, pooled 109
-        self.conv2 = nn.Conv2d(16, 32, 5)                               # 105, pooled 52
-        self.conv3 = nn.Conv2d(32, 64, 3)                               # 50, pooled 25
-        self.conv4 = nn.Conv2d(64, 128, 3)                              # 23, pooled 11
-        self.conv5 = nn.Conv2d(128, 512, 3)                             # 9, pooled 4
+        self.conv1 = nn.Conv2d(1, 16, 7)  # 224 -> 218, pooled 109
+        self.conv2 = nn.Conv2d(16, 32, 5)  # 105, pooled 52
+        self.conv3 = nn.Conv2d(32, 64, 3)  # 50, pooled 25
+        self.conv4 = nn.Conv2d(64, 128, 3)  # 23, pooled 11
+        self.conv5 = nn.Conv2d(128, 512, 3)  # 9, pooled 4
         self.fc1 = nn.Linear(512 * 4 * 4, 1024)
         self.fc2 = nn.Linear(1024, 2 * NUM_KEYPOINTS)
         self.dropout = nn.Dropout(dropout)
@@ -44,6 +44,6 @@ class FiveConvNet(StagedModel):
             # Pooling first gives the same numbers as ReLU first, and leaves ReLU a quarter of the work.
             x = torch.relu(torch.max_pool2d(getattr(self, f"conv{number}")(x), 2))
             yield f"conv{number}", x
-        x = torch.relu(self.fc1(x.flatten(1)))                          # (n, 1024)
+        x = torch.relu(self.fc1(x.flatten(1)))  # (n, 1024)
         yield "fc1", x
         yield "keypoints", self.fc2(self.dropout(x)).unflatten(1, (NUM_KEYPOINTS, 2))

@@ -17,9 +17,9 @@ from kp.errors import ConfigError
 from kp.landmarks import NUM_KEYPOINTS
 from kp.models.base import StagedModel
 
-STRIDE = 4          # crop pixels a heatmap cell
-DEEPEST = 16        # crop pixels a cell of the deepest stage
-LOG_SPREAD = -3.5   # where the logarithm of the spread starts: 3 % of half a crop
+STRIDE = 4  # crop pixels a heatmap cell
+DEEPEST = 16  # crop pixels a cell of the deepest stage
+LOG_SPREAD = -3.5  # where the logarithm of the spread starts: 3 % of half a crop
 
 
 class HeatmapNet(StagedModel):
@@ -41,9 +41,9 @@ class HeatmapNet(StagedModel):
         super().__init__()
         w = width
         self.stem = nn.Sequential(nn.Conv2d(channels, w, 3, 2, 1, bias=False), nn.BatchNorm2d(w), nn.ReLU())  # 1/2
-        self.stage4 = nn.Sequential(ResidualBlock(w, 2 * w, 2), ResidualBlock(2 * w, 2 * w))                  # 1/4
-        self.stage8 = nn.Sequential(ResidualBlock(2 * w, 4 * w, 2), ResidualBlock(4 * w, 4 * w))              # 1/8
-        self.stage16 = nn.Sequential(ResidualBlock(4 * w, 8 * w, 2), ResidualBlock(8 * w, 8 * w))             # 1/16
+        self.stage4 = nn.Sequential(ResidualBlock(w, 2 * w, 2), ResidualBlock(2 * w, 2 * w))  # 1/4
+        self.stage8 = nn.Sequential(ResidualBlock(2 * w, 4 * w, 2), ResidualBlock(4 * w, 4 * w))  # 1/8
+        self.stage16 = nn.Sequential(ResidualBlock(4 * w, 8 * w, 2), ResidualBlock(8 * w, 8 * w))  # 1/16
         self.narrow16 = nn.Conv2d(8 * w, 4 * w, 1)
         self.merge8 = ResidualBlock(4 * w, 4 * w)
         self.narrow8 = nn.Conv2d(4 * w, 2 * w, 1)
@@ -63,11 +63,11 @@ class HeatmapNet(StagedModel):
         """
         x = self.stem(x)
         yield "stem", x
-        fine = self.stage4(x)                                           # (n, 2w, size/4, size/4)
+        fine = self.stage4(x)  # (n, 2w, size/4, size/4)
         yield "stage4", fine
-        middle = self.stage8(fine)                                      # (n, 4w, size/8, size/8)
+        middle = self.stage8(fine)  # (n, 4w, size/8, size/8)
         yield "stage8", middle
-        coarse = self.stage16(middle)                                   # (n, 8w, size/16, size/16)
+        coarse = self.stage16(middle)  # (n, 8w, size/16, size/16)
         yield "stage16", coarse
         x = self.merge8(middle + double(self.narrow16(coarse)))
         yield "merge8", x
@@ -95,8 +95,9 @@ class ResidualBlock(nn.Module):
         self.norm2 = nn.BatchNorm2d(outputs)
         same = inputs == outputs and stride == 1
         self.stride = stride
-        self.way_round = nn.Identity() if same else nn.Sequential(
-            nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
+        self.way_round = (
+            nn.Identity() if same else nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         change = self.norm2(self.conv2(torch.relu(self.norm1(self.conv1(x)))))

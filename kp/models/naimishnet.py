@@ -28,10 +28,10 @@ class NaimishNet(StagedModel):
     def __init__(self, *, input_size: int = 96, num_keypoints: int = NUM_KEYPOINTS) -> None:
         super().__init__()
         self.num_keypoints = num_keypoints
-        self.conv1 = nn.Conv2d(1, 32, 4)                                # 96 -> 93, pooled 46
-        self.conv2 = nn.Conv2d(32, 64, 3)                               # 44, pooled 22
-        self.conv3 = nn.Conv2d(64, 128, 2)                              # 21, pooled 10
-        self.conv4 = nn.Conv2d(128, 256, 1)                             # 10, pooled 5
+        self.conv1 = nn.Conv2d(1, 32, 4)  # 96 -> 93, pooled 46
+        self.conv2 = nn.Conv2d(32, 64, 3)  # 44, pooled 22
+        self.conv3 = nn.Conv2d(64, 128, 2)  # 21, pooled 10
+        self.conv4 = nn.Conv2d(128, 256, 1)  # 10, pooled 5
         side = input_size
         for kernel in (4, 3, 2, 1):
             side = (side - kernel + 1) // 2

@@ -5,5 +5,13 @@ from kp.training.events import Decoding, EpochDone, RunEnded, RunStarted, StepDo
 from kp.training.loop import train
 
 __all__ = [
-    "PRESETS", "Decoding", "EpochDone", "RunEnded", "RunStarted", "StepDone", "TrainConfig", "TrainEvent", "train",
+    "PRESETS",
+    "Decoding",
+    "EpochDone",
+    "RunEnded",
+    "RunStarted",
+    "StepDone",
+    "TrainConfig",
+    "TrainEvent",
+    "train",
 ]

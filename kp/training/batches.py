@@ -39,8 +39,12 @@ def crop_transform(config: TrainConfig, rng: np.random.Generator, head: Head | N
     if varied:
         steps.append(RandomMirror(rng=rng))
     if config.augmentation in ("full", "deep"):
-        steps += [RandomLight(rng=rng), RandomBlur(0.3, rng=rng), RandomNoise(0.3, rng=rng),
-                  RandomOcclusion(0.3, rng=rng)]
+        steps += [
+            RandomLight(rng=rng),
+            RandomBlur(0.3, rng=rng),
+            RandomNoise(0.3, rng=rng),
+            RandomOcclusion(0.3, rng=rng),
+        ]
     return Compose(steps)
 
 
@@ -59,8 +63,9 @@ class TrainingBatches:
     its share.
     """
 
-    def __init__(self, dataset: FacialKeypointsDataset, config: TrainConfig, team: Team = ALONE, *,
-                 ahead: bool = False) -> None:
+    def __init__(
+        self, dataset: FacialKeypointsDataset, config: TrainConfig, team: Team = ALONE, *, ahead: bool = False
+    ) -> None:
         self.dataset, self.config, self.preprocessing, self.team = dataset, config, config.preprocessing, team
         self.ahead = ahead
         self.grey = self.preprocessing.channels == 1
@@ -96,7 +101,10 @@ def validation_crops(dataset: FacialKeypointsDataset, config: TrainConfig) -> li
     preprocessing, crops = config.preprocessing, []
     for index in range(len(dataset)):
         sample = dataset.sample(index, grey=preprocessing.channels == 1)
-        crop = (preprocessing.frame_map(*sample.image.shape[:2]) if config.crop == "frame"
-                else preprocessing.crop_map(Box.around(sample.keypoints)))
+        crop = (
+            preprocessing.frame_map(*sample.image.shape[:2])
+            if config.crop == "frame"
+            else preprocessing.crop_map(Box.around(sample.keypoints))
+        )
         crops.append(sample.moved(crop.cut(sample.image), crop.matrix))
     return crops

@@ -43,8 +43,15 @@ PRECISIONS = {
     "bfloat16": "16 bits in the network, 32 for weights and loss",
 }
 CHOICES: dict[str, Mapping[str, Any]] = {  # the settings that are a choice, and what there is
-    "architecture": MODELS, "split": SPLITS, "validate_on": PARTS, "crop": CROPS, "augmentation": AUGMENTATIONS,
-    "loss": LOSSES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES, "precision": PRECISIONS,
+    "architecture": MODELS,
+    "split": SPLITS,
+    "validate_on": PARTS,
+    "crop": CROPS,
+    "augmentation": AUGMENTATIONS,
+    "loss": LOSSES,
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+    "precision": PRECISIONS,
 }
 
 
@@ -82,9 +89,18 @@ class TrainConfig:
         for name, choices in CHOICES.items():
             choose(name.replace("_", " "), getattr(self, name), choices)
         for name, low, high in (
-            ("subset", 0, math.inf), ("size", 0, 512), ("width", 0, 128), ("margin", 0.5, 4), ("epochs", 1, 10_000),
-            ("seconds", 0, 86_400), ("batch_size", 1, 1024), ("evaluations", 1, 100), ("learning_rate", 1e-8, 10),
-            ("weight_decay", 0, 1), ("averaging", 0, 0.99999), ("seed", 0, 2**31 - 1),
+            ("subset", 0, math.inf),
+            ("size", 0, 512),
+            ("width", 0, 128),
+            ("margin", 0.5, 4),
+            ("epochs", 1, 10_000),
+            ("seconds", 0, 86_400),
+            ("batch_size", 1, 1024),
+            ("evaluations", 1, 100),
+            ("learning_rate", 1e-8, 10),
+            ("weight_decay", 0, 1),
+            ("averaging", 0, 0.99999),
+            ("seed", 0, 2**31 - 1),
         ):
             value, whole = getattr(self, name), isinstance(getattr(type(self), name), int)
             if not isinstance(value, int if whole else int | float) or isinstance(value, bool):
@@ -92,8 +108,10 @@ class TrainConfig:
             if not low <= value <= high or not math.isfinite(value):
                 raise ConfigError(f"{name} is {value}; it must be from {low} to {high} ({help_of(name)}).")
         if self.loss == "heatmap" and not MODELS[self.architecture].has_heatmaps:
-            raise ConfigError(f"The loss 'heatmap' needs a network that draws heatmaps, and {self.architecture} does "
-                              "not. Choose heatmap_net, or another loss.")
+            raise ConfigError(
+                f"The loss 'heatmap' needs a network that draws heatmaps, and {self.architecture} does "
+                "not. Choose heatmap_net, or another loss."
+            )
         if 0 < self.size < 32:
             raise ConfigError(f"size is {self.size}; a crop needs at least 32 pixels, or 0 for the architecture's own.")
         MODELS[self.architecture].arguments_for(self.crop_size, self.width)  # raises where it cannot take that size
@@ -131,7 +149,17 @@ def help_of(name: str) -> str:
 PRESETS: dict[str, TrainConfig] = {
     "reference": TrainConfig.reference(),
     "minute": TrainConfig(
-        architecture="heatmap_net", size=64, width=16, loss="heatmap", optimizer="muon", learning_rate=0.03,
-        evaluations=2, schedule="one-cycle", averaging=0.99, batch_size=32, epochs=100, seconds=60.0,
+        architecture="heatmap_net",
+        size=64,
+        width=16,
+        loss="heatmap",
+        optimizer="muon",
+        learning_rate=0.03,
+        evaluations=2,
+        schedule="one-cycle",
+        averaging=0.99,
+        batch_size=32,
+        epochs=100,
+        seconds=60.0,
     ),
 }

@@ -18,7 +18,7 @@ from kp.errors import ConfigError, KpError
 from kp.training.machine import idle_cores
 
 VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")  # what torchrun tells each process
-MEETING = ("MASTER_ADDR", "MASTER_PORT")                              # and where all meet
+MEETING = ("MASTER_ADDR", "MASTER_PORT")  # and where all meet
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,10 @@ class Team:
             return cls()
         missing = [name for name in (*VARIABLES, *MEETING) if not os.environ.get(name)]
         if missing:
-            raise ConfigError(f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, but {', '.join(missing)} is not set. Start "
-                              "several processes with torchrun --nproc-per-node N -m kp train, or unset WORLD_SIZE.")
+            raise ConfigError(
+                f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, but {', '.join(missing)} is not set. Start "
+                "several processes with torchrun --nproc-per-node N -m kp train, or unset WORLD_SIZE."
+            )
         return cls(*(int(os.environ[name]) for name in VARIABLES))
 
     def share(self, rows: np.ndarray) -> np.ndarray:
@@ -58,8 +60,10 @@ class Team:
             try:
                 distributed.all_reduce(tensor)
             except RuntimeError as error:
-                raise KpError("Another process of this run has ended, so this one ends too; what was saved last is "
-                              "kept. The other's message says why.") from error
+                raise KpError(
+                    "Another process of this run has ended, so this one ends too; what was saved last is "
+                    "kept. The other's message says why."
+                ) from error
 
     def any(self, flag: bool) -> bool:
         """Whether it is true anywhere: what one wants to do, all do, so that none waits for another."""
@@ -113,4 +117,4 @@ def free_threads(team: Team) -> int:
     """Processor threads for this process: its share of the idle cores, and alone no more than PyTorch's own number."""
     if team.size == 1:
         return min(idle_cores(), torch.get_num_threads())  # which heeds OMP_NUM_THREADS
-    return max(1, idle_cores() // team.local_size)         # torchrun has set that to 1 for everybody
+    return max(1, idle_cores() // team.local_size)  # torchrun has set that to 1 for everybody

@@ -24,16 +24,23 @@ from kp.training.losses import LOSSES
 from kp.training.machine import find_device, own_cores
 from kp.training.optimizers import make_optimizer, rate_factor
 
-DECODE_BATCH = 100      # images, or videos of sample faces, between two events
+DECODE_BATCH = 100  # images, or videos of sample faces, between two events
 VALIDATION_BATCH = 64
-WATCHED = 9             # faces whose keypoints are told after each epoch
-KEEP_EVERY = 100        # steps between two copies of good weights
-BFLOAT16_GAIN = 1.15    # bfloat16 is taken where it is at least this much faster
+WATCHED = 9  # faces whose keypoints are told after each epoch
+KEEP_EVERY = 100  # steps between two copies of good weights
+BFLOAT16_GAIN = 1.15  # bfloat16 is taken where it is at least this much faster
 TOO_EARLY = "Stopped before the first step; nothing is learnt yet, so nothing is kept."
 
 
-def train(config: TrainConfig, dataset: FacialKeypointsDataset, *, stop: Callable[[], bool] = lambda: False,
-          device: str = "auto", team: Team = ALONE, start: Checkpoint | None = None) -> Iterator[TrainEvent]:
+def train(
+    config: TrainConfig,
+    dataset: FacialKeypointsDataset,
+    *,
+    stop: Callable[[], bool] = lambda: False,
+    device: str = "auto",
+    team: Team = ALONE,
+    start: Checkpoint | None = None,
+) -> Iterator[TrainEvent]:
     """Train a network, telling each step. The last event is always RunEnded, with the network.
 
     It is a new one, or goes on from `start`, which must be of the same architecture and split.
@@ -50,8 +57,10 @@ def train(config: TrainConfig, dataset: FacialKeypointsDataset, *, stop: Callabl
         learning = learning.subset(np.sort(rows))
     if not len(learning) or not len(testing):
         there = describe_people([frame.person for frame in dataset.frames])
-        raise ConfigError(f"There are {len(learning)} images to learn from and {len(testing)} to validate on: "
-                          f"{dataset.root} holds {there}. {NEEDED}")
+        raise ConfigError(
+            f"There are {len(learning)} images to learn from and {len(testing)} to validate on: "
+            f"{dataset.root} holds {there}. {NEEDED}"
+        )
     for event in _decode(learning, testing, grey=config.preprocessing.channels == 1):
         yield event
         if stop():
@@ -70,8 +79,10 @@ def check_start(start: Checkpoint, config: TrainConfig) -> None:
     of_start = (start.architecture, start.arguments, start.preprocessing.channels, start.data.get("split"))
     of_config = (config.architecture, config.model_arguments, config.preprocessing.channels, config.split)
     if of_start != of_config:
-        raise ConfigError(f"The network to start from has architecture, arguments, channels and split {of_start}; this "
-                          f"run has {of_config}. They must be the same.")
+        raise ConfigError(
+            f"The network to start from has architecture, arguments, channels and split {of_start}; this "
+            f"run has {of_config}. They must be the same."
+        )
 
 
 def _decode(*parts: FacialKeypointsDataset, grey: bool) -> Iterator[TrainEvent]:
@@ -89,8 +100,16 @@ def _decode(*parts: FacialKeypointsDataset, grey: bool) -> Iterator[TrainEvent]:
 class _Run:
     """The state of one run: network, optimiser, averaged weights, last good weights, clock."""
 
-    def __init__(self, config: TrainConfig, learning: FacialKeypointsDataset, testing: FacialKeypointsDataset,
-                 data_name: str, device: torch.device, team: Team, start: Checkpoint | None) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        learning: FacialKeypointsDataset,
+        testing: FacialKeypointsDataset,
+        data_name: str,
+        device: torch.device,
+        team: Team,
+        start: Checkpoint | None,
+    ) -> None:
         torch.manual_seed(config.seed)
         self.config, self.learning, self.testing, self.data_name = config, learning, testing, data_name
         self.device, self.team = device, team
@@ -139,16 +158,27 @@ class _Run:
         if self.config.precision == "auto":
             self.bfloat16 = self.team.any(self._bfloat16_is_faster())
         self.optimizer = make_optimizer(self.config, self.model, torch.bfloat16 if self.bfloat16 else torch.float32)
-        yield RunStarted(self.config.to_dict(), count_parameters(self.model), len(self.learning), len(self.testing),
-                         self.steps, "bfloat16" if self.bfloat16 else "float32", torch.get_num_threads(),
-                         self.device.type, self.team.size, self.testing.rows[self.watched].tolist())
+        yield RunStarted(
+            self.config.to_dict(),
+            count_parameters(self.model),
+            len(self.learning),
+            len(self.testing),
+            self.steps,
+            "bfloat16" if self.bfloat16 else "float32",
+            torch.get_num_threads(),
+            self.device.type,
+            self.team.size,
+            self.testing.rows[self.watched].tolist(),
+        )
         self.begun = time.perf_counter()
         losses: list[float] = []
         for inputs, targets in self._all_batches():
             if self.team.any(stop()):
                 self._drop_broken_weights()
-                yield self._end("stopped", f"Stopped after step {self.step}; the network so far is kept."
-                                if self.step else TOO_EARLY)
+                yield self._end(
+                    "stopped",
+                    f"Stopped after step {self.step}; the network so far is kept." if self.step else TOO_EARLY,
+                )
                 return
             loss = self._train_step(inputs, targets)
             if not math.isfinite(loss):
@@ -165,9 +195,15 @@ class _Run:
                 yield self._diverged(validation_loss)
                 return
             self._keep_good()
-            self.history.append({"epoch": self._epochs(), "seconds": self.seconds,
-                                 "train_loss": float(np.mean(losses)), "validation_loss": validation_loss,
-                                 "nme": self.nme})
+            self.history.append(
+                {
+                    "epoch": self._epochs(),
+                    "seconds": self.seconds,
+                    "train_loss": float(np.mean(losses)),
+                    "validation_loss": validation_loss,
+                    "nme": self.nme,
+                }
+            )
             losses.clear()
             yield EpochDone(epochs=self.config.epochs, faces=faces, checkpoint=self._checkpoint(), **self.history[-1])
             if self._out_of_time():
@@ -278,30 +314,48 @@ class _Run:
     def _step_done(self, loss: float) -> StepDone:
         progress = self._progress()
         return StepDone(
-            step=self.step, steps=self.steps, epoch=-(-self.step // len(self.batches)), loss=loss,
+            step=self.step,
+            steps=self.steps,
+            epoch=-(-self.step // len(self.batches)),
+            loss=loss,
             learning_rate=self.optimizer.param_groups[0]["lr"],
             images_per_second=self.seen / max(self.training_seconds, 1e-9),
-            seconds=self.seconds, seconds_left=self.seconds * (1 - progress) / progress,
+            seconds=self.seconds,
+            seconds_left=self.seconds * (1 - progress) / progress,
         )
 
     def _diverged(self, loss: float) -> RunEnded:
         self.network.load_state_dict(self.good)
-        return self._end("diverged", f"The loss became {loss} at step {self.step}; the last good weights are kept. "
-                                     "Try a learning rate ten times lower.")
+        return self._end(
+            "diverged",
+            f"The loss became {loss} at step {self.step}; the last good weights are kept. "
+            "Try a learning rate ten times lower.",
+        )
 
     def _end(self, reason: str, message: str) -> RunEnded:
         nme_percent = self.nme if self.nme is not None and math.isfinite(self.nme) else None
         return RunEnded(reason, message, self.seconds, nme_percent, self._checkpoint() if self.step else None)
 
     def _checkpoint(self) -> Checkpoint:
-        learnt = {"name": self.data_name, "split": self.config.split, "images": len(self.learning),
-                  "people": len({frame.person for frame in self.learning.frames})}
-        weights = {name: tensor.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
-                   for name, tensor in self.network.state_dict().items()}
+        learnt = {
+            "name": self.data_name,
+            "split": self.config.split,
+            "images": len(self.learning),
+            "people": len({frame.person for frame in self.learning.frames}),
+        }
+        weights = {
+            name: tensor.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+            for name, tensor in self.network.state_dict().items()
+        }
         return Checkpoint(
-            architecture=self.config.architecture, arguments=self.config.model_arguments, weights=weights,
-            preprocessing=self.config.preprocessing, config=self.config.to_dict(), data=learnt,
-            history=joined_history(self.earlier, self.history), versions=current_versions(),
+            architecture=self.config.architecture,
+            arguments=self.config.model_arguments,
+            weights=weights,
+            preprocessing=self.config.preprocessing,
+            config=self.config.to_dict(),
+            data=learnt,
+            history=joined_history(self.earlier, self.history),
+            versions=current_versions(),
             title=self.config.architecture,
         )
 
@@ -311,5 +365,10 @@ def joined_history(earlier: list[dict[str, float]], later: list[dict[str, float]
     if not earlier:
         return list(later)
     epochs, seconds = earlier[-1]["epoch"], earlier[-1]["seconds"]
-    return [*earlier, *({**entry, "epoch": round(entry["epoch"] + epochs, 2), "seconds": entry["seconds"] + seconds}
-                        for entry in later)]
+    return [
+        *earlier,
+        *(
+            {**entry, "epoch": round(entry["epoch"] + epochs, 2), "seconds": entry["seconds"] + seconds}
+            for entry in later
+        ),
+    ]

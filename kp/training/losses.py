@@ -18,11 +18,11 @@ from kp.models.heatmap_net import cell_centres
 WING_WIDTH = 10 / 50
 WING_CURVATURE = 2 / 50
 
-TARGET_WIDTH = 1.0   # standard deviation of a heatmap's target, cells
-CROSS_ENTROPY = 0.2   # weight of the heatmaps' own loss beside the points' distance
-SPREAD = 0.02        # weight of the predicted spread's loss; it reaches no other weights
+TARGET_WIDTH = 1.0  # standard deviation of a heatmap's target, cells
+CROSS_ENTROPY = 0.2  # weight of the heatmaps' own loss beside the points' distance
+SPREAD = 0.02  # weight of the predicted spread's loss; it reaches no other weights
 EYES_OF_FACE = 0.57  # distance of the outer eye corners in the longer side of the points' box (median of the people)
-LEAST_EYES = 1e-3    # in the network's units: labels in one place must not make a loss infinite
+LEAST_EYES = 1e-3  # in the network's units: labels in one place must not make a loss infinite
 
 Stages = dict[str, Tensor]
 
@@ -41,11 +41,11 @@ def heatmap_loss(stages: Stages, truth: Tensor) -> Tensor:
     The spread learns to be the error's scale (the likelihood of a Laplace distribution), from the error alone.
     """
     predicted, spread, heatmaps = stages["keypoints"], stages["spread"], stages["heatmaps"]
-    eyes = eye_distances(truth).clamp_min(LEAST_EYES)                                         # (n, 1)
-    known = truth.isfinite().all(2)                                                           # (n, 68)
+    eyes = eye_distances(truth).clamp_min(LEAST_EYES)  # (n, 1)
+    known = truth.isfinite().all(2)  # (n, 68)
     truth = torch.where(known[..., None], truth, 0.0)
-    distance = (predicted - truth).square().sum(2).add(1e-12).sqrt()                          # (n, 68)
-    likelihood = distance.detach() / spread + 2 * spread.log()                                # in the plane
+    distance = (predicted - truth).square().sum(2).add(1e-12).sqrt()  # (n, 68)
+    likelihood = distance.detach() / spread + 2 * spread.log()  # in the plane
     cells = cell_centres(heatmaps.shape[-1], heatmaps.device)
     sharpness = (heatmaps.shape[-1] / 2 / TARGET_WIDTH) ** 2 / 2
     across, down = (-(cells - truth[..., axis, None]).square() * sharpness for axis in (0, 1))  # (n, 68, cells) each
@@ -70,11 +70,13 @@ def mean_of(values: Tensor, known: Tensor) -> Tensor:
 
 def of_points(loss: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Stages, Tensor], Tensor]:
     """A loss of the keypoints alone, over the coordinates that are labelled."""
+
     def labelled(stages: Stages, truth: Tensor) -> Tensor:
         known = truth.isfinite()
         if known.all():
             return loss(stages["keypoints"], truth)
         return loss(stages["keypoints"][known], truth[known]) if known.any() else stages["keypoints"].sum() * 0
+
     return labelled
 
 

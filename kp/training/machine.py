@@ -16,11 +16,11 @@ DEVICES = {
     "cpu": "the processor",
     "cuda": "a GPU of NVIDIA's",
 }
-STAT = Path("/proc/stat")                  # Linux: what each core did since the start
-QUOTA = Path("/sys/fs/cgroup/cpu.max")     # Linux: what a container may use, microseconds in a period
-WATCH = 0.3                                # seconds
+STAT = Path("/proc/stat")  # Linux: what each core did since the start
+QUOTA = Path("/sys/fs/cgroup/cpu.max")  # Linux: what a container may use, microseconds in a period
+WATCH = 0.3  # seconds
 MALLOPT = {"M_TRIM_THRESHOLD": (-1, -1), "M_TOP_PAD": (-2, 64 << 20), "M_MMAP_MAX": (-4, 0)}  # glibc's malloc.h
-M_ARENA_MAX, ARENAS = -8, 2                # there, too
+M_ARENA_MAX, ARENAS = -8, 2  # there, too
 
 
 def find_device(name: str, number: int = 0) -> torch.device:
@@ -28,8 +28,10 @@ def find_device(name: str, number: int = 0) -> torch.device:
     choose("device", name, DEVICES)
     there = torch.cuda.is_available()
     if name == "cuda" and not there:
-        raise ConfigError("--device is cuda, and PyTorch finds no GPU here. Take --device cpu, or install a PyTorch "
-                          "that fits the GPU.")
+        raise ConfigError(
+            "--device is cuda, and PyTorch finds no GPU here. Take --device cpu, or install a PyTorch "
+            "that fits the GPU."
+        )
     return torch.device("cuda", number) if there and name != "cpu" else torch.device("cpu")
 
 
@@ -87,8 +89,11 @@ def idle_between(before: str, after: str, allowed: set[int]) -> float:
 def _core_times(stat: str) -> dict[int, list[int]]:
     """Of each core, ticks spent on: user, nice, system, idle, waiting for disks, irq, softirq, steal."""
     rows = (line.split() for line in stat.splitlines())
-    return {int(row[0][3:]): [int(ticks) for ticks in row[1:9]] for row in rows
-            if row and row[0].startswith("cpu") and row[0] != "cpu"}
+    return {
+        int(row[0][3:]): [int(ticks) for ticks in row[1:9]]
+        for row in rows
+        if row and row[0].startswith("cpu") and row[0] != "cpu"
+    }
 
 
 def core_quota(file: Path) -> float:

@@ -10,10 +10,10 @@ from collections import defaultdict
 import torch
 from torch import Tensor, nn
 
-ROUNDS = 3                              # of Newton-Schulz's iteration; five, as published, take a third longer
-QUINTIC = (3.4445, -4.7750, 2.0315)     # its coefficients: fast growth of small singular values, to about 1
+ROUNDS = 3  # of Newton-Schulz's iteration; five, as published, take a third longer
+QUINTIC = (3.4445, -4.7750, 2.0315)  # its coefficients: fast growth of small singular values, to about 1
 MOMENTUM = 0.9
-OTHERS = 0.1                            # AdamW's share of the learning rate
+OTHERS = 0.1  # AdamW's share of the learning rate
 
 
 def _looks_about(weight: Tensor) -> bool:
@@ -37,16 +37,21 @@ def orthogonal(matrices: Tensor, dtype: torch.dtype) -> Tensor:
 class Muon(torch.optim.Optimizer):
     """For a network's convolutions; AdamW, inside, for the rest. dtype: what the iteration computes with."""
 
-    def __init__(self, model: nn.Module, *, lr: float, weight_decay: float = 0.0,
-                 dtype: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self, model: nn.Module, *, lr: float, weight_decay: float = 0.0, dtype: torch.dtype = torch.float32
+    ) -> None:
         parameters = list(model.parameters())
         super().__init__(parameters, {"lr": lr, "weight_decay": weight_decay})
         self.dtype, self.shapes = dtype, defaultdict(list)
         for parameter in parameters:
             if _looks_about(parameter):
                 self.shapes[parameter.shape].append(parameter)
-        self.others = torch.optim.AdamW([parameter for parameter in parameters if not _looks_about(parameter)],
-                                        lr=lr * OTHERS, weight_decay=weight_decay, fused=True)
+        self.others = torch.optim.AdamW(
+            [parameter for parameter in parameters if not _looks_about(parameter)],
+            lr=lr * OTHERS,
+            weight_decay=weight_decay,
+            fused=True,
+        )
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]  # no closure: nothing here needs the loss

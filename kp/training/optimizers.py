@@ -9,9 +9,9 @@ from torch import nn
 from kp.training.config import TrainConfig
 from kp.training.muon import Muon
 
-WARM_UP = 0.05          # of the run, for the one-cycle schedule
-FIRST_RATE = 0.1        # of the learning rate, where one-cycle starts
-LATE = 2.0**20          # steps; Adam's correction for having started at zero is over long before
+WARM_UP = 0.05  # of the run, for the one-cycle schedule
+FIRST_RATE = 0.1  # of the learning rate, where one-cycle starts
+LATE = 2.0**20  # steps; Adam's correction for having started at zero is over long before
 
 
 class RMSprop(torch.optim.Adam):
@@ -23,12 +23,14 @@ class RMSprop(torch.optim.Adam):
     def __init__(self, parameters: Iterable[nn.Parameter], *, lr: float, weight_decay: float = 0.0) -> None:
         super().__init__(parameters, lr=lr, betas=(0.0, 0.99), weight_decay=weight_decay, fused=True)
         for parameter in self.param_groups[0]["params"]:
-            self.state[parameter] = {"step": torch.tensor(LATE, device=parameter.device),
-                                     "exp_avg": torch.zeros_like(parameter), "exp_avg_sq": torch.zeros_like(parameter)}
+            self.state[parameter] = {
+                "step": torch.tensor(LATE, device=parameter.device),
+                "exp_avg": torch.zeros_like(parameter),
+                "exp_avg_sq": torch.zeros_like(parameter),
+            }
 
 
-def make_optimizer(config: TrainConfig, model: nn.Module,
-                   dtype: torch.dtype = torch.float32) -> torch.optim.Optimizer:
+def make_optimizer(config: TrainConfig, model: nn.Module, dtype: torch.dtype = torch.float32) -> torch.optim.Optimizer:
     """dtype: of numbers that need not be exact, which is Muon's business."""
     rate, decay = config.learning_rate, config.weight_decay
     match config.optimizer:

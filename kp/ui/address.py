@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kp.errors import ConfigError
 
-FIRST_PORT = 7860   # gradio tries this one and the 99 after it
+FIRST_PORT = 7860  # gradio tries this one and the 99 after it
 HIGHEST_PORT = 65535
 CHOOSE = "Choose another with --port or GRADIO_SERVER_PORT"
 
@@ -24,8 +24,9 @@ class Address:
         """The given values, else GRADIO_SERVER_NAME and GRADIO_SERVER_PORT. Raises ConfigError for no port."""
         named = os.environ.get("GRADIO_SERVER_PORT") if port is None else str(port)
         if named and not (named.isascii() and named.isdigit() and 0 < int(named) <= HIGHEST_PORT):
-            raise ConfigError(f"{named!r} is not a port. Name a number from 1 to {HIGHEST_PORT} with --port or "
-                              "GRADIO_SERVER_PORT.")
+            raise ConfigError(
+                f"{named!r} is not a port. Name a number from 1 to {HIGHEST_PORT} with --port or GRADIO_SERVER_PORT."
+            )
         return cls(host or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1", int(named) if named else None)
 
     def check(self) -> None:
@@ -46,9 +47,12 @@ class Address:
         if error.errno == errno.EACCES:
             return ConfigError(f"Port {self.port} is only for the system's administrator. {CHOOSE}, from 1024 on.")
         if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
-            return ConfigError(f"The app cannot listen on {self.host!r}: this machine has no such address. Leave out "
-                               "--host and GRADIO_SERVER_NAME, or name 0.0.0.0 for all its addresses.")
+            return ConfigError(
+                f"The app cannot listen on {self.host!r}: this machine has no such address. Leave out "
+                "--host and GRADIO_SERVER_NAME, or name 0.0.0.0 for all its addresses."
+            )
         if self.port is None:
             return ConfigError(f"All ports from {FIRST_PORT} to {FIRST_PORT + 99} are in use. {CHOOSE}.")
-        return ConfigError(f"Port {self.port} is in use, perhaps by an app that still runs. {CHOOSE}, or stop that "
-                           "program.")
+        return ConfigError(
+            f"Port {self.port} is in use, perhaps by an app that still runs. {CHOOSE}, or stop that program."
+        )

@@ -23,10 +23,15 @@ HEAD = """# Keypoint Lab
 
 def card_html(card: ModelCard) -> str:
     """The model's card: what it is, how large, its training data, how good it is on people never seen."""
-    quality = f"<b>{card.nme:.1f} %</b> mean error (NME) on people never seen" if card.nme else \
-        "not measured on people never seen"
+    quality = (
+        f"<b>{card.nme:.1f} %</b> mean error (NME) on people never seen"
+        if card.nme
+        else "not measured on people never seen"
+    )
     parts = [
-        escape(card.title), quality, f"{escape(card.architecture)}, {card.parameters / 1e6:.2f} M parameters",
+        escape(card.title),
+        quality,
+        f"{escape(card.architecture)}, {card.parameters / 1e6:.2f} M parameters",
         f"{card.megabytes:.1f} MB",
         f"trained on {escape(card.learnt)}",
     ]
@@ -50,8 +55,13 @@ def build_app(settings: Settings) -> gr.Blocks:
             with gr.Column(scale=2, min_width=280):
                 gr.Markdown(HEAD, elem_id="kp-head")
             with gr.Column(scale=3, min_width=280):
-                picker = gr.Dropdown(models.choices(), value=names[0] if names else None, elem_id="kp-picker",
-                                     label="Model: the network that the tabs use", container=False)
+                picker = gr.Dropdown(
+                    models.choices(),
+                    value=names[0] if names else None,
+                    elem_id="kp-picker",
+                    label="Model: the network that the tabs use",
+                    container=False,
+                )
                 card = gr.HTML(elem_id="kp-card")
         with gr.Tabs(elem_id="kp-tabs") as tabs:
             app = AppContext(settings, data, downloads, models, runs, page, picker, tabs, run_ids, arrived)
@@ -62,8 +72,14 @@ def build_app(settings: Settings) -> gr.Blocks:
         def show_card(name: str | None) -> str:
             return card_html(models.card(name)) if name else '<div class="kp-card">No checkpoint is shipped yet.</div>'
 
-        gr.on([page.load, run_ids.change], app.offer_models, [run_ids, picker], picker, show_progress="hidden",
-              api_visibility="private")
+        gr.on(
+            [page.load, run_ids.change],
+            app.offer_models,
+            [run_ids, picker],
+            picker,
+            show_progress="hidden",
+            api_visibility="private",
+        )
         gr.on([page.load, picker.change], show_card, picker, card, show_progress="hidden", api_visibility="private")
     page.queue(api_open=False, max_size=settings.max_queue)
     return page
@@ -78,8 +94,14 @@ def draw_ahead(data: DataSource) -> None:
 def launch_options(settings: Settings) -> dict:
     """What `page.launch` needs so that the app stays quiet, private and within its limits."""
     return {
-        "theme": THEME, "css": CSS, "max_file_size": f"{settings.max_upload_mb}mb", "run_history": False,
-        "enable_monitoring": False, "show_error": False, "footer_links": ["api"], "ssr_mode": False,
+        "theme": THEME,
+        "css": CSS,
+        "max_file_size": f"{settings.max_upload_mb}mb",
+        "run_history": False,
+        "enable_monitoring": False,
+        "show_error": False,
+        "footer_links": ["api"],
+        "ssr_mode": False,
         "state_session_capacity": settings.visitors,
     }
 

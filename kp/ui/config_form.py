@@ -11,12 +11,26 @@ from kp.ui.events import Action
 
 MAIN = (("architecture",), ("crop",), ("epochs", "subset"))  # the rows on top; the others are under Advanced
 LABELS = {
-    "architecture": "Network", "split": "Split", "validate_on": "Validate on", "subset": "Training images",
-    "crop": "Crop", "size": "Crop size, pixels", "margin": "Crop margin, in face boxes",
-    "augmentation": "Augmentation", "epochs": "Epochs", "evaluations": "Evaluations per epoch",
-    "seconds": "Time limit, seconds", "batch_size": "Batch size",
-    "loss": "Loss", "optimizer": "Optimiser", "learning_rate": "Learning rate", "schedule": "Schedule",
-    "weight_decay": "Weight decay", "averaging": "Weight averaging", "precision": "Precision", "seed": "Seed",
+    "architecture": "Network",
+    "split": "Split",
+    "validate_on": "Validate on",
+    "subset": "Training images",
+    "crop": "Crop",
+    "size": "Crop size, pixels",
+    "margin": "Crop margin, in face boxes",
+    "augmentation": "Augmentation",
+    "epochs": "Epochs",
+    "evaluations": "Evaluations per epoch",
+    "seconds": "Time limit, seconds",
+    "batch_size": "Batch size",
+    "loss": "Loss",
+    "optimizer": "Optimiser",
+    "learning_rate": "Learning rate",
+    "schedule": "Schedule",
+    "weight_decay": "Weight decay",
+    "averaging": "Weight averaging",
+    "precision": "Precision",
+    "seed": "Seed",
     "width": "Width of the network",
 }
 PRESET_TITLES = {"reference": "Reference recipe", "minute": "One minute"}
@@ -24,8 +38,12 @@ PRESET_TITLES = {"reference": "Reference recipe", "minute": "One minute"}
 
 def control(name: str, default: Any) -> gr.components.Component:
     """The control of one field of TrainConfig."""
-    described: dict[str, Any] = {"label": LABELS[name], "info": help_of(name), "min_width": 100,
-                 "elem_id": f"kp-train-{name.replace('_', '-')}"}
+    described: dict[str, Any] = {
+        "label": LABELS[name],
+        "info": help_of(name),
+        "min_width": 100,
+        "elem_id": f"kp-train-{name.replace('_', '-')}",
+    }
     if name in CHOICES:
         return gr.Dropdown(list(CHOICES[name]), value=default, **described)
     return gr.Number(default, precision=0 if isinstance(default, int) else None, **described)
@@ -39,9 +57,13 @@ class ConfigForm:
 
     def __init__(self, preset: str) -> None:
         values = PRESETS[preset].to_dict()
-        self.preset = gr.Dropdown([(PRESET_TITLES[name], name) for name in PRESETS], value=preset, label="Recipe",
-                                  info="settings to start from; everything below can be changed",
-                                  elem_id="kp-train-preset")
+        self.preset = gr.Dropdown(
+            [(PRESET_TITLES[name], name) for name in PRESETS],
+            value=preset,
+            label="Recipe",
+            info="settings to start from; everything below can be changed",
+            elem_id="kp-train-preset",
+        )
         self.start = gr.Button("Start", variant="primary", elem_id="kp-train-start")
         self.stop = gr.Button("Stop", variant="stop", elem_id="kp-train-stop", visible=False)
         made: dict[str, gr.components.Component] = {}
@@ -62,5 +84,6 @@ class ConfigForm:
         """The config of the controls' values; None is the default. Raises ConfigError for one out of range."""
         defaults = TrainConfig().to_dict()
         given = dict(zip(self.names, values, strict=True))
-        return TrainConfig(**{name: defaults[name] if value is None else type(defaults[name])(value)
-                              for name, value in given.items()})
+        return TrainConfig(
+            **{name: defaults[name] if value is None else type(defaults[name])(value) for name, value in given.items()}
+        )

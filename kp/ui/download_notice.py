@@ -24,15 +24,26 @@ class DownloadNotice:
         source = app.downloads.sources[0]
         with gr.Column(visible=False) as self.box:
             with gr.Row(equal_height=True):
-                self.button = gr.Button(f"Download the dataset ({source.megabytes} MB, from {source.name})", scale=2,
-                                        size="md", variant="primary", min_width=320, elem_id="dataset-download")
-                self.cancel = gr.Button("Cancel", visible=False, scale=0, min_width=140, size="md",
-                                        elem_id="dataset-download-cancel")
+                self.button = gr.Button(
+                    f"Download the dataset ({source.megabytes} MB, from {source.name})",
+                    scale=2,
+                    size="md",
+                    variant="primary",
+                    min_width=320,
+                    elem_id="dataset-download",
+                )
+                self.cancel = gr.Button(
+                    "Cancel", visible=False, scale=0, min_width=140, size="md", elem_id="dataset-download-cancel"
+                )
                 with gr.Column(scale=3, min_width=300):
                     gr.HTML(OTHERWISE.format(url=source.url), elem_classes="kp-note")
             self.status = gr.HTML(elem_id="dataset-download-status")
-        shown = {"inputs": app.arrived, "outputs": [self.box, self.button, self.cancel, self.status, app.arrived],
-                 "concurrency_limit": None, **QUIET}
+        shown = {
+            "inputs": app.arrived,
+            "outputs": [self.box, self.button, self.cancel, self.status, app.arrived],
+            "concurrency_limit": None,
+            **QUIET,
+        }
         app.page.load(self.attach, **shown)
         self.button.click(self.start, None, self.button, **QUIET).then(self.watch, **shown)
         self.cancel.click(self.ask_to_cancel, None, self.cancel, queue=False, api_visibility="private")
@@ -64,5 +75,10 @@ class DownloadNotice:
                 yield gr.Column(visible=True), gr.Button(visible=False), cancel, text, gr.skip()
             await asyncio.sleep(POLL)
         missing = self.app.data.missing
-        yield (gr.Column(visible=missing), gr.Button(visible=True), gr.Button(visible=False), status_html(state),
-               gr.skip() if missing else arrived + 1)
+        yield (
+            gr.Column(visible=missing),
+            gr.Button(visible=True),
+            gr.Button(visible=False),
+            status_html(state),
+            gr.skip() if missing else arrived + 1,
+        )

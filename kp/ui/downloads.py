@@ -58,8 +58,9 @@ class DownloadManager:
         with self._lock:
             if self.current is None or not self.current.active:
                 self.current = Download()
-                threading.Thread(target=self.current.run, args=(self.folder, self.sources), daemon=True,
-                                 name="download").start()
+                threading.Thread(
+                    target=self.current.run, args=(self.folder, self.sources), daemon=True, name="download"
+                ).start()
             return self.current
 
     def cancel(self) -> None:
@@ -79,8 +80,10 @@ def status_html(state: Download | None) -> str:
         return '<div class="kp-run" role="status"><b>Cancelling</b> up to 20 s if the server is silent</div>'
     now = state.progress
     share = 100 * now.done / now.total if now.total else 0.0
-    return (f'<div class="kp-run" role="status"><b>{STEPS[now.step]}</b> {escape(" · ".join(_facts(now)))}'
-            f'<div class="kp-bar"><div style="width:{share:.1f}%"></div></div></div>')
+    return (
+        f'<div class="kp-run" role="status"><b>{STEPS[now.step]}</b> {escape(" · ".join(_facts(now)))}'
+        f'<div class="kp-bar"><div style="width:{share:.1f}%"></div></div></div>'
+    )
 
 
 def _facts(now: Progress) -> list[str]:

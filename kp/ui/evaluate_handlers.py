@@ -43,10 +43,13 @@ class EvaluateHandlers:
     def start(self, owned: dict[str, list[str]], chosen: Sequence[str]) -> Updates:
         """The choice of models, Run as the data allows it, the status line, the measurement in progress."""
         problem, job, controls = self.app.data.problem, self.measurements.active, self.parts.controls
-        idle = f"Run is off. {problem}" if problem else \
-            READY_ON_SYNTHETIC if self.app.data.open().invented else READY
-        return {controls.models: self.offer(owned, chosen), controls.run: gr.Button(interactive=not (problem or job)),
-                controls.status: html.status_html(job, idle), controls.job: job.number if job else None}
+        idle = f"Run is off. {problem}" if problem else READY_ON_SYNTHETIC if self.app.data.open().invented else READY
+        return {
+            controls.models: self.offer(owned, chosen),
+            controls.run: gr.Button(interactive=not (problem or job)),
+            controls.status: html.status_html(job, idle),
+            controls.job: job.number if job else None,
+        }
 
     def offer(self, owned: dict[str, list[str]], chosen: Sequence[str]) -> gr.Dropdown:
         """The networks to choose from; the best shipped one is chosen where none of the chosen is left."""
@@ -61,17 +64,23 @@ class EvaluateHandlers:
         measured = [result for result in found.values() if result]
         first = next(iter(found), None)
         parts = self.parts
-        return {parts.controls.detector: gr.Radio(visible=setting == "detected-box"),
-                parts.table: html.table_html(found, split, setting, can_run=can_run),
-                parts.plots: charts_html(measured, can_run=can_run),
-                parts.worst.model: _worst_of(measured, worst_of if worst_of in found else None),
-                parts.leak.figures: self._leak(first, setting, detector) if first else ""}
+        return {
+            parts.controls.detector: gr.Radio(visible=setting == "detected-box"),
+            parts.table: html.table_html(found, split, setting, can_run=can_run),
+            parts.plots: charts_html(measured, can_run=can_run),
+            parts.worst.model: _worst_of(measured, worst_of if worst_of in found else None),
+            parts.leak.figures: self._leak(first, setting, detector) if first else "",
+        }
 
-    def show_worst(self, names: Sequence[str], split: str, setting: str, detector: str,
-                   worst_of: str | None) -> Updates:
+    def show_worst(
+        self, names: Sequence[str], split: str, setting: str, detector: str, worst_of: str | None
+    ) -> Updates:
         """The predictions with the largest errors as a grid, a note, and the first of them in detail."""
-        result = self.measurements.find(worst_of, Conditions(split, setting, detector)) \
-            if worst_of and worst_of in names else None
+        result = (
+            self.measurements.find(worst_of, Conditions(split, setting, detector))
+            if worst_of and worst_of in names
+            else None
+        )
         if self.app.data.problem:
             return self._no_worst(NO_DATASET)
         if result is None or not result.errors:
@@ -79,14 +88,19 @@ class EvaluateHandlers:
         faces = self.app.data.open().part(split, "test")
         if len(faces) != len(result.errors) or faces.invented != result.synthetic:
             return self._no_worst(OTHER_IMAGES)
-        predictions = worst_faces.predictions_for(self.app.models.predictor(result.name, detector), faces,
-                                                  worst_faces.worst_indices(result.errors), setting)
+        predictions = worst_faces.predictions_for(
+            self.app.models.predictor(result.name, detector), faces, worst_faces.worst_indices(result.errors), setting
+        )
         if not predictions:
             return self._no_worst(NOT_MEASURED)
         worst = self.parts.worst
-        return {worst.predictions: predictions, worst.grid: worst_faces.face_items(predictions),
-                worst.note: _worst_note(result, len(predictions)), worst.body: gr.Row(visible=True),
-                **self._detail(predictions[0])}
+        return {
+            worst.predictions: predictions,
+            worst.grid: worst_faces.face_items(predictions),
+            worst.note: _worst_note(result, len(predictions)),
+            worst.body: gr.Row(visible=True),
+            **self._detail(predictions[0]),
+        }
 
     def pick(self, predictions: Sequence[LabelledPrediction] | None, event: gr.EventData) -> Updates:
         """The face that was clicked, large, with its figures."""
@@ -103,14 +117,21 @@ class EvaluateHandlers:
         if dataset is None or not tests:
             return {leak.siblings: "", leak.another: gr.Button(visible=False), leak.number: number + 1}
         row = tests[number * EXAMPLE_STRIDE % len(tests)]
-        return {leak.siblings: html.siblings_html(_siblings(dataset, row)), leak.another: gr.Button(visible=True),
-                leak.number: number + 1}
+        return {
+            leak.siblings: html.siblings_html(_siblings(dataset, row)),
+            leak.another: gr.Button(visible=True),
+            leak.number: number + 1,
+        }
 
     def run(self, names: Sequence[str], split: str, setting: str, detector: str) -> Updates:
         """Start a measurement: its number and status, Run off, Stop on. Raises KpError while another one goes on."""
         job, controls = self.measurements.start(names, Conditions(split, setting, detector)), self.parts.controls
-        return {controls.job: job.number, controls.status: html.status_html(job),
-                controls.run: gr.Button(interactive=False), controls.stop: gr.Button(visible=True, interactive=True)}
+        return {
+            controls.job: job.number,
+            controls.status: html.status_html(job),
+            controls.run: gr.Button(interactive=False),
+            controls.stop: gr.Button(visible=True, interactive=True),
+        }
 
     async def follow(self, number: int | None) -> AsyncIterator[Updates]:
         """The status of a measurement until it ends."""
@@ -138,8 +159,10 @@ class EvaluateHandlers:
         return dict(sorted(found.items(), key=lambda item: item[1] is None))
 
     def _leak(self, name: str, setting: str, detector: str) -> str:
-        results = {split: self.measurements.find(name, Conditions(split, setting, detector))
-                   for split in ("people", "official")}
+        results = {
+            split: self.measurements.find(name, Conditions(split, setting, detector))
+            for split in ("people", "official")
+        }
         card, seen, images = self.app.models.card(name), None, 0
         if official := results["official"]:
             seen, images = official.seen, official.record["images"]
@@ -151,9 +174,10 @@ class EvaluateHandlers:
 
     def _detail(self, prediction: LabelledPrediction) -> Updates:
         worst = self.parts.worst
-        return {worst.picture: gr.Image(worst_faces.picture_of(prediction),
-                                        alt_text=worst_faces.describe(prediction)),
-                worst.facts: worst_faces.prediction_html(prediction)}
+        return {
+            worst.picture: gr.Image(worst_faces.picture_of(prediction), alt_text=worst_faces.describe(prediction)),
+            worst.facts: worst_faces.prediction_html(prediction),
+        }
 
     def _no_worst(self, why: str) -> Updates:
         worst = self.parts.worst
@@ -169,8 +193,9 @@ def _worst_of(measured: Sequence[Result], chosen: str | None) -> gr.Radio:
 
 def _worst_note(result: Result, count: int) -> str:
     missed = result.record["missed"]
-    note = f"The {count} largest errors of {result.label}: circles are labels, dots its predictions." \
-           + ALIGNER * (not result.synthetic)
+    note = f"The {count} largest errors of {result.label}: circles are labels, dots its predictions." + ALIGNER * (
+        not result.synthetic
+    )
     if missed:
         note += f" The detector missed {missed} other face{'s' * (missed > 1)}; there is nothing to draw on them."
     return note
@@ -178,11 +203,19 @@ def _worst_note(result: Result, count: int) -> str:
 
 def _siblings(dataset: FacialKeypointsDataset, row: int) -> list[html.Sibling]:
     """The published test frame in a row, and the training frames of its video, as far as they can be read."""
-    rows = [row, *(other for other in frames.other_frames(dataset, row)
-                   if frames.part_of(dataset, "official", other) == "train")]
-    return [html.Sibling(src, PART_NAMES["test" if other == row else "train"],
-                         frames.frame_title(dataset.frames[other]))
-            for other in rows if (src := _thumbnail(dataset, other))]
+    rows = [
+        row,
+        *(
+            other
+            for other in frames.other_frames(dataset, row)
+            if frames.part_of(dataset, "official", other) == "train"
+        ),
+    ]
+    return [
+        html.Sibling(src, PART_NAMES["test" if other == row else "train"], frames.frame_title(dataset.frames[other]))
+        for other in rows
+        if (src := _thumbnail(dataset, other))
+    ]
 
 
 def _thumbnail(dataset: FacialKeypointsDataset, row: int) -> str:

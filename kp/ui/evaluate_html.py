@@ -41,12 +41,11 @@ COLUMNS = [
     Column("NME mean", "nme_mean", "{:.2f} %", "mean error of a face, % of the eye distance"),
     Column("median", "nme_median", "{:.2f} %", "half of the faces have at most this error"),
     Column("p95", "nme_p95", "{:.2f} %", "95 of 100 faces have at most this error"),
-    Column("FR@8", "fr8", "{:.1f} %",
-           "failure rate: share of faces with an error above 8 %; a missed face has failed"),
-    Column("FR@10", "fr10", "{:.1f} %",
-           "failure rate: share of faces with an error above 10 %; a missed face has failed"),
-    Column("AUC@8", "auc8", "{:.3f}",
-           "area under the curve of cumulative errors from 0 to 8 %; 1 would be perfect"),
+    Column("FR@8", "fr8", "{:.1f} %", "failure rate: share of faces with an error above 8 %; a missed face has failed"),
+    Column(
+        "FR@10", "fr10", "{:.1f} %", "failure rate: share of faces with an error above 10 %; a missed face has failed"
+    ),
+    Column("AUC@8", "auc8", "{:.3f}", "area under the curve of cumulative errors from 0 to 8 %; 1 would be perfect"),
     Column("missed", "missed", "{}", "faces that the detector did not find"),
     Column("images", "images", "{}", "faces that were measured"),
 ]
@@ -58,32 +57,46 @@ BOXES = {"true-box": "crops from the labels' own box", "detected-box": "end to e
 
 def table_html(results: Mapping[str, Result | None], split: str, setting: str, *, can_run: bool) -> str:
     """One row per network; None: not measured yet, with what to do about it."""
-    seen = [(result.label, result.seen, result.record["images"])
-            for result in results.values() if result and result.seen]
+    seen = [
+        (result.label, result.seen, result.record["images"]) for result in results.values() if result and result.seen
+    ]
     rows = [_row(name, result, number) for number, (name, result) in enumerate(results.items())]
-    return render("evaluate_table.html", columns=COLUMNS, rows=rows, seen=seen, images=_counted(results, split),
-                  boxes=BOXES[setting], can_run=can_run)
+    return render(
+        "evaluate_table.html",
+        columns=COLUMNS,
+        rows=rows,
+        seen=seen,
+        images=_counted(results, split),
+        boxes=BOXES[setting],
+        can_run=can_run,
+    )
 
 
 def _row(name: str, result: Result | None, number: int) -> dict[str, Any]:
-    return {"label": label_of(name), "colour": colour_of(number), "source": result.source if result else "",
-            "values": [column.written(result.record) for column in COLUMNS] if result else []}
+    return {
+        "label": label_of(name),
+        "colour": colour_of(number),
+        "source": result.source if result else "",
+        "values": [column.written(result.record) for column in COLUMNS] if result else [],
+    }
 
 
 def _counted(results: Mapping[str, Result | None], split: str) -> str:
     """How many images were measured, real and synthetic."""
     parts = []
     for synthetic, what in ((False, f"images of {REAL[split]}"), (True, f"synthetic faces of {SYNTHETIC[split]}")):
-        counts = sorted({result.record["images"] for result in results.values()
-                         if result and result.synthetic == synthetic})
+        counts = sorted(
+            {result.record["images"] for result in results.values() if result and result.synthetic == synthetic}
+        )
         parts += [f"{' or '.join(map(str, counts))} {what}"] if counts else []
     return "; ".join(parts) or f"Images of {REAL[split]}"
 
 
 def leak_html(label: str, results: Mapping[str, Result | None], seen_sentence: str) -> str:
     """One network's figures on both splits, and why they differ. seen_sentence: of the function of that name."""
-    rows = [_leak_row(title, results[split])
-            for split, title in (("people", "by person"), ("official", "as published"))]
+    rows = [
+        _leak_row(title, results[split]) for split, title in (("people", "by person"), ("official", "as published"))
+    ]
     return render("evaluate_leak.html", label=label, columns=LEAK_COLUMNS, rows=rows, seen_sentence=seen_sentence)
 
 
@@ -91,8 +104,13 @@ def _leak_row(title: str, result: Result | None) -> dict[str, Any]:
     if result is None:
         return {"title": title, "measured": False, "synthetic": False, "values": [], "seen": ""}
     seen = "not known" if result.seen is None else f"{result.seen} of {result.record['images']}"
-    return {"title": title, "measured": True, "synthetic": result.synthetic, "seen": seen,
-            "values": [column.written(result.record) for column in LEAK_COLUMNS]}
+    return {
+        "title": title,
+        "measured": True,
+        "synthetic": result.synthetic,
+        "seen": seen,
+        "values": [column.written(result.record) for column in LEAK_COLUMNS],
+    }
 
 
 def seen_sentence(label: str, trained_on: str, seen: int | None, images: int) -> str:
@@ -102,8 +120,10 @@ def seen_sentence(label: str, trained_on: str, seen: int | None, images: int) ->
     if trained_on not in SPLITS or seen == 0:
         return ""
     count = f"{seen} of the {images}" if seen else "most of the"
-    return (f"{label} was trained on the training part by person, and that holds {count} published test images: its "
-            "figure as published is measured on images from its training.")
+    return (
+        f"{label} was trained on the training part by person, and that holds {count} published test images: its "
+        "figure as published is measured on images from its training."
+    )
 
 
 def siblings_html(pictures: Sequence[Sibling]) -> str:
@@ -118,8 +138,10 @@ def status_html(job: Job | None, idle: str = "") -> str:
     if not job.active:
         return render("evaluate_status.html", head=f"{job.state.capitalize()}.", text=job.message, share=job.share)
     of = f" ({job.measured + 1} of {len(job.names)} models)" if len(job.names) > 1 else ""
-    facts = [f"{label_of(job.name)}{of}",
-             f"{job.done} of {job.total} images" if job.done else "reading the first images"]
+    facts = [
+        f"{label_of(job.name)}{of}",
+        f"{job.done} of {job.total} images" if job.done else "reading the first images",
+    ]
     if job.seconds_left is not None:
         facts.append(f"{job.seconds_left:.0f} s left")
     head = "Measuring" if job.state == "running" else "Stopping after this batch"

@@ -88,12 +88,24 @@ def build_parts() -> EvaluateParts:
 
 
 def _controls() -> Controls:
-    models = gr.Dropdown([], value=[], multiselect=True, max_choices=MAX_MODELS, label="Models",
-                         elem_id="evaluate-models", info="one, or several to compare")
+    models = gr.Dropdown(
+        [],
+        value=[],
+        multiselect=True,
+        max_choices=MAX_MODELS,
+        label="Models",
+        elem_id="evaluate-models",
+        info="one, or several to compare",
+    )
     split = gr.Radio(SPLITS, value="people", label="Split: whose test images", elem_id="evaluate-split")
     setting = gr.Radio(SETTINGS, value="true-box", label="Where the face's box comes from", elem_id="evaluate-setting")
-    detector = gr.Radio([(kind.title, name) for name, kind in DETECTORS.items()], value="yunet", label="Face detector",
-                        visible=False, elem_id="evaluate-detector")
+    detector = gr.Radio(
+        [(kind.title, name) for name, kind in DETECTORS.items()],
+        value="yunet",
+        label="Face detector",
+        visible=False,
+        elem_id="evaluate-detector",
+    )
     run = gr.Button("Run", variant="primary", interactive=False, elem_id="evaluate-run")
     stop = gr.Button("Stop", variant="stop", visible=False, elem_id="evaluate-stop")
     return Controls(models, split, setting, detector, run, stop, gr.HTML(elem_id="evaluate-status"), gr.State(None))
@@ -101,15 +113,23 @@ def _controls() -> Controls:
 
 def _worst() -> Worst:
     gr.Markdown("### The worst faces")
-    model = gr.Radio([], label="Of which model", show_label=False, container=False, visible=False,
-                     elem_id="evaluate-whose")
+    model = gr.Radio(
+        [], label="Of which model", show_label=False, container=False, visible=False, elem_id="evaluate-whose"
+    )
     note = gr.Markdown(elem_classes="kp-note", elem_id="evaluate-worst-note")
     with gr.Row(visible=False) as body:
         with gr.Column(scale=9, min_width=320):
             grid = image_grid(elem_id="evaluate-worst", label="The faces with the largest errors", cell=110)
         with gr.Column(scale=7, min_width=300):
-            picture = ServedImage(label="The chosen face", show_label=False, interactive=False, format="png",
-                                  height=400, buttons=["fullscreen", "download"], elem_id="evaluate-picture")
+            picture = ServedImage(
+                label="The chosen face",
+                show_label=False,
+                interactive=False,
+                format="png",
+                height=400,
+                buttons=["fullscreen", "download"],
+                elem_id="evaluate-picture",
+            )
         with gr.Column(scale=5, min_width=220):
             facts = gr.HTML(css_template=FACTS_CSS, elem_id="evaluate-facts")
             gr.HTML(legend_html(), css_template=FACTS_CSS)

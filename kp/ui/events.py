@@ -49,9 +49,14 @@ class Action:
     def _options(self) -> dict[str, Any]:
         return {
             "fn": show_errors(self.handler) if self.handler else None,
-            "inputs": _listed(self.inputs), "outputs": _listed(self.outputs), "js": self.js,
-            "show_progress": self.progress, "show_progress_on": self.progress_on, "queue": self.queue,
-            "concurrency_limit": self.concurrency, "api_visibility": "private",
+            "inputs": _listed(self.inputs),
+            "outputs": _listed(self.outputs),
+            "js": self.js,
+            "show_progress": self.progress,
+            "show_progress_on": self.progress_on,
+            "queue": self.queue,
+            "concurrency_limit": self.concurrency,
+            "api_visibility": "private",
         }
 
     def with_latest(self) -> "Action":

@@ -16,9 +16,9 @@ from kp.geometry import Box, CropMap
 from kp.ui.context import DataSource
 from kp.ui.grid import GridItem, grid_item
 
-FRAMES = 6       # of the real dataset
+FRAMES = 6  # of the real dataset
 THUMBNAIL = 200  # pixels
-AROUND = 0.5     # what a thumbnail shows around the box of all faces, in heights of a face
+AROUND = 0.5  # what a thumbnail shows around the box of all faces, in heights of a face
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,8 @@ def test_people(dataset: FacialKeypointsDataset) -> list[Example]:
 
 def _drawn() -> list[Example]:
     try:
-        return [Example(scene.image, scene.keypoints, scene.title, f"Drawn example: {scene.title}")
-                for scene in scenes()]
+        return [
+            Example(scene.image, scene.keypoints, scene.title, f"Drawn example: {scene.title}") for scene in scenes()
+        ]
     except KpError:  # the model of the faces is damaged: the Dataset tab says so
         return []

@@ -50,7 +50,8 @@ def build_face_space() -> None:
     Action(lambda drawn: start(random.randrange(PEOPLE), drawn), inputs=keypoints, outputs=outputs).on(new.click)
     Action(lambda drawn: start(None, drawn), inputs=keypoints, outputs=outputs).on(reset.click)
     Action(draw, inputs=[person, keypoints, *sliders], outputs=picture, latest=True, queue=False).on(
-        keypoints.input, *[slider.input for slider in sliders])  # without the queue four times as fast
+        keypoints.input, *[slider.input for slider in sliders]
+    )  # without the queue four times as fast
 
 
 def picture_html(space: FaceSpace, person: int | None, drawn: bool, numbers: Sequence[float]) -> str:
@@ -63,21 +64,33 @@ def picture_html(space: FaceSpace, person: int | None, drawn: bool, numbers: Seq
         image = draw_face(image, points, truth=True)
     name = "The mean face" if person is None else f"Synthetic person {person}"
     moved = told(numbers)
-    return (f'<figure class="space"><img alt="{name}{moved}" src="{data_uri(image, quality=90)}">'
-            f"<figcaption><b>{name}</b>{moved}</figcaption></figure>")
+    return (
+        f'<figure class="space"><img alt="{name}{moved}" src="{data_uri(image, quality=90)}">'
+        f"<figcaption><b>{name}</b>{moved}</figcaption></figure>"
+    )
 
 
 def told(numbers: Sequence[float]) -> str:
     """What the sliders that are not at 0 have done: ", turning to the left 1.5, mouth open 2"."""
     pairs = [(mode, number) for mode, number in zip((*SHAPE_MODES, *PICTURE_MODES), numbers, strict=True) if number]
-    return "".join(f", {mode.name.lower()}: {mode.high if number > 0 else mode.low} ({abs(number):g})"
-                   for mode, number in pairs)
+    return "".join(
+        f", {mode.name.lower()}: {mode.high if number > 0 else mode.low} ({abs(number):g})" for mode, number in pairs
+    )
 
 
 def _sliders(title: str, modes: Sequence[Mode]) -> list[gr.Slider]:
     """A column of them."""
     with gr.Column(scale=2, min_width=240):
         gr.Markdown(f"**{title}**")
-        return [gr.Slider(mode.least, mode.most, value=0, step=0.1, label=mode.name,
-                          info=f"{mode.low} – {mode.high}", elem_id=f"space-{title.lower()}-{number}")
-                for number, mode in enumerate(modes, start=1)]
+        return [
+            gr.Slider(
+                mode.least,
+                mode.most,
+                value=0,
+                step=0.1,
+                label=mode.name,
+                info=f"{mode.low} – {mode.high}",
+                elem_id=f"space-{title.lower()}-{number}",
+            )
+            for number, mode in enumerate(modes, start=1)
+        ]

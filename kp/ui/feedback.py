@@ -14,6 +14,7 @@ def show_errors(handler: Callable[..., Any]) -> Callable[..., Any]:
     """A handler whose KpErrors become toasts. Works for functions, generators and async generators."""
 
     if inspect.isasyncgenfunction(handler):
+
         @functools.wraps(handler)
         async def shown(*args: Any) -> Any:
             try:
@@ -22,6 +23,7 @@ def show_errors(handler: Callable[..., Any]) -> Callable[..., Any]:
             except KpError as error:
                 raise as_toast(error) from error
     elif inspect.isgeneratorfunction(handler):
+
         @functools.wraps(handler)
         def shown(*args: Any) -> Any:
             try:
@@ -29,12 +31,14 @@ def show_errors(handler: Callable[..., Any]) -> Callable[..., Any]:
             except KpError as error:
                 raise as_toast(error) from error
     else:
+
         @functools.wraps(handler)
         def shown(*args: Any) -> Any:
             try:
                 return handler(*args)
             except KpError as error:
                 raise as_toast(error) from error
+
     return shown
 
 

@@ -58,16 +58,25 @@ class FrameHandlers:
         """The grid and its summary at a page that is being typed: the number itself is left alone."""
         return self._turned(split, part, person, page, chosen, step=0)[:2]
 
-    def pick(self, split: str, part: str, person: str, page: float | None, marks: Sequence[str],
-             event: gr.EventData) -> list[Any]:
+    def pick(
+        self, split: str, part: str, person: str, page: float | None, marks: Sequence[str], event: gr.EventData
+    ) -> list[Any]:
         """The row that was clicked in the grid, and its detail."""
         dataset = self.data.open()
         rows = Selection(split, part, person).rows(dataset)
         shown = frames.page_rows(rows, frames.existing_page(rows, page))
         return self._picked(dataset, split, shown, marks, event)
 
-    def pick_other(self, split: str, part: str, person: str, page: float | None, marks: Sequence[str],
-                   chosen: int | None, event: gr.EventData) -> list[Any]:
+    def pick_other(
+        self,
+        split: str,
+        part: str,
+        person: str,
+        page: float | None,
+        marks: Sequence[str],
+        chosen: int | None,
+        event: gr.EventData,
+    ) -> list[Any]:
         """The row that was clicked among the other frames of its video, its detail, and the grid where it is marked."""
         dataset = self.data.open()
         shown = frames.other_frames(dataset, self._row(dataset, chosen))
@@ -82,11 +91,18 @@ class FrameHandlers:
         row = self._row(dataset, chosen)
         others = frames.other_frames(dataset, row)
         parts = [frames.part_of(dataset, split, other) for other in others]
-        items = [frames.face_item(dataset, other, PART_NAMES[part], remark=PART_NAMES[part])
-                 for other, part in zip(others, parts, strict=True)]
+        items = [
+            frames.face_item(dataset, other, PART_NAMES[part], remark=PART_NAMES[part])
+            for other, part in zip(others, parts, strict=True)
+        ]
         sentence = frames.leak_sentence(frames.part_of(dataset, split, row), parts)
-        return [self.picture(row, marks), facts_html(dataset, row), sentence, items,
-                coordinates_html(dataset.keypoints[row])]
+        return [
+            self.picture(row, marks),
+            facts_html(dataset, row),
+            sentence,
+            items,
+            coordinates_html(dataset.keypoints[row]),
+        ]
 
     def picture(self, chosen: int | None, marks: Sequence[str]) -> Any:
         """The large picture alone."""
@@ -95,8 +111,10 @@ class FrameHandlers:
         dataset = self.data.open()
         row = self._row(dataset, chosen)
         title = frames.frame_title(dataset.frames[row])
-        return gr.update(value=frames.large_picture(dataset, row, marks),
-                         alt_text=f"{title}, with {', '.join(marks) or 'nothing'} drawn on the face")
+        return gr.update(
+            value=frames.large_picture(dataset, row, marks),
+            alt_text=f"{title}, with {', '.join(marks) or 'nothing'} drawn on the face",
+        )
 
     def stages(self, chosen: int | None, chain: str, seed: int) -> Any:
         """The cards of a chain of transforms, for one draw of what is random in it."""
@@ -111,14 +129,16 @@ class FrameHandlers:
         """A new seed, and the cards of its draw."""
         return [seed + 1, self.stages(chosen, chain, seed + 1)]
 
-    def _turned(self, split: str, part: str, person: str, page: float | None, chosen: int | None, *,
-                step: int) -> list[Any]:
+    def _turned(
+        self, split: str, part: str, person: str, page: float | None, chosen: int | None, *, step: int
+    ) -> list[Any]:
         dataset = self.data.open()
         rows = Selection(split, part, person).rows(dataset)
         return self._page(dataset, rows, person, frames.existing_page(rows, page) + step, chosen)
 
-    def _page(self, dataset: FacialKeypointsDataset, rows: Sequence[int], person: str, page: float,
-              chosen: int | None) -> list[Any]:
+    def _page(
+        self, dataset: FacialKeypointsDataset, rows: Sequence[int], person: str, page: float, chosen: int | None
+    ) -> list[Any]:
         page = frames.existing_page(rows, page)
         if dataset.invented:  # they take time to paint, so that the next page's are painted while this one is looked at
             frames.draw_page(dataset, rows, page)
@@ -130,8 +150,14 @@ class FrameHandlers:
             items.append(frames.face_item(dataset, row, caption, chosen=row == chosen))
         return [items, frames.summary(dataset, rows), page, f"of {frames.page_count(rows)}"]
 
-    def _picked(self, dataset: FacialKeypointsDataset, split: str, shown: Sequence[int], marks: Sequence[str],
-                event: gr.EventData) -> list[Any]:
+    def _picked(
+        self,
+        dataset: FacialKeypointsDataset,
+        split: str,
+        shown: Sequence[int],
+        marks: Sequence[str],
+        event: gr.EventData,
+    ) -> list[Any]:
         index = int(event.index)
         if not 0 <= index < len(shown):
             return [gr.skip()] * 6

@@ -24,7 +24,8 @@ def facts_html(dataset: FacialKeypointsDataset, row: int) -> str:
     frame, (height, width) = dataset.frames[row], dataset.image(row).shape[:2]
     source = f'open_data("synthetic")[{row}]' if dataset.invented else f"{frame.folder}/{frame.name}"
     facts = [
-        f"<b>{escape(frame_title(frame))}</b>", f"<code>{escape(source)}</code>",
+        f"<b>{escape(frame_title(frame))}</b>",
+        f"<code>{escape(source)}</code>",
         f"{width} × {height} pixels",
         f"{eye_distance(dataset.keypoints[row]):.1f} pixels between the outer eye corners",
     ]
@@ -41,7 +42,11 @@ def coordinates_html(keypoints: np.ndarray, *, decimals: int = 0) -> str:
     """The 68 points as a table: number, name, region, x, y in pixels."""
     rows = "".join(
         f"<tr><td>{index}</td><td>{POINT_NAMES[index]}</td><td>{REGION_OF_POINT[index]}</td>"
-        f"<td>{x:.{decimals}f}</td><td>{y:.{decimals}f}</td></tr>" for index, (x, y) in enumerate(keypoints))
+        f"<td>{x:.{decimals}f}</td><td>{y:.{decimals}f}</td></tr>"
+        for index, (x, y) in enumerate(keypoints)
+    )
     head = "".join(f'<th scope="col">{name}</th>' for name in ("point", "name", "region", "x", "y"))
-    return (f'<div class="table" tabindex="0" role="region" aria-label="Coordinates of the 68 points, in pixels">'
-            f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>")
+    return (
+        f'<div class="table" tabindex="0" role="region" aria-label="Coordinates of the 68 points, in pixels">'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )

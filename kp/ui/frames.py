@@ -14,10 +14,10 @@ from kp.geometry import Box, CropMap
 from kp.landmarks import EYE_CORNERS
 from kp.ui.grid import GridItem, grid_item
 
-PAGE = 24                 # frames on a page
-THUMBNAIL = 200           # pixels, twice what a cell shows
-THUMBNAIL_MARGIN = 1.4    # its side, in sides of the tight face box: the same for all, so faces can be compared
-EVERYBODY = ""            # the person filter's value that filters nothing
+PAGE = 24  # frames on a page
+THUMBNAIL = 200  # pixels, twice what a cell shows
+THUMBNAIL_MARGIN = 1.4  # its side, in sides of the tight face box: the same for all, so faces can be compared
+EVERYBODY = ""  # the person filter's value that filters nothing
 PART_NAMES = {"train": "training", "test": "test"}
 
 
@@ -93,13 +93,14 @@ def other_frames(dataset: FacialKeypointsDataset, row: int) -> list[int]:
 
 
 def frame_title(frame: FrameInfo) -> str:
-    """"Aaron Eckhart, video 0, frame 3"."""
+    """ "Aaron Eckhart, video 0, frame 3"."""
     numbers = [f"{kind} {value}" for kind, value in (("video", frame.video), ("frame", frame.frame)) if value]
     return ", ".join([frame.person.replace("_", " "), *numbers])
 
 
-def face_item(dataset: FacialKeypointsDataset, row: int, caption: str = "", *, remark: str = "",
-              chosen: bool = False) -> GridItem:
+def face_item(
+    dataset: FacialKeypointsDataset, row: int, caption: str = "", *, remark: str = "", chosen: bool = False
+) -> GridItem:
     """A grid cell: a square about the face with its labels as lines; plain grey where the file cannot be read.
 
     remark: what is read aloud after the frame's title.
@@ -123,8 +124,14 @@ def face_thumbnail(image: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
 def large_picture(dataset: FacialKeypointsDataset, row: int, marks: Sequence[str]) -> np.ndarray:
     """The whole frame, enlarged, with its labels; `marks` has any of points, numbers, contours."""
     image, factor = enlarge(dataset.image(row), 640 if "numbers" in marks else 512)
-    return draw_face(image, scale_points(dataset.keypoints[row], factor), truth=True, points="points" in marks,
-                     numbers="numbers" in marks, contours="contours" in marks)
+    return draw_face(
+        image,
+        scale_points(dataset.keypoints[row], factor),
+        truth=True,
+        points="points" in marks,
+        numbers="numbers" in marks,
+        contours="contours" in marks,
+    )
 
 
 def first_readable(dataset: FacialKeypointsDataset, rows: Sequence[int]) -> int | None:

@@ -24,8 +24,13 @@ class InsideHandlers:
         """Summary, grid, enlarged kernel or map, and the network's input."""
         view, parts = self.viewer.settled(View(*choices)), self.parts
         shown = self.viewer.pictures(view)
-        return {parts.summary: shown.summary, parts.grid: shown.items, parts.detail: shown.detail,
-                parts.face.crop: self.viewer.crop(view), parts.chosen: shown.chosen}
+        return {
+            parts.summary: shown.summary,
+            parts.grid: shown.items,
+            parts.detail: shown.detail,
+            parts.face.crop: self.viewer.crop(view),
+            parts.chosen: shown.chosen,
+        }
 
     def draw_page(self, *choices: Any) -> Updates:
         """The same for another page of the grid: the kernel or map that varies most on it is enlarged."""
@@ -48,8 +53,9 @@ class InsideHandlers:
         return {
             parts.layer: gr.Dropdown(layers, value=view.layer, label="Convolution" if of_kernels else "Stage"),
             parts.channel: gr.Slider(0, max(1, channels - 1), view.channel, visible=channels > 1),
-            parts.page: gr.Radio(pages, value=view.page, visible=len(pages) > 1,
-                                 label="Kernels" if of_kernels else "Feature maps"),
+            parts.page: gr.Radio(
+                pages, value=view.page, visible=len(pages) > 1, label="Kernels" if of_kernels else "Feature maps"
+            ),
             parts.applied: gr.Radio(visible=of_kernels and view.layer != layers[0][1]),
             parts.shared: gr.Checkbox(visible=view.kind == MAPS),
         }
@@ -77,9 +83,13 @@ class InsideHandlers:
     def offer_faces(self, page: int, frame: int | None) -> Updates:
         """A page of test people, with the controls that need a dataset, which may arrive while the app runs."""
         face, frames = self.parts.face, 0 if self.viewer.data.problem else len(self.viewer.people)
-        return {face.faces: self.faces(page, frame), face.others: gr.Button(visible=frames > 0),
-                face.frame: gr.Number(visible=frames > 0, label=f"Frame of the test people, 0 to {frames - 1}",
-                                      maximum=max(0, frames - 1))}
+        return {
+            face.faces: self.faces(page, frame),
+            face.others: gr.Button(visible=frames > 0),
+            face.frame: gr.Number(
+                visible=frames > 0, label=f"Frame of the test people, 0 to {frames - 1}", maximum=max(0, frames - 1)
+            ),
+        }
 
     def next_faces(self, page: int, frame: int | None) -> Updates:
         """The next page of test people."""

@@ -21,11 +21,11 @@ from kp.ui.safe_image import SafeImage
 from kp.ui.static import read_static, render
 
 WIDTH, HEIGHT = 640, 480
-LOOK = 400          # pixels of the longer side of what the detector sees; it finds faces of 40 pixels in WIDTH
-EVERY = 0.04        # seconds between two frames that the browser sends, if the predictions come as fast
-REMEMBERED = 20     # frames over which the speed is measured
-PATIENCE = 2.0      # seconds after which a stream is a new one
-LIMIT = 600         # seconds a visitor's stream may work in one go
+LOOK = 400  # pixels of the longer side of what the detector sees; it finds faces of 40 pixels in WIDTH
+EVERY = 0.04  # seconds between two frames that the browser sends, if the predictions come as fast
+REMEMBERED = 20  # frames over which the speed is measured
+PATIENCE = 2.0  # seconds after which a stream is a new one
+LIMIT = 600  # seconds a visitor's stream may work in one go
 IDLE = '<div class="kp-notice">Click the camera, then Record: each frame comes back with the points on it.</div>'
 NOTE = """Frames go to the server one after another; only the last is kept, for the button. The filter holds a still
 face still and follows a moving one; without it they jitter as the network predicts them."""
@@ -47,8 +47,9 @@ class LiveHandlers:
         self.models = models
         self.panel = panel
 
-    def frame(self, image: np.ndarray | None, state: LiveState | None, model: str | None,
-              marks: Sequence[str], still: bool) -> dict[Block, Any]:
+    def frame(
+        self, image: np.ndarray | None, state: LiveState | None, model: str | None, marks: Sequence[str], still: bool
+    ) -> dict[Block, Any]:
         """A frame with its faces as HTML, and the next state. still: the points are smoothed over time."""
         if image is None:
             return {self.panel.view: IDLE, self.panel.state: state}
@@ -60,12 +61,22 @@ class LiveHandlers:
             state = LiveState(FaceTracker(smoothing), image)
         image = small(image)
         faces = [tracked.face for tracked in state.tracker.update(self._faces(image, model), start)]
-        drawn = draw_faces(image, faces, 1.0, points="points" in marks, contours="contours" in marks,
-                           ellipses="ellipses" in marks, boxes="boxes" in marks, regions="colours" in marks)
+        drawn = draw_faces(
+            image,
+            faces,
+            1.0,
+            points="points" in marks,
+            contours="contours" in marks,
+            ellipses="ellipses" in marks,
+            boxes="boxes" in marks,
+            regions="colours" in marks,
+        )
         done = perf_counter()
         times = (*state.times[1 - REMEMBERED :], done)
-        return {self.panel.view: live_html(drawn, faces, times, done - start),
-                self.panel.state: LiveState(state.tracker, image, times)}
+        return {
+            self.panel.view: live_html(drawn, faces, times, done - start),
+            self.panel.state: LiveState(state.tracker, image, times),
+        }
 
     def _faces(self, image: np.ndarray, model: str) -> list[FacePrediction]:
         """The faces of a frame; the detector gets a smaller one, enough for faces near a screen."""
@@ -114,9 +125,14 @@ def live_panel(max_megapixels: int) -> LivePanel:
         gr.Markdown(NOTE, elem_classes="kp-note")
         with gr.Row():
             with gr.Column(scale=1, min_width=220):
-                camera = SafeImage(label="Camera", sources=["webcam"], streaming=True, height=240,
-                                   webcam_options=gr.WebcamOptions(mirror=False, constraints=size),
-                                   elem_id="live-camera").limit(max_megapixels)
+                camera = SafeImage(
+                    label="Camera",
+                    sources=["webcam"],
+                    streaming=True,
+                    height=240,
+                    webcam_options=gr.WebcamOptions(mirror=False, constraints=size),
+                    elem_id="live-camera",
+                ).limit(max_megapixels)
                 still = gr.Checkbox(True, label="Hold the points still (One Euro filter)", elem_id="live-still")
                 take = gr.Button("Take this frame as the photo", size="md", elem_id="live-take")
             with gr.Column(scale=2, min_width=280):

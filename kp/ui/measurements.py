@@ -70,10 +70,10 @@ class Job:
     conditions: Conditions
     state: str = "running"
     message: str = ""
-    name: str = ""      # of the network that is measured now
-    done: int = 0       # images of it
+    name: str = ""  # of the network that is measured now
+    done: int = 0  # images of it
     total: int = 0
-    measured: int = 0   # networks
+    measured: int = 0  # networks
     begun: float = field(default_factory=time.monotonic)  # of this network
 
     @property
@@ -149,11 +149,14 @@ class Measurements:
         self.data.open()
         with self._lock:
             if busy := self.active:
-                raise ConfigError(f"{label_of(busy.name)} is being measured on this machine, {busy.share:.0%} done. "
-                                  "Press Run again when that is over.")
+                raise ConfigError(
+                    f"{label_of(busy.name)} is being measured on this machine, {busy.share:.0%} done. "
+                    "Press Run again when that is over."
+                )
             self._job = job = Job(self._job.number + 1 if self._job else 1, list(names), conditions)
-            self._thread = threading.Thread(target=self._work, args=(job,), daemon=True,
-                                            name=f"evaluation-{job.number}")
+            self._thread = threading.Thread(
+                target=self._work, args=(job,), daemon=True, name=f"evaluation-{job.number}"
+            )
             self._thread.start()
         return job
 
@@ -188,6 +191,7 @@ class Measurements:
 
     def _measure(self, job: Job) -> None:
         """One network's record into the results."""
+
         def progress(done: int, total: int) -> None:
             job.done, job.total = done, total
             if job.state == "stopping":
@@ -196,15 +200,22 @@ class Measurements:
         conditions = job.conditions
         dataset = self.data.open()
         key = self._key(job.name, conditions, dataset)
-        report = evaluate(self.models.predictor(job.name, conditions.detector), dataset,
-                          split=conditions.split, setting=conditions.setting, name=job.name, progress=progress)
+        report = evaluate(
+            self.models.predictor(job.name, conditions.detector),
+            dataset,
+            split=conditions.split,
+            setting=conditions.setting,
+            name=job.name,
+            progress=progress,
+        )
         with self._lock:
             self._results[key] = report.record()
             while len(self._results) > RESULTS_KEPT:
                 self._results.popitem(last=False)
 
-    def _key(self, name: str, conditions: Conditions,
-             dataset: FacialKeypointsDataset | None) -> tuple[Path, int, Path | None, str]:
+    def _key(
+        self, name: str, conditions: Conditions, dataset: FacialKeypointsDataset | None
+    ) -> tuple[Path, int, Path | None, str]:
         """A file that is written anew, or another dataset, is measured anew."""
         path = self.models.path(name)
         return path, path.stat().st_mtime_ns, dataset.root if dataset is not None else None, conditions.key

@@ -11,7 +11,7 @@ from kp.errors import CheckpointError
 from kp.predict import Predictor
 
 RUN = "run:"  # how the value of a run's network begins, before its id
-KEPT = 6      # networks in memory
+KEPT = 6  # networks in memory
 NO_MODEL = "There is no network to predict with yet. Train one in the Train tab."
 
 
@@ -45,18 +45,31 @@ class ModelStore:
         key = (path, path.stat().st_mtime_ns)
         return self._kept(self._checkpoints, key, lambda: load_checkpoint(path))
 
-    def predictor(self, name: str, detector: str = "yunet", *, threshold: float | None = None,
-                  margin: float | None = None, views: int = 1) -> Predictor:
+    def predictor(
+        self,
+        name: str,
+        detector: str = "yunet",
+        *,
+        threshold: float | None = None,
+        margin: float | None = None,
+        views: int = 1,
+    ) -> Predictor:
         """A Predictor with these settings. Raises KpError where there is none."""
         checkpoint = self.checkpoint(name)
         key = (id(checkpoint), detector, threshold, margin, views)
-        return self._kept(self._predictors, key,
-                          lambda: Predictor(checkpoint, detector, threshold=threshold, margin=margin, views=views))
+        return self._kept(
+            self._predictors,
+            key,
+            lambda: Predictor(checkpoint, detector, threshold=threshold, margin=margin, views=views),
+        )
 
     def choices(self, run_ids: Sequence[str] = ()) -> list[tuple[str, str]]:
         """Labels and values for the picker: the visitor's runs that are still kept, newest first, then the shipped."""
-        runs = [(f"your run {run}", RUN + run) for run in reversed(run_ids)
-                if run.isalnum() and (self.runs_folder / f"{run}.safetensors").is_file()]
+        runs = [
+            (f"your run {run}", RUN + run)
+            for run in reversed(run_ids)
+            if run.isalnum() and (self.runs_folder / f"{run}.safetensors").is_file()
+        ]
         return runs + [(name, name) for name in self.names()]
 
     def names(self) -> list[str]:

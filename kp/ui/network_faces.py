@@ -13,10 +13,10 @@ from kp.geometry import Box, CropMap
 from kp.predict import Predictor
 from kp.ui.grid import GridItem, grid_item
 
-FACES = 12          # in the grid to choose from
-THUMBNAIL = 112     # pixels, twice what a cell shows
+FACES = 12  # in the grid to choose from
+THUMBNAIL = 112  # pixels, twice what a cell shows
 THUMBNAIL_MARGIN = 1.35
-PHOTO_SIDE = 640    # pixels; what is kept of a photo, for as long as the visit lasts
+PHOTO_SIDE = 640  # pixels; what is kept of a photo, for as long as the visit lasts
 PHOTO_MARGIN = 3.0  # its side in sides of the face box: enough for every network's crop
 
 
@@ -83,6 +83,9 @@ def face_items(part: FacialKeypointsDataset, frames: Sequence[int], chosen: int 
         box = Box.around(part.keypoints[index])
         crop = CropMap.from_box(Box.square(box.centre, box.side * THUMBNAIL_MARGIN), THUMBNAIL)
         name = part.frames[index].person.replace("_", " ")
-        items.append(grid_item(data_uri(crop.cut(part.image(index)), quality=85), f"Frame {index}, {name}",
-                               chosen=index == chosen))
+        items.append(
+            grid_item(
+                data_uri(crop.cut(part.image(index)), quality=85), f"Frame {index}, {name}", chosen=index == chosen
+            )
+        )
     return items

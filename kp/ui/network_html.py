@@ -30,13 +30,21 @@ from kp.landmarks import NUM_KEYPOINTS, POINT_NAMES
 from kp.ui.grid import GridItem, grid_item
 from kp.ui.static import render
 
-CELL_PIXELS = 64    # larger maps are shrunk to this for the grid
-SHARP_SIDE = 32     # pixels; pictures up to this are PNG, larger ones JPEG, which is a third as long
-SHARP_BELOW = 100   # pixels; maps smaller than this are enlarged as squares
-FACE_SIDE = 448     # pixels of an enlarged face
-MUCH = 0.5          # share of a kernel's energy from which a pattern is named
-DIRECTIONS = ("to the right", "down and to the right", "down", "down and to the left", "to the left",
-              "up and to the left", "up", "up and to the right")
+CELL_PIXELS = 64  # larger maps are shrunk to this for the grid
+SHARP_SIDE = 32  # pixels; pictures up to this are PNG, larger ones JPEG, which is a third as long
+SHARP_BELOW = 100  # pixels; maps smaller than this are enlarged as squares
+FACE_SIDE = 448  # pixels of an enlarged face
+MUCH = 0.5  # share of a kernel's energy from which a pattern is named
+DIRECTIONS = (
+    "to the right",
+    "down and to the right",
+    "down",
+    "down and to the left",
+    "to the left",
+    "up and to the left",
+    "up",
+    "up and to the right",
+)
 
 
 def convolution_label(name: str, convolution: nn.Conv2d) -> str:
@@ -64,8 +72,10 @@ def figure(caption: str, *content: str, css: str = "") -> str:
 
 def kernel_items(kernels: np.ndarray, first: int, chosen: int, limit: float) -> list[GridItem]:
     """Buttons for kernels (n, kh, kw), numbered from `first`."""
-    return [grid_item(data_uri(diverging(kernel, limit)), f"Kernel {index}", str(index), chosen=index == chosen)
-            for index, kernel in enumerate(kernels, first)]
+    return [
+        grid_item(data_uri(diverging(kernel, limit)), f"Kernel {index}", str(index), chosen=index == chosen)
+        for index, kernel in enumerate(kernels, first)
+    ]
 
 
 def map_items(maps: np.ndarray, first: int, chosen: int, ends: tuple[float, float] | None) -> list[GridItem]:
@@ -83,18 +93,24 @@ def map_items(maps: np.ndarray, first: int, chosen: int, ends: tuple[float, floa
 
 def kernels_summary(label: str, kernels: np.ndarray, limit: float) -> str:
     """Above the grid of kernels (out, in, kh, kw)."""
-    pairs = f"{kernels.shape[1]} channels go in and {len(kernels)} maps come out, with a kernel for each pair. " \
-        if kernels.shape[1] > 1 else ""
-    text = f"{pairs}{kernels.size:,} trained weights from {number(float(kernels.min()), limit)} to " \
+    pairs = (
+        f"{kernels.shape[1]} channels go in and {len(kernels)} maps come out, with a kernel for each pair. "
+        if kernels.shape[1] > 1
+        else ""
+    )
+    text = (
+        f"{pairs}{kernels.size:,} trained weights from {number(float(kernels.min()), limit)} to "
         f"{number(float(kernels.max()), limit)}: red is positive, blue negative, white zero."
+    )
     return _heading(label, text, scale_svg(-limit, limit, lambda values: diverging(values, limit)))
 
 
 def maps_summary(label: str, maps: np.ndarray, ends: tuple[float, float] | None) -> str:
     """Above the grid of maps (channels, h, w). ends: of the colour scale, if the maps share one."""
     dead = int((np.ptp(maps, axis=(1, 2)) == 0).sum())
-    alive = f"{dead} of the {len(maps)} maps are constant for this face." \
-        if dead else "No map is constant for this face."
+    alive = (
+        f"{dead} of the {len(maps)} maps are constant for this face." if dead else "No map is constant for this face."
+    )
     text = f"The brighter a pixel, the higher its activation. {alive}"
     if ends is None:
         return _heading(label, text + " Each map has its own colour scale.", "")
@@ -132,11 +148,19 @@ def kernel_detail(title: str, kernel: np.ndarray, limit: float, *, applied: Appl
         result = filter_image(applied.values, kernel)
         own, sharp, (before, scale) = symmetric_limit(result), len(result) < SHARP_BELOW, applied.colours()
         after = picture(diverging(result, own), f"{applied.name}, filtered by {title}", sharp=sharp)
-        row = (figure(escape(applied.name), picture(before, applied.name, sharp=sharp), scale)
-               + _sign("\N{ASTERISK OPERATOR}") + row + _sign("=")
-               + figure("The filtered image", after, scale_svg(-own, own, lambda values: diverging(values, own))))
-    rule = f"Each pixel of the result is the sum of {cells} products: the kernel's {cells} numbers times the " \
-        f"{cells} pixels under it." if cells > 1 else "Each pixel of the result is the pixel times this one number."
+        row = (
+            figure(escape(applied.name), picture(before, applied.name, sharp=sharp), scale)
+            + _sign("\N{ASTERISK OPERATOR}")
+            + row
+            + _sign("=")
+            + figure("The filtered image", after, scale_svg(-own, own, lambda values: diverging(values, own)))
+        )
+    rule = (
+        f"Each pixel of the result is the sum of {cells} products: the kernel's {cells} numbers times the "
+        f"{cells} pixels under it."
+        if cells > 1
+        else "Each pixel of the result is the pixel times this one number."
+    )
     pattern = kernel_sentence(kernel, limit, brightness=applied is None or applied.is_face)
     if applied and not applied.values.any():
         pattern += f" {applied.name} is zero everywhere for this face, and so is the result."
@@ -153,12 +177,16 @@ def kernel_sentence(kernel: np.ndarray, limit: float, *, brightness: bool) -> st
     if kernel.size > 1 and shape.slope >= MUCH:
         way = DIRECTIONS[round(shape.direction / 45) % 8]
         edges = "dark to light" if brightness else "low to high values"
-        return f"It responds to edges from {edges}, going {way}: an even slope that way makes up " \
+        return (
+            f"It responds to edges from {edges}, going {way}: an even slope that way makes up "
             f"{100 * shape.slope:.0f} % of the kernel (of its sum of squares)."
+        )
     if kernel.size > 1 and shape.even >= MUCH:
         sign = " and changes the sign" if total < 0 else ""
-        return f"It mostly blurs{sign}: one and the same number makes up {100 * shape.even:.0f} % of it (of its sum " \
+        return (
+            f"It mostly blurs{sign}: one and the same number makes up {100 * shape.even:.0f} % of it (of its sum "
             "of squares)."
+        )
     return f"Its numbers add up to {number(total, limit)}: that is what an even area of value 1 becomes."
 
 
@@ -168,8 +196,10 @@ def sums_sentence(layer: str, module: nn.Conv2d, out: int) -> str:
     bias = "" if module.bias is None else f" the bias {number(float(module.bias.detach()[out]), 0)}"
     if reads == 1:
         return f"{layer} then adds{bias}." if bias else ""
-    return f"{layer} adds up {reads} such results, one for each channel it reads{f', and{bias}' if bias else ''}; " \
+    return (
+        f"{layer} adds up {reads} such results, one for each channel it reads{f', and{bias}' if bias else ''}; "
         f"the sum becomes its map {out}."
+    )
 
 
 def map_detail(title: str, values: np.ndarray, crop: np.ndarray, geometry: MapGeometry) -> str:
@@ -188,11 +218,13 @@ def map_detail(title: str, values: np.ndarray, crop: np.ndarray, geometry: MapGe
         laid = draw_box(laid, Box(*map(float, corners.ravel())))
         sees += "; the frame is that of its brightest pixel"
     near = "" if geometry.exact else " The map is laid over the face as if stretched to it, right within half a step."
-    return (f'<h2>{escape(title)}</h2><div class="row">'
-            + figure("The map", picture(colours, title, sharp=True), scale_svg(*ends, lambda v: sequential(v, *ends)))
-            + figure("Over the face", picture(laid, f"{title}, laid over the face"))
-            + f'<div class="beside"><p>{statistics(values)}</p>'
-            f"<p>{sees}. The stride is {geometry.step:.3g} px of the crop.{near}</p></div></div>")
+    return (
+        f'<h2>{escape(title)}</h2><div class="row">'
+        + figure("The map", picture(colours, title, sharp=True), scale_svg(*ends, lambda v: sequential(v, *ends)))
+        + figure("Over the face", picture(laid, f"{title}, laid over the face"))
+        + f'<div class="beside"><p>{statistics(values)}</p>'
+        f"<p>{sees}. The stride is {geometry.step:.3g} px of the crop.{near}</p></div></div>"
+    )
 
 
 def statistics(values: np.ndarray) -> str:
@@ -211,8 +243,10 @@ def vector_detail(title: str, values: np.ndarray) -> str:
     width = min(64, len(values))
     image = sequential(strip(values, width=width), *ends)
     small = picture(image, f"{title}, a small square for each number", sharp=True)
-    return (f'<h2>{escape(title)}</h2><figure class="wide">{small}{scale_svg(*ends, lambda v: sequential(v, *ends))}'
-            f"</figure><p>{statistics(values)} The squares go row by row, {width} a row.</p>")
+    return (
+        f'<h2>{escape(title)}</h2><figure class="wide">{small}{scale_svg(*ends, lambda v: sequential(v, *ends))}'
+        f"</figure><p>{statistics(values)} The squares go row by row, {width} a row.</p>"
+    )
 
 
 def points_detail(title: str, keypoints: np.ndarray, crop: np.ndarray) -> str:
@@ -220,11 +254,13 @@ def points_detail(title: str, keypoints: np.ndarray, crop: np.ndarray) -> str:
     face, factor = enlarge(crop, FACE_SIDE)
     drawn = draw_face(face, scale_points(keypoints, factor))
     (left, top), (right, bottom) = keypoints.min(axis=0), keypoints.max(axis=0)
-    return (f'<h2>{escape(title)}</h2><div class="row">'
-            + figure("The predicted points, on the crop", picture(drawn, "The crop with its points"), css="large")
-            + f'<p class="beside">{keypoints.size} numbers: x and y of {len(keypoints)} points, here in pixels of the '
-            f"{len(crop)} px crop. x goes from <b>{left:.0f}</b> to <b>{right:.0f}</b>, y from <b>{top:.0f}</b> to "
-            f"<b>{bottom:.0f}</b>.</p></div>")
+    return (
+        f'<h2>{escape(title)}</h2><div class="row">'
+        + figure("The predicted points, on the crop", picture(drawn, "The crop with its points"), css="large")
+        + f'<p class="beside">{keypoints.size} numbers: x and y of {len(keypoints)} points, here in pixels of the '
+        f"{len(crop)} px crop. x goes from <b>{left:.0f}</b> to <b>{right:.0f}</b>, y from <b>{top:.0f}</b> to "
+        f"<b>{bottom:.0f}</b>.</p></div>"
+    )
 
 
 def brightness(crop: np.ndarray) -> np.ndarray:
@@ -240,8 +276,9 @@ def seen(crop: np.ndarray, channels: int) -> np.ndarray:
 def crop_html(seen: np.ndarray, note: str) -> str:
     """The network's input, a crop uint8 (S, S, 3), beside a line on where it is from."""
     kind = "grey" if np.ptp(seen, axis=2).max() == 0 else "in colour"
-    return render("inside_crop.html", picture=Markup(picture(seen, "The network's input")), size=len(seen), kind=kind,
-                  note=note)
+    return render(
+        "inside_crop.html", picture=Markup(picture(seen, "The network's input")), size=len(seen), kind=kind, note=note
+    )
 
 
 def map_title(stage: str, count: int, index: int) -> str:

@@ -20,7 +20,7 @@ from kp.ui.network_faces import InputFace, dataset_face, first_frames, to_input
 
 KERNELS, MAPS = "kernels", "maps"
 NETWORK, FACE = "network", "face"
-PAGE = 64           # kernels or maps on a page of the grid
+PAGE = 64  # kernels or maps on a page of the grid
 NO_MODEL = "No checkpoint is shipped yet. Train a network in the tab Train; then its kernels can be seen here."
 NO_FACE = "Feature maps need a face. There is no dataset here, so choose a photo of your own on this page."
 
@@ -89,8 +89,9 @@ class NetworkViewer:
             return []
         predictor = self.models.predictor(view.name)
         if view.kind == KERNELS:
-            return [(html.convolution_label(name, module), name)
-                    for name, module in convolutions(predictor.network).items()]
+            return [
+                (html.convolution_label(name, module), name) for name, module in convolutions(predictor.network).items()
+            ]
         return [(html.stage_label(name, shape), name) for name, shape in self._shapes(predictor).items()]
 
     def settled(self, view: View) -> View:
@@ -151,7 +152,7 @@ class NetworkViewer:
 
     def _kernels(self, view: View, predictor: Predictor, crop: np.ndarray | None) -> Pictures:
         network = predictor.network
-        values = kernels(network, view.layer)                                   # (out, in, kh, kw)
+        values = kernels(network, view.layer)  # (out, in, kh, kw)
         limit, first = symmetric_limit(values), view.page * PAGE
         shown = values[first : first + PAGE, view.channel]
         chosen = first + html.strongest(shown) if view.chosen is None else view.chosen
@@ -159,8 +160,13 @@ class NetworkViewer:
         channel = input_channel(module, chosen, view.channel)
         applied = None if crop is None else self._applied(view, predictor, crop, channel)
         title = f"Kernel {chosen} of {view.layer}" + (f", for channel {channel}" if values.shape[1] > 1 else "")
-        detail = html.kernel_detail(title, values[chosen, view.channel], limit, applied=applied,
-                                    sums=html.sums_sentence(view.layer, module, chosen))
+        detail = html.kernel_detail(
+            title,
+            values[chosen, view.channel],
+            limit,
+            applied=applied,
+            sums=html.sums_sentence(view.layer, module, chosen),
+        )
         summary = html.kernels_summary(html.convolution_label(view.layer, module), values, limit)
         return Pictures(summary, html.kernel_items(shown, first, chosen, limit), detail, chosen)
 
@@ -185,10 +191,15 @@ class NetworkViewer:
         ends, first = sequential_range(output) if view.shared else None, view.page * PAGE
         shown = output[first : first + PAGE]
         chosen = first + html.strongest(shown) if view.chosen is None else view.chosen
-        detail = html.map_detail(html.map_title(view.layer, len(output), chosen), output[chosen], seen,
-                                 self._geometry(predictor, view.layer, crop))
-        return Pictures(html.maps_summary(label, output, ends), html.map_items(shown, first, chosen, ends), detail,
-                        chosen)
+        detail = html.map_detail(
+            html.map_title(view.layer, len(output), chosen),
+            output[chosen],
+            seen,
+            self._geometry(predictor, view.layer, crop),
+        )
+        return Pictures(
+            html.maps_summary(label, output, ends), html.map_items(shown, first, chosen, ends), detail, chosen
+        )
 
     def _shapes(self, predictor: Predictor) -> dict[str, tuple[int, ...]]:
         """The shapes of the stages' outputs for one crop."""

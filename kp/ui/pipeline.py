@@ -12,11 +12,11 @@ from kp.export import check_finite, draw_faces
 from kp.geometry import Box, CropMap
 from kp.predict import FacePrediction, Prediction, Predictor
 
-LONGEST = 1600      # pixels of the longer side of what is shown
-INSPECTED = 60      # faces whose steps are kept for a visitor
-PATCHES = 12        # faces whose surroundings are kept for the tools
-PATCH_REACH = 3.0   # side of these surroundings, in sides of the face box
-PATCH_SIDE = 512    # pixels
+LONGEST = 1600  # pixels of the longer side of what is shown
+INSPECTED = 60  # faces whose steps are kept for a visitor
+PATCHES = 12  # faces whose surroundings are kept for the tools
+PATCH_REACH = 3.0  # side of these surroundings, in sides of the face box
+PATCH_SIDE = 512  # pixels
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,21 @@ def analyse(image: np.ndarray, predictor: Predictor, model: str, *, box: Box | N
     faces, picture = found.faces, fit_display(image, longest=LONGEST)
     maps = [predictor.preprocessing.crop_map(face.box, turn=face.turn) for face in faces[:INSPECTED]]
     return Analysis(
-        model, predictor.detector.title, image.shape[1], image.shape[0], *picture, faces,
-        [crop.cut(image) for crop in maps], maps, [patch_map(face).cut(image) for face in faces[:PATCHES]],
-        predictor.preprocessing, predictor.views, found.turn, box is not None,
-        found.detector_seconds * 1000, found.network_seconds * 1000,
+        model,
+        predictor.detector.title,
+        image.shape[1],
+        image.shape[0],
+        *picture,
+        faces,
+        [crop.cut(image) for crop in maps],
+        maps,
+        [patch_map(face).cut(image) for face in faces[:PATCHES]],
+        predictor.preprocessing,
+        predictor.views,
+        found.turn,
+        box is not None,
+        found.detector_seconds * 1000,
+        found.network_seconds * 1000,
     )
 
 
@@ -83,12 +94,24 @@ def face_at(analysis: Analysis, x: float, y: float) -> int | None:
     inside = [index for index, box in enumerate(boxes) if box.left <= x <= box.right and box.top <= y <= box.bottom]
     if inside:
         return min(inside, key=lambda index: boxes[index].side)
-    return min(range(len(boxes)), default=None,
-               key=lambda index: np.hypot(boxes[index].centre[0] - x, boxes[index].centre[1] - y))
+    return min(
+        range(len(boxes)),
+        default=None,
+        key=lambda index: np.hypot(boxes[index].centre[0] - x, boxes[index].centre[1] - y),
+    )
 
 
 def picture_of(analysis: Analysis, chosen: int | None, marks: Sequence[str]) -> np.ndarray:
     """The photo with what `marks` names: any of points, contours, numbers, boxes, ellipses, colours."""
-    return draw_faces(analysis.picture, analysis.faces, analysis.factor, chosen=chosen, points="points" in marks,
-                      contours="contours" in marks, numbers="numbers" in marks, boxes="boxes" in marks,
-                      ellipses="ellipses" in marks, regions="colours" in marks)
+    return draw_faces(
+        analysis.picture,
+        analysis.faces,
+        analysis.factor,
+        chosen=chosen,
+        points="points" in marks,
+        contours="contours" in marks,
+        numbers="numbers" in marks,
+        boxes="boxes" in marks,
+        ellipses="ellipses" in marks,
+        regions="colours" in marks,
+    )

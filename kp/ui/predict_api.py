@@ -28,16 +28,25 @@ def publish(app: AppContext) -> None:
         threshold, margin = gr.Number(None, label="threshold"), gr.Number(None, label="margin")
         drawn = SafeImage(label="picture", format="png").limit(app.settings.max_megapixels)
         faces = gr.JSON(label="faces")
-        gr.Button().click(show_errors(_forgotten(app.page, _predict_with(app.models))),
-                          [image, model, detector, threshold, margin], [drawn, faces],
-                          api_name="predict", concurrency_limit=AT_ONCE)
+        gr.Button().click(
+            show_errors(_forgotten(app.page, _predict_with(app.models))),
+            [image, model, detector, threshold, margin],
+            [drawn, faces],
+            api_name="predict",
+            concurrency_limit=AT_ONCE,
+        )
 
 
 def _predict_with(models: ModelStore) -> Callable[..., Answer]:
     """The function behind the API; its name, parameters and docstring are what programs see."""
 
-    def predict(image: np.ndarray | None, model: str, detector: str = "yunet", threshold: float | None = None,
-                    margin: float | None = None) -> Answer:
+    def predict(
+        image: np.ndarray | None,
+        model: str,
+        detector: str = "yunet",
+        threshold: float | None = None,
+        margin: float | None = None,
+    ) -> Answer:
         """Find the 68 keypoints of every face.
 
         Gives the picture with the points drawn on it, and the faces: box [left, top, right, bottom], score,

@@ -60,8 +60,16 @@ class PredictHandlers:
         controls = self.parts.controls
         return {controls.offer: gr.Column(visible=True), controls.examples: self.examples.items}
 
-    def run(self, photo: np.ndarray | None, model: str | None, detector: str, threshold: float | None, margin: float,
-            views: int, marks: Sequence[str]) -> Updates:
+    def run(
+        self,
+        photo: np.ndarray | None,
+        model: str | None,
+        detector: str,
+        threshold: float | None,
+        margin: float,
+        views: int,
+        marks: Sequence[str],
+    ) -> Updates:
         """The prediction and all that shows it. margin: 0 takes the network's own. Raises KpError."""
         if photo is None:
             return self.empty(INVITATION)
@@ -70,8 +78,15 @@ class PredictHandlers:
         analysis = pipeline.analyse(photo, predictor, shown_name(model))
         return self._show(analysis, marks) if analysis.faces else self._no_face(analysis, detector, threshold)
 
-    def run_box(self, photo: np.ndarray | None, box: Sequence[float] | None, model: str | None, margin: float,
-                views: int, marks: Sequence[str]) -> Updates:
+    def run_box(
+        self,
+        photo: np.ndarray | None,
+        box: Sequence[float] | None,
+        model: str | None,
+        margin: float,
+        views: int,
+        marks: Sequence[str],
+    ) -> Updates:
         """The same for the one face in a box (left, top, right, bottom) that was drawn by hand."""
         if photo is None or box is None:
             return {self.parts.result.status: gr.skip()}
@@ -83,8 +98,9 @@ class PredictHandlers:
         examples = self.examples.all()
         return examples[int(event.index) % len(examples)].image
 
-    def click(self, analysis: Analysis | None, chosen: int | None, marks: Sequence[str],
-              event: gr.SelectData) -> Updates:
+    def click(
+        self, analysis: Analysis | None, chosen: int | None, marks: Sequence[str], event: gr.SelectData
+    ) -> Updates:
         """The face that was clicked in the picture, and its steps."""
         index = pipeline.face_at(analysis, *event.index) if analysis else None
         if index is None or index == chosen:
@@ -97,9 +113,12 @@ class PredictHandlers:
             return {self.parts.result.steps: gr.skip()}
         face, result = analysis.faces[chosen], self.parts.result
         number = chosen + 1 if len(analysis.faces) > 1 else None
-        return {**self.draw(analysis, chosen, marks), result.about: face_html(face, number, turn=analysis.turn),
-                result.steps: steps_html(analysis, chosen),
-                result.table: coordinates_html(face.keypoints, decimals=1)}
+        return {
+            **self.draw(analysis, chosen, marks),
+            result.about: face_html(face, number, turn=analysis.turn),
+            result.steps: steps_html(analysis, chosen),
+            result.table: coordinates_html(face.keypoints, decimals=1),
+        }
 
     def draw(self, analysis: Analysis | None, chosen: int | None, marks: Sequence[str]) -> Updates:
         """The picture and its download."""
@@ -107,15 +126,23 @@ class PredictHandlers:
             return {self.parts.result.picture: gr.skip()}
         content = png_bytes(pipeline.picture_of(analysis, chosen, marks))
         path = save_served(content, "keypoints.png")
-        return {self.parts.result.picture: gr.Image(path, alt_text=describe(analysis, marks), visible=True),
-                self.parts.result.png: gr.DownloadButton(value=path, interactive=True)}
+        return {
+            self.parts.result.picture: gr.Image(path, alt_text=describe(analysis, marks), visible=True),
+            self.parts.result.png: gr.DownloadButton(value=path, interactive=True),
+        }
 
     def adjust(self, detector: str) -> gr.Slider:
         """The threshold's slider as this detector needs it."""
         kind = DETECTORS[detector]
         low, high = kind.threshold_range
-        return gr.Slider(low, high, value=kind.default_threshold, step=STEPS.get(detector, 0.05),
-                         info=kind.threshold_help, visible=detector != WHOLE)
+        return gr.Slider(
+            low,
+            high,
+            value=kind.default_threshold,
+            step=STEPS.get(detector, 0.05),
+            info=kind.threshold_help,
+            visible=detector != WHOLE,
+        )
 
     def take_whole(self) -> Updates:
         """The choices that make the whole photo one face."""
@@ -125,14 +152,25 @@ class PredictHandlers:
     def empty(self, text: str) -> Updates:
         """Nothing to show, and the sentence that says why (HTML)."""
         result, nothing = self.parts.result, gr.DownloadButton(value=None, interactive=False)
-        return {result.analysis: None, result.status: "", result.notice: _notice(text),
-                result.whole: gr.Button(visible=False), result.face: gr.Radio(visible=False),
-                result.picture: gr.Image(None, visible=False), result.png: nothing, result.about: "",
-                result.steps: "", result.table: "", result.csv: nothing, result.json: nothing,
-                result.details: gr.Column(visible=False)}
+        return {
+            result.analysis: None,
+            result.status: "",
+            result.notice: _notice(text),
+            result.whole: gr.Button(visible=False),
+            result.face: gr.Radio(visible=False),
+            result.picture: gr.Image(None, visible=False),
+            result.png: nothing,
+            result.about: "",
+            result.steps: "",
+            result.table: "",
+            result.csv: nothing,
+            result.json: nothing,
+            result.details: gr.Column(visible=False),
+        }
 
-    def _predictor(self, model: str | None, detector: str, *, threshold: float | None = None, margin: float = 0,
-                   views: int = 1) -> Predictor:
+    def _predictor(
+        self, model: str | None, detector: str, *, threshold: float | None = None, margin: float = 0, views: int = 1
+    ) -> Predictor:
         if not model:
             raise CheckpointError(NO_MODEL)
         return self.models.predictor(model, detector, threshold=threshold, margin=margin or None, views=int(views))
@@ -141,23 +179,34 @@ class PredictHandlers:
         several = [(str(index + 1), index) for index in range(min(len(analysis.faces), pipeline.INSPECTED))]
         csv, json = faces_csv(analysis.faces).encode(), json_bytes(analysis.faces)
         result = self.parts.result
-        return {result.analysis: analysis, result.status: status_text(analysis), result.notice: gr.HTML(visible=False),
-                result.whole: gr.Button(visible=False),
-                result.face: gr.Radio(several, value=0, visible=len(several) > 1),
-                **self.inspect(analysis, 0, marks), result.csv: _download("keypoints.csv", csv),
-                result.json: _download("keypoints.json", json), result.details: gr.Column(visible=True)}
+        return {
+            result.analysis: analysis,
+            result.status: status_text(analysis),
+            result.notice: gr.HTML(visible=False),
+            result.whole: gr.Button(visible=False),
+            result.face: gr.Radio(several, value=0, visible=len(several) > 1),
+            **self.inspect(analysis, 0, marks),
+            result.csv: _download("keypoints.csv", csv),
+            result.json: _download("keypoints.json", json),
+            result.details: gr.Column(visible=True),
+        }
 
     def _no_face(self, analysis: Analysis, detector: str, threshold: float | None) -> Updates:
         others = [kind.title.partition(" (")[0] for name, kind in DETECTORS.items() if name not in (detector, WHOLE)]
         at = "" if threshold is None else f" at the threshold {threshold:g}"
-        text = (f"<b>{escape(analysis.detector.partition(' (')[0])} found no face{at}.</b> Try a lower threshold, the "
-                f"detector {escape(' or '.join(others))}, or draw a box around the face yourself (below). "
-                "Or take the whole photo as one face:")
+        text = (
+            f"<b>{escape(analysis.detector.partition(' (')[0])} found no face{at}.</b> Try a lower threshold, the "
+            f"detector {escape(' or '.join(others))}, or draw a box around the face yourself (below). "
+            "Or take the whole photo as one face:"
+        )
         path = save_served(png_bytes(analysis.picture), "photo.png")
         result = self.parts.result
         return self.empty(text) | {
-            result.analysis: analysis, result.status: status_text(analysis), result.whole: gr.Button(visible=True),
-            result.picture: gr.Image(path, alt_text=describe(analysis, ()), visible=True)}
+            result.analysis: analysis,
+            result.status: status_text(analysis),
+            result.whole: gr.Button(visible=True),
+            result.picture: gr.Image(path, alt_text=describe(analysis, ()), visible=True),
+        }
 
 
 def shown_name(model: str | None) -> str:

@@ -13,9 +13,9 @@ from kp.pose import HeadPose, head_pose
 from kp.predict import FAR_OFF, FacePrediction
 from kp.ui.static import render
 
-STILL = 3.0        # degrees; a head turned by less looks ahead
+STILL = 3.0  # degrees; a head turned by less looks ahead
 FAR_TURNED = 50.0  # degrees; there are few training frames beyond
-SMALL = 32         # pixels; no face of the training frames is smaller
+SMALL = 32  # pixels; no face of the training frames is smaller
 
 
 def face_html(face: FacePrediction, number: int | None = None, *, turn: float = 0.0) -> str:
@@ -44,8 +44,10 @@ def reason_of_doubt(face: FacePrediction, turn: float) -> str:
     """Why the network may not be sure of a face; turn: as in `face_html`."""
     yaw = abs(_upright_pose(face, turn).yaw)
     if yaw > FAR_TURNED:
-        return (f"it may be no face; if it is one, its head is turned far to the side (by about {yaw:.0f}°), where "
-                "half of the points are hidden and the others are often off")
+        return (
+            f"it may be no face; if it is one, its head is turned far to the side (by about {yaw:.0f}°), where "
+            "half of the points are hidden and the others are often off"
+        )
     if face.box.side < SMALL:
         return f"at {face.box.side:.0f} pixels it may be too small, or no face, or its points may be off"
     return "it may be no face, or its points may be off"
@@ -81,8 +83,9 @@ def map_html(movement: np.ndarray, shifts: Sequence[float]) -> str:
     if not movement.size:
         return ""
     names = [shifted(shift) for shift in shifts]
-    rows = [{"name": name, "cells": [_cell(value) for value in line]}
-            for name, line in zip(names, movement, strict=True)]
+    rows = [
+        {"name": name, "cells": [_cell(value) for value in line]} for name, line in zip(names, movement, strict=True)
+    ]
     return render("predict_map.html", columns=names, rows=rows)
 
 
@@ -100,16 +103,21 @@ def _cell(value: float) -> dict[str, str]:
     return {"shade": f"{min(value * 6, 1.0) * 55:.0f}", "text": f"{value * 100:.1f}"}
 
 
-def compare_html(pictures: Sequence[str], names: tuple[str, str], first: FacePrediction,
-                 second: FacePrediction) -> str:
+def compare_html(pictures: Sequence[str], names: tuple[str, str], first: FacePrediction, second: FacePrediction) -> str:
     """Two networks on one face: pictures (data: addresses), and how far apart their points are."""
     apart = np.linalg.norm(first.keypoints - second.keypoints, axis=1)
     eyes = max(float(eye_distance(first.keypoints)), 1e-6)
     captions = names if len(pictures) == 2 else (f"hollow: {names[0]}, filled: {names[1]}",)
     return render(
-        "predict_compare.html", figures=list(zip(pictures, captions, strict=True)),
-        mean=percent(apart.mean() / eyes, 1), largest=percent(apart.max() / eyes, 1),
+        "predict_compare.html",
+        figures=list(zip(pictures, captions, strict=True)),
+        mean=percent(apart.mean() / eyes, 1),
+        largest=percent(apart.max() / eyes, 1),
         point=POINT_NAMES[int(apart.argmax())],
         regions=[f"{name} {percent(apart[list(points)].mean() / eyes, 1)}" for name, points in REGIONS.items()],
-        confidences=[f"{name} {percent(face.confidence)}" for name, face in zip(names, (first, second), strict=True)
-                     if face.confidence is not None])
+        confidences=[
+            f"{name} {percent(face.confidence)}"
+            for name, face in zip(names, (first, second), strict=True)
+            if face.confidence is not None
+        ],
+    )

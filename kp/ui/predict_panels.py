@@ -69,8 +69,10 @@ def box_panel() -> BoxPanel:
         drawing = gr.Checkbox(False, label="Draw: my clicks in the picture are corners", elem_id="predict-drawing")
         note = gr.Markdown(CORNERS, visible=False, elem_id="predict-corners")
         with gr.Row():
-            sides = [gr.Number(None, label=f"{side.capitalize()} (pixels)", min_width=110,
-                               elem_id=f"predict-box-{side}") for side in ("left", "top", "right", "bottom")]
+            sides = [
+                gr.Number(None, label=f"{side.capitalize()} (pixels)", min_width=110, elem_id=f"predict-box-{side}")
+                for side in ("left", "top", "right", "bottom")
+            ]
         use = gr.Button("Use this box", size="md", elem_id="predict-box-use")
     return BoxPanel(drawing, note, sides, use, gr.State(None), gr.State(None))
 
@@ -107,13 +109,18 @@ def files_panel() -> FilesPanel:
     with gr.Accordion("Save in other formats", open=False, elem_id="predict-files"):
         gr.Markdown(SAVE_NOTE, elem_classes="kp-note")
         offered = [(f"{name}: {kind.title}", name) for name, kind in FORMATS.items()]
-        offered += [("coco: COCO keypoints, JSON", COCO),
-                    ("aligned: each face cut out with level eyes, PNG and JSON", "aligned")]
-        formats = gr.CheckboxGroup(offered, value=["openface", "pts", "aligned"], label="Formats",
-                                   elem_id="predict-formats")
-        size = gr.Slider(64, 1024, value=256, step=32, label="Size of the aligned crops (pixels)",
-                         elem_id="predict-aligned-size")
+        offered += [
+            ("coco: COCO keypoints, JSON", COCO),
+            ("aligned: each face cut out with level eyes, PNG and JSON", "aligned"),
+        ]
+        formats = gr.CheckboxGroup(
+            offered, value=["openface", "pts", "aligned"], label="Formats", elem_id="predict-formats"
+        )
+        size = gr.Slider(
+            64, 1024, value=256, step=32, label="Size of the aligned crops (pixels)", elem_id="predict-aligned-size"
+        )
         make = gr.Button("Make the files", size="md", elem_id="predict-make")
-        files = gr.File(label="Files to download", visible=False, interactive=False, file_count="multiple",
-                        elem_id="predict-made")
+        files = gr.File(
+            label="Files to download", visible=False, interactive=False, file_count="multiple", elem_id="predict-made"
+        )
     return FilesPanel(formats, size, make, files)

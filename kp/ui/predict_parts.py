@@ -76,8 +76,17 @@ class Result:
 
     @property
     def shown(self) -> list[gr.blocks.Block]:
-        return [self.analysis, self.status, self.notice, self.whole, self.face, *self.inspected, self.csv, self.json,
-                self.details]
+        return [
+            self.analysis,
+            self.status,
+            self.notice,
+            self.whole,
+            self.face,
+            *self.inspected,
+            self.csv,
+            self.json,
+            self.details,
+        ]
 
     @property
     def chosen(self) -> list[gr.blocks.Block]:
@@ -110,19 +119,50 @@ def build_parts(max_megapixels: int) -> PredictParts:
 
 
 def _controls(max_megapixels: int) -> Controls:
-    photo = SafeImage(label="Photo", sources=["upload", "webcam", "clipboard"], format="png", height=260, buttons=[],
-                      webcam_options=gr.WebcamOptions(mirror=False), elem_id="predict-photo").limit(max_megapixels)
-    detector = gr.Radio([(kind.title, name) for name, kind in DETECTORS.items()], value="yunet", label="Face detector",
-                        elem_id="predict-detector")
+    photo = SafeImage(
+        label="Photo",
+        sources=["upload", "webcam", "clipboard"],
+        format="png",
+        height=260,
+        buttons=[],
+        webcam_options=gr.WebcamOptions(mirror=False),
+        elem_id="predict-photo",
+    ).limit(max_megapixels)
+    detector = gr.Radio(
+        [(kind.title, name) for name, kind in DETECTORS.items()],
+        value="yunet",
+        label="Face detector",
+        elem_id="predict-detector",
+    )
     with gr.Accordion("Advanced", open=False, elem_id="predict-advanced"):
         kind = DETECTORS["yunet"]
-        threshold = gr.Slider(*kind.threshold_range, value=kind.default_threshold, step=0.05, label="Threshold",
-                              info=kind.threshold_help, elem_id="predict-threshold")
-        margin = gr.Slider(0, 3, value=0, step=0.05, label="Crop margin", elem_id="predict-margin",
-                           info="side of the crop in sides of the face box, 1 to 2 is sensible; 0: the network's own")
-        views = gr.Slider(1, len(VIEWS), value=VIEWS_HERE, step=1, label="Test-time augmentation",
-                          info="slightly different crops of each face; the result is their mean, their spread gives "
-                               "the confidence. Each takes the time of a face", elem_id="predict-views")
+        threshold = gr.Slider(
+            *kind.threshold_range,
+            value=kind.default_threshold,
+            step=0.05,
+            label="Threshold",
+            info=kind.threshold_help,
+            elem_id="predict-threshold",
+        )
+        margin = gr.Slider(
+            0,
+            3,
+            value=0,
+            step=0.05,
+            label="Crop margin",
+            elem_id="predict-margin",
+            info="side of the crop in sides of the face box, 1 to 2 is sensible; 0: the network's own",
+        )
+        views = gr.Slider(
+            1,
+            len(VIEWS),
+            value=VIEWS_HERE,
+            step=1,
+            label="Test-time augmentation",
+            info="slightly different crops of each face; the result is their mean, their spread gives "
+            "the confidence. Each takes the time of a face",
+            elem_id="predict-views",
+        )
     find = gr.Button("Find keypoints", variant="primary", elem_id="predict-find")
     with gr.Column(visible=False) as offer:
         gr.Markdown(EXAMPLES, elem_classes="kp-note")
@@ -135,26 +175,63 @@ def _result(max_megapixels: int) -> Result:
     status = gr.Markdown(elem_id="predict-status")
     notice = gr.HTML(visible=False, elem_id="predict-notice")
     whole = gr.Button("Take the whole photo as one face", visible=False, size="md", elem_id="predict-whole")
-    picture = SafeImage(label="Result", show_label=False, interactive=False, format="png", height=PICTURE_HEIGHT,
-                        buttons=["fullscreen"], elem_id="predict-picture").limit(max_megapixels)
+    picture = SafeImage(
+        label="Result",
+        show_label=False,
+        interactive=False,
+        format="png",
+        height=PICTURE_HEIGHT,
+        buttons=["fullscreen"],
+        elem_id="predict-picture",
+    ).limit(max_megapixels)
     box = box_panel()  # near the picture that is clicked
     with gr.Column(elem_id="predict-details") as details:
         with gr.Row(equal_height=True):
-            marks = gr.CheckboxGroup(MARKS, value=["points", "boxes", "colours"], label="Draw", show_label=False,
-                                     container=False, elem_id="predict-marks", min_width=300)
+            marks = gr.CheckboxGroup(
+                MARKS,
+                value=["points", "boxes", "colours"],
+                label="Draw",
+                show_label=False,
+                container=False,
+                elem_id="predict-marks",
+                min_width=300,
+            )
             with gr.Column(min_width=280):
                 gr.HTML(legend_html(), css_template=FACTS_CSS + LEGEND_CSS)
-        face = gr.Radio([], label="Face: click it in the picture, or choose its number", visible=False,
-                        elem_id="predict-face")
+        face = gr.Radio(
+            [], label="Face: click it in the picture, or choose its number", visible=False, elem_id="predict-face"
+        )
         about = gr.HTML(css_template=read_static("predict_face.css"), elem_id="predict-about")
         gr.Markdown("### From photo to points", elem_id="predict-steps-head")
         steps = gr.HTML(css_template=STAGES_CSS, elem_id="predict-steps")
         with gr.Row():
-            csv, json, png = (gr.DownloadButton(f"Download {what}", size="md", interactive=False, min_width=90,
-                                                elem_id=f"predict-{name}")
-                              for what, name in (("CSV", "csv"), ("JSON", "json"), ("picture", "png")))
+            csv, json, png = (
+                gr.DownloadButton(
+                    f"Download {what}", size="md", interactive=False, min_width=90, elem_id=f"predict-{name}"
+                )
+                for what, name in (("CSV", "csv"), ("JSON", "json"), ("picture", "png"))
+            )
         with gr.Accordion("Coordinates of the 68 points, in pixels of the photo", open=False, elem_id="predict-table"):
             table = gr.HTML(css_template=TABLE_CSS)
         test, compare, files = test_panel(), compare_panel(), files_panel()
-    return Result(analysis, status, notice, whole, face, picture, png, about, steps, table, csv, json, details, marks,
-                  box, test, compare, files, live_panel(max_megapixels))
+    return Result(
+        analysis,
+        status,
+        notice,
+        whole,
+        face,
+        picture,
+        png,
+        about,
+        steps,
+        table,
+        csv,
+        json,
+        details,
+        marks,
+        box,
+        test,
+        compare,
+        files,
+        live_panel(max_megapixels),
+    )

@@ -26,8 +26,10 @@ def status_text(analysis: Analysis) -> str:
     shown = f", shown at {analysis.factor:.0%} of its size" if analysis.factor < 1 else ""
     kept = f" The steps are kept of the first {INSPECTED}." if count > INSPECTED else ""
     took = "The box is yours" if analysis.given else f"{detector} to find {'them' if count > 1 else 'it'}"
-    return (f"**{count} face{'s' * (count > 1)}** in {size}{shown}. {took}, {escape(analysis.model)} "
-            f"{analysis.network_ms:.0f} ms for {count * len(POINT_NAMES)} points.{kept}{_remarks(analysis)}")
+    return (
+        f"**{count} face{'s' * (count > 1)}** in {size}{shown}. {took}, {escape(analysis.model)} "
+        f"{analysis.network_ms:.0f} ms for {count * len(POINT_NAMES)} points.{kept}{_remarks(analysis)}"
+    )
 
 
 def _remarks(analysis: Analysis) -> str:

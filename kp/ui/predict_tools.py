@@ -40,8 +40,9 @@ class PredictTools:
         self.models = models
         self.result = result
 
-    def corner(self, analysis: Analysis | None, first: Sequence[float] | None,
-               event: gr.SelectData) -> dict[Block, Any]:
+    def corner(
+        self, analysis: Analysis | None, first: Sequence[float] | None, event: gr.SelectData
+    ) -> dict[Block, Any]:
         """A click while a box is drawn: first corner, the box in the photo's pixels, what to do now, the picture."""
         box = self.result.box
         if analysis is None:
@@ -57,8 +58,19 @@ class PredictTools:
         given = (sides + 0.5) / analysis.factor - 0.5
         return {box.first: None, box.given: [round(float(side), 1) for side in given], box.note: CORNERS}
 
-    def box_test(self, opened: bool, model: str | None, margin: float, views: int, analysis: Analysis | None,
-                 chosen: int | None, right: float, down: float, scale: float, turn: float) -> str:
+    def box_test(
+        self,
+        opened: bool,
+        model: str | None,
+        margin: float,
+        views: int,
+        analysis: Analysis | None,
+        chosen: int | None,
+        right: float,
+        down: float,
+        scale: float,
+        turn: float,
+    ) -> str:
         """The points before and after the box is moved and scaled (percent of its side) and turned (degrees); HTML."""
         patch = self._patch(analysis, chosen)
         if not opened or patch is None or not model:
@@ -74,8 +86,9 @@ class PredictTools:
         box_moved = moved_by_box(before, (right, down), side)
         return box_test_html(data_uri(picture, quality=92), moved(before, after), box_moved)
 
-    def shift_map(self, opened: bool, model: str | None, margin: float, analysis: Analysis | None,
-                  chosen: int | None) -> str:
+    def shift_map(
+        self, opened: bool, model: str | None, margin: float, analysis: Analysis | None, chosen: int | None
+    ) -> str:
         """How far the points move on average for each of SHIFTS down and right; HTML."""
         patch = self._patch(analysis, chosen)
         if not opened or patch is None or not model:
@@ -88,26 +101,37 @@ class PredictTools:
         movement = np.array([moved(before, points) for points in after]).reshape(len(SHIFTS), len(SHIFTS))
         return map_html(movement, SHIFTS)
 
-    def compare(self, opened: bool, model: str | None, margin: float, views: int, analysis: Analysis | None,
-                chosen: int | None, other: str | None, how: str) -> str:
+    def compare(
+        self,
+        opened: bool,
+        model: str | None,
+        margin: float,
+        views: int,
+        analysis: Analysis | None,
+        chosen: int | None,
+        other: str | None,
+        how: str,
+    ) -> str:
         """Two networks' points on the same box of the same face, beside or over each other; HTML."""
         patch = self._patch(analysis, chosen)
         if not opened or patch is None or not model or not other:
             return ""
-        first, second = (self._predictor(name, margin if name == model else 0, views).predict(patch, [FACE_BOX])[0]
-                         for name in (model, other))
+        first, second = (
+            self._predictor(name, margin if name == model else 0, views).predict(patch, [FACE_BOX])[0]
+            for name in (model, other)
+        )
         names = shown_name(model), shown_name(other)
         view = CropMap.from_box(Box.square(FACE_BOX.centre, FACE_BOX.side * CLOSE_UP), PATCH_SIDE)
         close, points = view.cut(patch), [view.to_crop(face.keypoints) for face in (first, second)]
         if how == "side by side":
-            pictures = [draw_face(close, place, hollow=face.unsure)
-                        for place, face in zip(points, (first, second), strict=True)]
+            pictures = [
+                draw_face(close, place, hollow=face.unsure) for place, face in zip(points, (first, second), strict=True)
+            ]
         else:
             pictures = [draw_errors(close, *points)]
         return compare_html([data_uri(picture, quality=92) for picture in pictures], names, first, second)
 
-    def files(self, photo: np.ndarray | None, analysis: Analysis | None, formats: Sequence[str],
-              size: int) -> gr.File:
+    def files(self, photo: np.ndarray | None, analysis: Analysis | None, formats: Sequence[str], size: int) -> gr.File:
         """The files of these formats for all faces; "aligned" adds crops of `size` pixels with the eyes level.
 
         "coco" is made as the command line makes it of a folder with one photo.
@@ -118,8 +142,14 @@ class PredictTools:
             raise ConfigError("No format is chosen. Tick at least one.")
         with tempfile.TemporaryDirectory() as folder:
             align = int(size) if "aligned" in formats else None
-            paths = write_outputs(folder, "photo", photo, analysis.faces, align=align,
-                                  formats=[name for name in FORMATS if name in formats]).files
+            paths = write_outputs(
+                folder,
+                "photo",
+                photo,
+                analysis.faces,
+                align=align,
+                formats=[name for name in FORMATS if name in formats],
+            ).files
             if COCO in formats:
                 height, width = photo.shape[:2]
                 paths.append(Path(folder) / COCO_FILE)
@@ -136,13 +166,16 @@ class PredictTools:
     def _predictor(self, model: str, margin: float, views: int) -> Predictor:
         return self.models.predictor(model, WHOLE, margin=margin or None, views=int(views))
 
-    def typed_box(self, left: float | None, top: float | None, right: float | None,
-                  bottom: float | None) -> list[float]:
+    def typed_box(
+        self, left: float | None, top: float | None, right: float | None, bottom: float | None
+    ) -> list[float]:
         """The box from the four numbers. Raises ConfigError where they are none."""
         sides = (left, top, right, bottom)
         if left is None or top is None or right is None or bottom is None or left >= right or top >= bottom:
-            raise ConfigError("A box needs four numbers in pixels of the photo, left < right and top < bottom; these "
-                              f"are {', '.join('empty' if side is None else f'{side:g}' for side in sides)}.")
+            raise ConfigError(
+                "A box needs four numbers in pixels of the photo, left < right and top < bottom; these "
+                f"are {', '.join('empty' if side is None else f'{side:g}' for side in sides)}."
+            )
         return [float(left), float(top), float(right), float(bottom)]
 
     def show_sides(self, given: Sequence[float] | None) -> dict[Block, Any]:

@@ -9,8 +9,13 @@ from kp.ui.runs import Run
 from kp.ui.static import render
 
 STATES = {
-    "starting": "Starting", "decoding": "Reading the images", "training": "Training",
-    "stopping": "Stopping after this step", "finished": "Finished", "stopped": "Stopped", "diverged": "Diverged",
+    "starting": "Starting",
+    "decoding": "Reading the images",
+    "training": "Training",
+    "stopping": "Stopping after this step",
+    "finished": "Finished",
+    "stopped": "Stopped",
+    "diverged": "Diverged",
     "failed": "Failed",
 }
 LONG = 600.0  # seconds; the charts of longer runs are in minutes
@@ -41,8 +46,13 @@ def _facts(run: Run) -> list[str]:
     step = run.progress
     if "step" not in step:
         return ["the training process is starting"]
-    return [f"epoch {step['epoch']} of {run.config.epochs}", f"step {step['step']} of {step['steps']}",
-            f"{step['images_per_second']:.0f} images/s", f"{_duration(step['seconds_left'])} left", *_result(run)]
+    return [
+        f"epoch {step['epoch']} of {run.config.epochs}",
+        f"step {step['step']} of {step['steps']}",
+        f"{step['images_per_second']:.0f} images/s",
+        f"{_duration(step['seconds_left'])} left",
+        *_result(run),
+    ]
 
 
 def _result(run: Run) -> list[str]:
@@ -85,20 +95,30 @@ def tested_on(run: Run) -> str:
 
 def history_html(history: Sequence[dict[str, Any]], title: str) -> str:
     """The curves from a checkpoint's training history."""
-    losses = {"training": [(e["seconds"], e["train_loss"]) for e in history],
-              "validation": [(e["seconds"], e["validation_loss"]) for e in history]}
+    losses = {
+        "training": [(e["seconds"], e["train_loss"]) for e in history],
+        "validation": [(e["seconds"], e["validation_loss"]) for e in history],
+    }
     return two_charts(losses, {"people never seen": error_line(history)}, title)
 
 
-def two_charts(losses: dict, errors: dict, what: str, *, marker: float | None = None,
-               references: Mapping[str, float] = REFERENCES) -> str:
+def two_charts(
+    losses: dict, errors: dict, what: str, *, marker: float | None = None, references: Mapping[str, float] = REFERENCES
+) -> str:
     """Losses and errors over time, in minutes for runs longer than LONG. references: baselines, dashed lines."""
     last = max((x for line in (*losses.values(), *errors.values()) for x, _ in line), default=0.0)
     unit, label = (60.0, "minutes") if last > LONG else (1.0, "seconds")
-    losses, errors = ({name: [(x / unit, y) for x, y in line] for name, line in lines.items()}
-                      for lines in (losses, errors))
+    losses, errors = (
+        {name: [(x / unit, y) for x, y in line] for name, line in lines.items()} for lines in (losses, errors)
+    )
     at = None if marker is None else marker / unit
     loss = Chart(title=f"Loss{f' ({what})' if what else ''}", x_label=label, log=True, marker=at).svg(losses)
-    error = Chart(title="Mean error, % of the eye distance (NME)", x_label=label, unit=" %", log=True,
-                  references=references, marker=at).svg(errors)
+    error = Chart(
+        title="Mean error, % of the eye distance (NME)",
+        x_label=label,
+        unit=" %",
+        log=True,
+        references=references,
+        marker=at,
+    ).svg(errors)
     return f'<div class="kp-charts"><div>{loss}</div><div>{error}</div></div>'

@@ -23,7 +23,7 @@ from kp.data.synthetic import SYNTHETIC, is_synthetic
 from kp.errors import ConfigError
 from kp.training import TrainConfig
 
-SMOOTHING = 0.9     # of the training loss, which jumps from batch to batch
+SMOOTHING = 0.9  # of the training loss, which jumps from batch to batch
 MOST_LOSSES = 2000  # of a run in memory; those of a long one are thinned out
 OWN_NAME = re.compile("[0-9a-f]{12}")  # of a run's network; others in the folder are somebody's own and stay
 NICENESS = 5  # of the training process, so that pages stay quick
@@ -55,7 +55,7 @@ class Run:
     message: str = ""
     version: int = 0
     begun: float = field(default_factory=time.time)
-    started: dict[str, Any] = field(default_factory=dict)   # the RunStarted event
+    started: dict[str, Any] = field(default_factory=dict)  # the RunStarted event
     progress: dict[str, Any] = field(default_factory=dict)  # the last Decoding or StepDone event
     losses: list[tuple[float, float]] = field(default_factory=list)
     smooth: float | None = None
@@ -140,8 +140,10 @@ class RunManager:
             config = replace(config, seconds=float(limit))
         with self._lock:
             if self.active:
-                raise ConfigError("A network is being trained on this machine already; watch it below, "
-                                  "and start yours when it is done.")
+                raise ConfigError(
+                    "A network is being trained on this machine already; watch it below, "
+                    "and start yours when it is done."
+                )
             self.folder.mkdir(parents=True, exist_ok=True)
             run_id = secrets.token_hex(6)
             self._count += 1
@@ -168,8 +170,9 @@ class RunManager:
 
     def _spawn(self, run: Run) -> subprocess.Popen[str]:
         home = Path(kp.__file__).resolve().parent.parent
-        process = subprocess.Popen(command_of(run), cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                   start_new_session=True)
+        process = subprocess.Popen(
+            command_of(run), cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
         os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
         return process
 
@@ -195,7 +198,7 @@ class RunManager:
             self._processes.pop(old)
         networks = (file for file in self.folder.glob("*.safetensors") if OWN_NAME.fullmatch(file.stem))
         files = sorted(networks, key=lambda file: file.stat().st_mtime, reverse=True)
-        for file in files[self.limits.runs_kept - 1:]:  # the new run writes one more
+        for file in files[self.limits.runs_kept - 1 :]:  # the new run writes one more
             file.unlink(missing_ok=True)
 
 

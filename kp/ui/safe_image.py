@@ -53,8 +53,10 @@ class SafeImage(ServedImage):
         except ImageError as error:
             raise as_toast(error) from error
         if reduction > 1:
-            gr.Info(f"The photo has {width} x {height} pixels and is read at 1/{reduction} of its size; points "
-                    f"count in pixels of the smaller picture, {image.shape[1]} x {image.shape[0]}.")
+            gr.Info(
+                f"The photo has {width} x {height} pixels and is read at 1/{reduction} of its size; points "
+                f"count in pixels of the smaller picture, {image.shape[1]} x {image.shape[0]}."
+            )
         return image
 
     def _source(self, payload) -> str | io.BytesIO:

@@ -31,6 +31,7 @@ def line_html(data: DataSource, tab: str) -> str:
 
 def sample_line(app: AppContext, tab: str) -> None:
     """The line as a component, made where it is called; it disappears when the real dataset arrives."""
+
     def show() -> gr.HTML:
         text = line_html(app.data, tab)
         return gr.HTML(text, visible=bool(text))

@@ -40,8 +40,9 @@ class Settings:
     def from_environment(cls, data: str | None = None) -> "Settings":
         """Strict on a hosted Space (SPACE_ID is set), generous elsewhere. A Space and KP_DOWNLOAD=1 fetch the data."""
         if os.environ.get("SPACE_ID"):
-            return cls(data=data, max_megapixels=40, max_upload_mb=15, max_training_seconds=600, runs_kept=10,
-                       fetch_data=True)
+            return cls(
+                data=data, max_megapixels=40, max_upload_mb=15, max_training_seconds=600, runs_kept=10, fetch_data=True
+            )
         return cls(data=data, fetch_data=os.environ.get("KP_DOWNLOAD") == "1")
 
     @property
@@ -60,8 +61,10 @@ class Settings:
                 folder.mkdir(parents=True, exist_ok=True)
                 tempfile.TemporaryFile(dir=folder).close()
             except OSError as error:
-                raise ConfigError(f"The app cannot write to its folder {folder} ({error.strerror or error}). Set "
-                                  f"{variable} to a folder that you may write to.") from None
+                raise ConfigError(
+                    f"The app cannot write to its folder {folder} ({error.strerror or error}). Set "
+                    f"{variable} to a folder that you may write to."
+                ) from None
 
     @property
     def download_folder(self) -> Path:

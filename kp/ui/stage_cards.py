@@ -19,12 +19,20 @@ def _card(stage: Stage) -> dict[str, Any]:
     shape, digits = " × ".join(map(str, stage.shape)), _digits(stage)
     call, _, arguments = stage.code.partition("(")
     facts = {
-        "shape": shape, "type": stage.dtype, "values": f"{_number(stage.low)} to {_number(stage.high)}",
+        "shape": shape,
+        "type": stage.dtype,
+        "values": f"{_number(stage.low)} to {_number(stage.high)}",
         "keypoints": f"{stage.points_low:.{digits}f} to {stage.points_high:.{digits}f} {stage.unit}",
     }
-    return {"title": stage.title, "alt": f"After {stage.title}: {shape}, the 68 keypoints drawn in place",
-            "src": data_uri(stage.picture, quality=90), "call": call, "arguments": arguments, "facts": facts,
-            "remark": _remark(stage)}
+    return {
+        "title": stage.title,
+        "alt": f"After {stage.title}: {shape}, the 68 keypoints drawn in place",
+        "src": data_uri(stage.picture, quality=90),
+        "call": call,
+        "arguments": arguments,
+        "facts": facts,
+        "remark": _remark(stage),
+    }
 
 
 def _remark(stage: Stage) -> str:

@@ -34,8 +34,11 @@ class TrainHandlers:
         config, data = self.parts.form.read(values), self.app.data.open().root
         assert data is not None  # every dataset that `open` returns has a root
         if busy := self.app.runs.active:
-            gr.Warning("A network is being trained on this machine already. You see that run now; start yours when "
-                       "it is done.", title="One at a time")
+            gr.Warning(
+                "A network is being trained on this machine already. You see that run now; start yours when "
+                "it is done.",
+                title="One at a time",
+            )
             return {self.parts.page: self.show_run(page, busy.number)}
         run = self.app.runs.start(config, data)
         return {self.parts.page: self.show_run(page, run.number), self.app.run_ids: {"ids": [*owned["ids"], run.id]}}
@@ -55,8 +58,10 @@ class TrainHandlers:
         parts, run, mine = self.parts, self.app.runs.find(page.number), self.own(page, owned)
         active = run is not None and run.active
         ready = not self.app.runs.active and not self.app.data.problem
-        runs = [(f"run {r.number}: {r.config.architecture}, {r.config.crop}, {r.config.loss}", r.number)
-                for r in self.app.runs.history()]
+        runs = [
+            (f"run {r.number}: {r.config.architecture}, {r.config.crop}, {r.config.loss}", r.number)
+            for r in self.app.runs.history()
+        ]
         others = [("none", 0), *(choice for choice in runs if choice[1] != page.number)]
         epochs = len(run.epochs) if run else 0
         return {
@@ -78,8 +83,11 @@ class TrainHandlers:
         while page.number == number:
             active, version, epochs = run.active, run.version, len(run.epochs)
             if version != seen or not active:
-                updates: Updates = {parts.status: status_html(run), parts.charts: charts_html(run),
-                                    parts.caption: caption_of(run, mine=mine)}
+                updates: Updates = {
+                    parts.status: status_html(run),
+                    parts.charts: charts_html(run),
+                    parts.caption: caption_of(run, mine=mine),
+                }
                 if epochs != drawn:
                     updates[parts.previews] = self._previews(run)
                 seen, drawn = version, epochs
@@ -94,8 +102,10 @@ class TrainHandlers:
         if run is None or not run.epochs:
             return {self.parts.charts: gr.skip()}
         epoch = min(max(1, int(epoch)), len(run.epochs))
-        return {self.parts.charts: charts_html(run, self.app.runs.find(other), epoch=epoch),
-                self.parts.previews: self._previews(run, epoch)}
+        return {
+            self.parts.charts: charts_html(run, self.app.runs.find(other), epoch=epoch),
+            self.parts.previews: self._previews(run, epoch),
+        }
 
     def _previews(self, run: Run, epoch: int | None = None) -> str:
         dataset = None if self.app.data.problem else self.app.data.at(run.data)
@@ -110,8 +120,10 @@ class TrainHandlers:
     def use_network(self, page: Page, owned: dict) -> Updates:
         """Choose the visitor's own network in the picker, and open the Predict tab."""
         if run := self.own(page, owned):
-            return {self.app.picker: self.app.offer_models(owned, RUN + run.id),
-                    self.app.tabs: gr.Tabs(selected="Predict")}
+            return {
+                self.app.picker: self.app.offer_models(owned, RUN + run.id),
+                self.app.tabs: gr.Tabs(selected="Predict"),
+            }
         return {self.app.picker: gr.skip()}
 
     def on_load(self, owned: dict) -> Updates:
@@ -120,9 +132,11 @@ class TrainHandlers:
         mine = [run for run in map(self.app.runs.get, owned["ids"]) if run]
         run = self.app.runs.active or (mine[-1] if mine else None)
         text = render("notice.html", text=problem) if problem else ""
-        return {self.parts.notice: gr.HTML(text, visible=bool(problem)),
-                self.parts.page: Page(run.number if run else None),
-                **({} if run else self._shipped_curves())}
+        return {
+            self.parts.notice: gr.HTML(text, visible=bool(problem)),
+            self.parts.page: Page(run.number if run else None),
+            **({} if run else self._shipped_curves()),
+        }
 
     def _shipped_curves(self) -> Updates:
         """The training curves of the best shipped network, to show before the first run."""
@@ -139,7 +153,7 @@ class TrainHandlers:
             self.parts.status: status_html(None),
             self.parts.charts: history_html(card.history, card.config.get("loss", "")),
             self.parts.caption: f"The curves of {name}: trained on {card.data.get('images', '?')} images for "
-                                f"{epochs} epochs. A run of yours takes their place.",
+            f"{epochs} epochs. A run of yours takes their place.",
         }
 
 
@@ -151,6 +165,8 @@ def caption_of(run: Run, *, mine: bool) -> str:
     begun, config = run.started, run.config
     images = "sample faces" if run.invented else "images"
     threads = "1 thread" if begun["threads"] == 1 else f"{begun['threads']} threads"
-    return (f"{others}Run {run.number}: {config.architecture}, {begun['parameters']:,} parameters; trained on "
-            f"{begun['train_images']} {images}, tested on {begun['validation_images']} ({config.split} split, "
-            f"{config.validate_on} part); {begun['precision']}, {threads}.")
+    return (
+        f"{others}Run {run.number}: {config.architecture}, {begun['parameters']:,} parameters; trained on "
+        f"{begun['train_images']} {images}, tested on {begun['validation_images']} ({config.split} split, "
+        f"{config.validate_on} part); {begun['precision']}, {threads}."
+    )

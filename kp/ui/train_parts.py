@@ -47,12 +47,24 @@ def train_parts() -> TrainParts:
             status = gr.HTML(status_html(None), elem_id="kp-train-status")
             charts = gr.HTML(charts_html(None), elem_id="kp-train-charts")
             previews = gr.HTML(elem_id="kp-train-faces")
-            epoch = gr.Slider(1, 2, step=1, label="Evaluation: its validation previews, and its place on the curves",
-                              visible=False, elem_id="kp-train-epoch")
+            epoch = gr.Slider(
+                1,
+                2,
+                step=1,
+                label="Evaluation: its validation previews, and its place on the curves",
+                visible=False,
+                elem_id="kp-train-epoch",
+            )
             caption = gr.Markdown(elem_classes="kp-note", elem_id="kp-train-caption")
             with gr.Row():
                 use = gr.Button("Use this network in Predict", visible=False, elem_id="kp-train-use")
                 run = gr.Dropdown([], label="Show run", visible=False, elem_id="kp-train-show", min_width=180)
-                other = gr.Dropdown([("none", 0)], value=0, label="Compare with run", visible=False,
-                                    elem_id="kp-train-other", min_width=180)
+                other = gr.Dropdown(
+                    [("none", 0)],
+                    value=0,
+                    label="Compare with run",
+                    visible=False,
+                    elem_id="kp-train-other",
+                    min_width=180,
+                )
     return TrainParts(form, notice, page, status, charts, previews, epoch, caption, use, run, other)

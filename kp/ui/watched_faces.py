@@ -19,6 +19,11 @@ def previews_html(run: Run | None, dataset: FacialKeypointsDataset | None, epoch
     for row, points in zip(run.started["watched"], event["faces"], strict=True):
         truth, predicted = dataset.keypoints[row], np.array(points, np.float32)
         picture = error_picture(dataset.image(row), truth, predicted)
-        faces.append({"person": dataset.frames[row].person.replace("_", " "),
-                      "error": f"{float(nme(predicted, truth)) * 100:.1f}", "source": data_uri(picture, quality=85)})
+        faces.append(
+            {
+                "person": dataset.frames[row].person.replace("_", " "),
+                "error": f"{float(nme(predicted, truth)) * 100:.1f}",
+                "source": data_uri(picture, quality=85),
+            }
+        )
     return render("train_previews.html", epoch=f"{event['epoch']:g}", seconds=f"{event['seconds']:.0f}", faces=faces)

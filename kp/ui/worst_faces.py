@@ -52,20 +52,30 @@ def worst_indices(errors: Sequence[float | None], count: int = COUNT) -> list[in
     return [index for _, index in sorted(found, key=lambda item: -item[0])[:count]]
 
 
-def predictions_for(predictor: Predictor, faces: FacialKeypointsDataset, indices: Sequence[int],
-                    setting: str) -> list[LabelledPrediction]:
+def predictions_for(
+    predictor: Predictor, faces: FacialKeypointsDataset, indices: Sequence[int], setting: str
+) -> list[LabelledPrediction]:
     """The network's predictions for these faces of a part, without those that the detector misses."""
     found, outputs = answers_of(predictor, faces, indices, setting)
-    return [LabelledPrediction(faces.frames[index], faces.image(index), faces.keypoints[index], points,
-                               spread / eye_distance(points))
-            for index, points, spread in zip(found, outputs.keypoints, outputs.spread, strict=True)]
+    return [
+        LabelledPrediction(
+            faces.frames[index], faces.image(index), faces.keypoints[index], points, spread / eye_distance(points)
+        )
+        for index, points, spread in zip(found, outputs.keypoints, outputs.spread, strict=True)
+    ]
 
 
 def face_items(predictions: Sequence[LabelledPrediction], chosen: int = 0) -> list[GridItem]:
     """Cells with label and prediction, and the error as caption."""
-    return [grid_item(data_uri(picture_of(prediction, THUMBNAIL), quality=88),
-                      f"{frame_title(prediction.frame)}, error {prediction.nme:.0f} %", f"{prediction.nme:.1f} %",
-                      chosen=place == chosen) for place, prediction in enumerate(predictions)]
+    return [
+        grid_item(
+            data_uri(picture_of(prediction, THUMBNAIL), quality=88),
+            f"{frame_title(prediction.frame)}, error {prediction.nme:.0f} %",
+            f"{prediction.nme:.1f} %",
+            chosen=place == chosen,
+        )
+        for place, prediction in enumerate(predictions)
+    ]
 
 
 def picture_of(prediction: LabelledPrediction, side: int = LARGE) -> np.ndarray:
@@ -85,8 +95,16 @@ def prediction_html(prediction: LabelledPrediction) -> str:
     height, width = prediction.image.shape[:2]
     expected = prediction.expected_errors
     return render(
-        "evaluate_face.html", title=frame_title(frame), file=f"{frame.folder}/{frame.name}", width=width,
-        height=height, nme=prediction.nme, pixels=errors.mean() * eyes, eyes=eyes,
+        "evaluate_face.html",
+        title=frame_title(frame),
+        file=f"{frame.folder}/{frame.name}",
+        width=width,
+        height=height,
+        nme=prediction.nme,
+        pixels=errors.mean() * eyes,
+        eyes=eyes,
         regions=sorted(region_means(errors[None]).items(), key=lambda region: -region[1]),
-        yaw=abs(head_pose(prediction.truth).yaw), person=frame.person.replace("_", " "),
-        expected=expected.mean() * 100 if np.isfinite(expected).all() else None)
+        yaw=abs(head_pose(prediction.truth).yaw),
+        person=frame.person.replace("_", " "),
+        expected=expected.mean() * 100 if np.isfinite(expected).all() else None,
+    )

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-LEAST_EXTENT = 1.0   # pixels; all points within that are no face
+LEAST_EXTENT = 1.0  # pixels; all points within that are no face
 # Of a shape's size: farther from any face. Of 4232 labels of YouTube Faces the two that are known to be corrupt have
 # 0.40 and 0.46, all others at most 0.20; columns in another order have 0.9.
 UNLIKE = 0.3
-LEAST_POINTS = 20    # labelled points of a face whose shape can be judged
+LEAST_POINTS = 20  # labelled points of a face whose shape can be judged
 # An average face (68, 2), in face heights about its middle, from the training people's labels.
 # fmt: off
 AVERAGE_FACE = np.array([
@@ -92,7 +92,7 @@ def _distances(shapes: np.ndarray, face: np.ndarray) -> np.ndarray:
     centred = shapes - shapes.mean(axis=1, keepdims=True)
     x, y = face.T
     basis = np.column_stack([x, y, x**2, np.ones_like(x)])  # x squared: of a head that is turned, one cheek is longer
-    fitted = np.linalg.pinv(basis) @ centred                # (n, 4, 2)
+    fitted = np.linalg.pinv(basis) @ centred  # (n, 4, 2)
     left, whole = (np.linalg.norm(part, axis=(1, 2)) for part in (centred - basis @ fitted, centred))
     return np.where(np.linalg.det(fitted[:, :2]) < 0, np.inf, left / np.maximum(whole, 1e-9))
 
@@ -102,5 +102,7 @@ def summary(suspects: Sequence[Suspect], places: Sequence[str], total: int) -> s
     first = suspects[0]
     useless = sum(suspect.useless for suspect in suspects)
     left_out = f" {useless} of them are left out." if useless else ""
-    return (f"{len(suspects)} of {total} labels look wrong; the first is {places[0]}: {first.reason}.{left_out} "
-            "Check them, or take --strict to stop here.")
+    return (
+        f"{len(suspects)} of {total} labels look wrong; the first is {places[0]}: {first.reason}.{left_out} "
+        "Check them, or take --strict to stop here."
+    )

@@ -27,8 +27,8 @@ DELIMITERS = {"\t": "tabs", ";": "semicolons", ",": "commas", " ": "spaces"}  # 
 NAME_HEADS = {"", "name", "file", "filename", "file_name", "image", "image_name", "image_path", "path", "frame"}
 PERSON_HEADS = {"person", "person_id", "subject", "identity"}
 NOT_LABELLED = {"", "nan", "na", "n/a", "none", "null"}
-AXIS_FIRST = re.compile(r"^(?:[a-z ]+[_ .-])?([xy])[_ .-]?(\d{1,2})$")   # x_0, x0, landmark_x_0
-INDEX_FIRST = re.compile(r"^(?:[a-z]*[_ .-]?)(\d{1,2})[_ .-]?([xy])$")   # 0_x, p0x, landmark_0_x
+AXIS_FIRST = re.compile(r"^(?:[a-z ]+[_ .-])?([xy])[_ .-]?(\d{1,2})$")  # x_0, x0, landmark_x_0
+INDEX_FIRST = re.compile(r"^(?:[a-z]*[_ .-]?)(\d{1,2})[_ .-]?([xy])$")  # 0_x, p0x, landmark_0_x
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,13 @@ def read_table(path: Path) -> LabelTable:
     points = points.reshape(-1, NUM_KEYPOINTS, 2)
     points[(points == -1).all(axis=2) | (points == 0).all(axis=2) | np.isnan(points).any(axis=2)] = np.nan
     people = None if columns.person is None else [cell.strip() for cell in cells.iloc[:, columns.person]]
-    return LabelTable([cell.strip() for cell in cells.iloc[:, columns.name]], points,
-                      [int(line) for line in cells.index], people, notes)
+    return LabelTable(
+        [cell.strip() for cell in cells.iloc[:, columns.name]],
+        points,
+        [int(line) for line in cells.index],
+        people,
+        notes,
+    )
 
 
 def _decode(path: Path) -> tuple[str, list[str]]:
@@ -115,8 +120,10 @@ def _cells(path: Path, text: str, delimiter: str) -> pd.DataFrame:
         raise DataError(f"{path}, line {reader.line_num}, is no line of a table ({error}). Correct it.") from None
     for line, row in zip(lines, rows, strict=True):
         if len(row) != len(rows[0]):
-            raise DataError(f"{path}, separated by {DELIMITERS[delimiter]}: the first row has {len(rows[0])} cells, "
-                            f"another one (line {line}) {len(row)}. Correct it or remove the line.")
+            raise DataError(
+                f"{path}, separated by {DELIMITERS[delimiter]}: the first row has {len(rows[0])} cells, "
+                f"another one (line {line}) {len(row)}. Correct it or remove the line."
+            )
     return pd.DataFrame(rows, index=lines, dtype=str)
 
 
@@ -187,8 +194,12 @@ def _without_header(path: Path, cells: pd.DataFrame, delimiter: str) -> _Columns
             f"of {NUM_KEYPOINTS} points. It is separated by {DELIMITERS[delimiter]} and has no header. Give it one, "
             "with the columns name, x_0 to x_67 and y_0 to y_67."
         )
-    return _Columns(name, None, np.array(rest).reshape(-1, 2),
-                    "it has no header; its columns were read as a file name, x0, y0, x1, y1, ...")
+    return _Columns(
+        name,
+        None,
+        np.array(rest).reshape(-1, 2),
+        "it has no header; its columns were read as a file name, x0, y0, x1, y1, ...",
+    )
 
 
 def _numbers(path: Path, cells: pd.DataFrame, columns: np.ndarray, *, decimal_comma: bool) -> np.ndarray:
@@ -199,6 +210,8 @@ def _numbers(path: Path, cells: pd.DataFrame, columns: np.ndarray, *, decimal_co
     numbers = texts.apply(pd.to_numeric, errors="coerce").to_numpy(np.float32, copy=True)
     for row, column in np.argwhere(~np.isfinite(numbers)):
         if texts.iat[row, column].strip().lower() not in NOT_LABELLED:
-            raise DataError(f"{path}, line {cells.index[row]}, column {columns[column] + 1}: "
-                            f"{cells.iat[row, columns[column]]!r} is not a number. Correct it or remove the line.")
+            raise DataError(
+                f"{path}, line {cells.index[row]}, column {columns[column] + 1}: "
+                f"{cells.iat[row, columns[column]]!r} is not a number. Correct it or remove the line."
+            )
     return numbers

@@ -1,7 +1,7 @@
 """The layout of the published dataset, and of any set made like it; one of the two tables is enough.
 
-    training_frames_keypoints.csv   training/NAME.jpg
-    test_frames_keypoints.csv       test/NAME.jpg      (may hold more images than the table labels)
+training_frames_keypoints.csv   training/NAME.jpg
+test_frames_keypoints.csv       test/NAME.jpg      (may hold more images than the table labels)
 """
 
 import logging
@@ -104,12 +104,16 @@ def read_labels(root: Path, *, strict: bool = False) -> Labels:
     frames, paths, places, unlabelled = [], [], [], 0
     for folder, table in tables.items():
         files = _Files(root, folder)
-        found = [files.find(name, table_file(root, folder), line)
-                 for name, line in zip(table.names, table.lines, strict=True)]
+        found = [
+            files.find(name, table_file(root, folder), line)
+            for name, line in zip(table.names, table.lines, strict=True)
+        ]
         paths += found
         frames += _frames(table, folder)
-        places += [f"{table_file(root, folder).name}, line {line} ({name})"
-                   for name, line in zip(table.names, table.lines, strict=True)]
+        places += [
+            f"{table_file(root, folder).name}, line {line} ({name})"
+            for name, line in zip(table.names, table.lines, strict=True)
+        ]
         if folder == "test":
             unlabelled = len(files.count_images - {path.name for path in found})
         for note in table.notes:
@@ -128,8 +132,13 @@ def read_labels(root: Path, *, strict: bool = False) -> Labels:
     kept = np.setdiff1d(np.arange(len(frames)), [suspect.row for suspect in suspects if suspect.useless])
     if not len(kept):
         raise DataError(f"No label of {root} can be used. {' '.join(problems)}")
-    return Labels([frames[row] for row in kept], keypoints[kept] - LABEL_ORIGIN, [paths[row] for row in kept],
-                  unlabelled, problems)
+    return Labels(
+        [frames[row] for row in kept],
+        keypoints[kept] - LABEL_ORIGIN,
+        [paths[row] for row in kept],
+        unlabelled,
+        problems,
+    )
 
 
 def _frames(table: LabelTable, folder: str) -> list[FrameInfo]:
@@ -141,9 +150,13 @@ def _frames(table: LabelTable, folder: str) -> list[FrameInfo]:
 def _note_people(frames: Sequence[FrameInfo], named: bool) -> None:
     others = [frame for frame in frames if not frame.video]
     if others and not named:
-        log.warning("%d of %d file names are not PERSON_VF.jpg, such as %s: each of these files counts as a person of "
-                    "its own. A column `person` in the table tells who is on which image.",
-                    len(others), len(frames), others[0].name)
+        log.warning(
+            "%d of %d file names are not PERSON_VF.jpg, such as %s: each of these files counts as a person of "
+            "its own. A column `person` in the table tells who is on which image.",
+            len(others),
+            len(frames),
+            others[0].name,
+        )
 
 
 class _Files:
@@ -156,8 +169,9 @@ class _Files:
         except (FileNotFoundError, NotADirectoryError):
             self.names = set()
         except OSError as error:
-            raise DataError(f"{self.folder} cannot be read ({error.strerror or error}). "
-                            "Check its permissions.") from None
+            raise DataError(
+                f"{self.folder} cannot be read ({error.strerror or error}). Check its permissions."
+            ) from None
 
     @property
     def count_images(self) -> set[str]:
@@ -169,8 +183,11 @@ class _Files:
         """All files below the folder, and those beside the table, by their names without regard to case and to how
         accents are composed."""
         beside = {_key(path.name): path for path in sorted(self.root.iterdir()) if path.is_file()}
-        return beside | {_key(path.relative_to(self.folder).as_posix()): path for path in sorted(self.folder.rglob("*"))
-                         if path.is_file()}
+        return beside | {
+            _key(path.relative_to(self.folder).as_posix()): path
+            for path in sorted(self.folder.rglob("*"))
+            if path.is_file()
+        }
 
     def find(self, name: str, table: Path, line: int) -> Path:
         """The file that a row names. Raises DataError where there is none."""
@@ -186,8 +203,9 @@ class _Files:
             if path := self.by_key.get(_key(key)):
                 return path
         again = " Or download the dataset again." if PERSON_VF.fullmatch(Path(plain).stem) else ""
-        raise DataError(f"{table}, line {line}: {self.folder / plain} is missing. Put the image there, or remove the "
-                        f"line.{again}")
+        raise DataError(
+            f"{table}, line {line}: {self.folder / plain} is missing. Put the image there, or remove the line.{again}"
+        )
 
 
 def _key(name: str) -> str:

@@ -108,8 +108,13 @@ def build(app: AppContext) -> None:
             gr.Markdown(LESSON)
     _wire_browser(handlers, browser, detail, stages)
     _wire_detail(handlers, browser, detail, stages)
-    started = gr.on(app.fills, show_errors(handlers.start), [browser.split, browser.part],
-                    [notice, body, browser.person, *browser.shown, browser.chosen], **QUIET)
+    started = gr.on(
+        app.fills,
+        show_errors(handlers.start),
+        [browser.split, browser.part],
+        [notice, body, browser.person, *browser.shown, browser.chosen],
+        **QUIET,
+    )
     _then_detail(started, handlers, browser, detail, stages)
 
 
@@ -117,8 +122,9 @@ def _filters() -> tuple[gr.Radio, gr.Radio, gr.Dropdown]:
     with gr.Row():
         split = gr.Radio(SPLITS, value="people", label="Split", elem_id="dataset-split", min_width=270)
         part = gr.Radio(PARTS, value="test", label="Part", elem_id="dataset-part", min_width=220)
-        person = gr.Dropdown([("everybody", EVERYBODY)], value=EVERYBODY, label="Person", elem_id="dataset-person",
-                             min_width=170)
+        person = gr.Dropdown(
+            [("everybody", EVERYBODY)], value=EVERYBODY, label="Person", elem_id="dataset-person", min_width=170
+        )
     return split, part, person
 
 
@@ -127,8 +133,9 @@ def _browser(split: gr.Radio, part: gr.Radio, person: gr.Dropdown) -> Browser:
     grid = image_grid(elem_id="dataset-grid", label="Faces with their labels", cell=80, phone_columns=4)
     with gr.Row(equal_height=True):
         previous = gr.Button("Previous", elem_id="dataset-previous", min_width=80)
-        page = gr.Number(1, label="Page", show_label=False, container=False, precision=0, elem_id="dataset-page",
-                         min_width=60)
+        page = gr.Number(
+            1, label="Page", show_label=False, container=False, precision=0, elem_id="dataset-page", min_width=60
+        )
         count = gr.HTML(html_template=COUNT, css_template=COUNT_CSS, elem_id="dataset-count")
         following = gr.Button("Next", elem_id="dataset-next", min_width=80)
     return Browser(split, part, person, grid, summary, previous, page, count, following, gr.State(None))
@@ -137,10 +144,18 @@ def _browser(split: gr.Radio, part: gr.Radio, person: gr.Dropdown) -> Browser:
 def _detail() -> Detail:
     with gr.Row():
         with gr.Column(scale=2, min_width=260):
-            picture = ServedImage(label="The chosen frame", show_label=False, interactive=False, format="png",
-                                 height=400, buttons=["fullscreen", "download"], elem_id="dataset-picture")
-            marks = gr.CheckboxGroup(MARKS, value=["points"], label="Draw", show_label=False, container=False,
-                                     elem_id="dataset-marks")
+            picture = ServedImage(
+                label="The chosen frame",
+                show_label=False,
+                interactive=False,
+                format="png",
+                height=400,
+                buttons=["fullscreen", "download"],
+                elem_id="dataset-picture",
+            )
+            marks = gr.CheckboxGroup(
+                MARKS, value=["points"], label="Draw", show_label=False, container=False, elem_id="dataset-marks"
+            )
         with gr.Column(scale=1, min_width=180):
             facts = gr.HTML(css_template=FACTS_CSS, elem_id="dataset-facts")
             leak = gr.Markdown(elem_id="dataset-leak")
@@ -153,47 +168,78 @@ def _detail() -> Detail:
 def _stages() -> Stages:
     gr.Markdown("### Transforms\nThe chosen frame after each transform, its points drawn in place.")
     with gr.Row(equal_height=True):
-        chain = gr.Radio(list(CHAINS), value=next(iter(CHAINS)), label="Transforms", show_label=False, container=False,
-                         elem_id="dataset-chain", scale=4, min_width=240)
+        chain = gr.Radio(
+            list(CHAINS),
+            value=next(iter(CHAINS)),
+            label="Transforms",
+            show_label=False,
+            container=False,
+            elem_id="dataset-chain",
+            scale=4,
+            min_width=240,
+        )
         dice = gr.Button("Draw again", elem_id="dataset-dice", scale=1, min_width=140)
     cards = gr.HTML(css_template=STAGES_CSS, elem_id="dataset-stages")
     return Stages(chain, dice, gr.State(0), cards)
 
 
 def _wire_browser(handlers: FrameHandlers, browser: Browser, detail: Detail, stages: Stages) -> None:
-    selected = gr.on([component.input for component in browser.selection], show_errors(handlers.select),
-                     [*browser.selection, browser.chosen], [browser.person, *browser.shown, browser.chosen],
-                     trigger_mode="always_last", **QUIET)
+    selected = gr.on(
+        [component.input for component in browser.selection],
+        show_errors(handlers.select),
+        [*browser.selection, browser.chosen],
+        [browser.person, *browser.shown, browser.chosen],
+        trigger_mode="always_last",
+        **QUIET,
+    )
     _then_detail(selected, handlers, browser, detail, stages)
     browser.person.focus(None, js=SELECT_TEXT, api_visibility="private")  # so that typing starts a new search
     place = [*browser.selection, browser.page, browser.chosen]
     browser.previous.click(show_errors(handlers.previous), place, browser.shown, **QUIET)
     browser.next.click(show_errors(handlers.next), place, browser.shown, **QUIET)
-    browser.page.input(show_errors(handlers.jump), place, [browser.grid, browser.summary],
-                       trigger_mode="always_last", **QUIET)
+    browser.page.input(
+        show_errors(handlers.jump), place, [browser.grid, browser.summary], trigger_mode="always_last", **QUIET
+    )
 
 
 def _wire_detail(handlers: FrameHandlers, browser: Browser, detail: Detail, stages: Stages) -> None:
     drawn = [browser.chosen, stages.chain, stages.seed]
     place = [*browser.selection, browser.page, detail.marks]
     for event in (
-        browser.grid.select(show_errors(handlers.pick), place, [browser.chosen, *detail.shown],
-                            trigger_mode="always_last", **QUIET).success(
-                                None, js=SHOW_PICTURE, api_visibility="private"),
-        detail.others.select(show_errors(handlers.pick_other), [*place, browser.chosen],
-                             [browser.chosen, *detail.shown, browser.grid], trigger_mode="always_last", **QUIET),
+        browser.grid.select(
+            show_errors(handlers.pick), place, [browser.chosen, *detail.shown], trigger_mode="always_last", **QUIET
+        ).success(None, js=SHOW_PICTURE, api_visibility="private"),
+        detail.others.select(
+            show_errors(handlers.pick_other),
+            [*place, browser.chosen],
+            [browser.chosen, *detail.shown, browser.grid],
+            trigger_mode="always_last",
+            **QUIET,
+        ),
     ):
         event.success(show_errors(handlers.stages), drawn, stages.cards, **QUIET)
-    detail.marks.input(show_errors(handlers.picture), [browser.chosen, detail.marks], detail.picture,
-                       trigger_mode="always_last", **QUIET)
+    detail.marks.input(
+        show_errors(handlers.picture),
+        [browser.chosen, detail.marks],
+        detail.picture,
+        trigger_mode="always_last",
+        **QUIET,
+    )
     stages.chain.input(show_errors(handlers.stages), drawn, stages.cards, trigger_mode="always_last", **QUIET)
     stages.dice.click(show_errors(handlers.roll), drawn, [stages.seed, stages.cards], **QUIET)
 
 
-def _then_detail(event: gr.events.Dependency, handlers: FrameHandlers, browser: Browser, detail: Detail,
-                 stages: Stages) -> None:
+def _then_detail(
+    event: gr.events.Dependency, handlers: FrameHandlers, browser: Browser, detail: Detail, stages: Stages
+) -> None:
     event.success(
-        show_errors(handlers.detail), [browser.split, browser.chosen, detail.marks], detail.shown, **QUIET,
+        show_errors(handlers.detail),
+        [browser.split, browser.chosen, detail.marks],
+        detail.shown,
+        **QUIET,
     ).success(
-        show_errors(handlers.stages), [browser.chosen, stages.chain, stages.seed], stages.cards, **QUIET,
+        show_errors(handlers.stages),
+        [browser.chosen, stages.chain, stages.seed],
+        stages.cards,
+        **QUIET,
     )

@@ -35,11 +35,11 @@ def build(app: AppContext) -> None:
 def _wire(app: AppContext, parts: EvaluateParts, handlers: EvaluateHandlers) -> None:
     controls, worst, leak = parts.controls, parts.worst, parts.leak
     conditions = [*controls.conditions, worst.model]
-    start = Action(handlers.start, [app.run_ids, controls.models],
-                   [controls.models, controls.run, controls.status, controls.job])
+    start = Action(
+        handlers.start, [app.run_ids, controls.models], [controls.models, controls.run, controls.status, controls.job]
+    )
     offer = Action(handlers.offer, [app.run_ids, controls.models], controls.models)
-    show = Action(handlers.show, conditions,
-                  [controls.detector, parts.table, parts.plots, worst.model, leak.figures])
+    show = Action(handlers.show, conditions, [controls.detector, parts.table, parts.plots, worst.model, leak.figures])
     show_worst = Action(handlers.show_worst, conditions, worst.shown, progress="minimal", progress_on=worst.note)
     next_example = Action(handlers.next_example, leak.number, leak.example)
     run = Action(handlers.run, controls.conditions, [controls.job, controls.status, controls.run, controls.stop])
@@ -51,8 +51,11 @@ def _wire(app: AppContext, parts: EvaluateParts, handlers: EvaluateHandlers) -> 
 
     next_example.after(show_worst.after(show.after(start.on(*app.fills))))
     offer.on(app.run_ids.change)
-    show_worst.after(show.with_latest().on(
-        controls.models.input, controls.split.input, controls.setting.input, controls.detector.input))
+    show_worst.after(
+        show.with_latest().on(
+            controls.models.input, controls.split.input, controls.setting.input, controls.detector.input
+        )
+    )
     run.on(controls.run.click)
     stop.on(controls.stop.click)
     finished = finish.after(follow.on(controls.job.change), whatever_came=True)

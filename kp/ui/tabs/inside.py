@@ -9,8 +9,10 @@ from kp.ui.inside_parts import InsideParts, inside_parts
 from kp.ui.network_view import NetworkViewer
 from kp.ui.static import read_static
 
-LEAD = "A kernel is a small pattern of trained weights. Click one to see its numbers and its response to a face; " \
+LEAD = (
+    "A kernel is a small pattern of trained weights. Click one to see its numbers and its response to a face; "
     "then follow the feature maps, stage by stage, to the 68 points."
+)
 
 
 def build(app: AppContext) -> None:
@@ -27,13 +29,24 @@ def build(app: AppContext) -> None:
 def wire(app: AppContext, parts: InsideParts, handlers: InsideHandlers) -> None:
     """Connect the components' events with the handlers."""
     face = parts.face
-    choices = [app.picker, parts.kind, parts.layer, parts.channel, parts.page, parts.applied, parts.shared, face.frame,
-               face.photo, parts.chosen]
+    choices = [
+        app.picker,
+        parts.kind,
+        parts.layer,
+        parts.channel,
+        parts.page,
+        parts.applied,
+        parts.shared,
+        face.frame,
+        face.photo,
+        parts.chosen,
+    ]
     controls = [parts.layer, parts.channel, parts.page, parts.applied, parts.shared]
     pictures = [parts.summary, parts.grid, parts.detail, face.crop, parts.chosen]
     draw = Action(handlers.draw, inputs=choices, outputs=pictures)
     Action(handlers.draw_layer, inputs=choices, outputs=[*controls, *pictures], latest=True).on(
-        *app.fills, app.picker.change, parts.kind.input, parts.layer.input)
+        *app.fills, app.picker.change, parts.kind.input, parts.layer.input
+    )
     draw.with_latest().on(parts.channel.input, parts.applied.input, parts.shared.input)
     Action(handlers.draw_page, inputs=choices, outputs=pictures, latest=True).on(parts.page.input)
     enlarge = Action(handlers.on_grid, inputs=choices, outputs=[parts.detail, parts.chosen], latest=True)

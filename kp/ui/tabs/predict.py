@@ -44,8 +44,7 @@ def build(app: AppContext) -> None:
 def _wire(app: AppContext, parts: PredictParts, handlers: PredictHandlers) -> None:
     controls, result = parts.controls, parts.result
     settings = [app.picker, controls.detector, controls.threshold, controls.margin, controls.views, result.marks]
-    run = Action(handlers.run, [controls.photo, *settings], result.shown, progress="minimal",
-                 progress_on=result.status)
+    run = Action(handlers.run, [controls.photo, *settings], result.shown, progress="minimal", progress_on=result.status)
     adjust = Action(handlers.adjust, controls.detector, controls.threshold)
     take_whole = Action(handlers.take_whole, None, [controls.detector, controls.threshold])
     example = Action(handlers.example, None, controls.photo, latest=True)
@@ -55,8 +54,14 @@ def _wire(app: AppContext, parts: PredictParts, handlers: PredictHandlers) -> No
     arrive = Action(handlers.arrive, [result.analysis, app.picker, result.marks], parts.opening)
 
     # change, not input and clear: those come before the page knows the new picture
-    run.with_latest().on(controls.find.click, controls.photo.change, controls.threshold.release,
-                         controls.margin.release, controls.views.release, app.picker.change)
+    run.with_latest().on(
+        controls.find.click,
+        controls.photo.change,
+        controls.threshold.release,
+        controls.margin.release,
+        controls.views.release,
+        app.picker.change,
+    )
     run.after(adjust.on(controls.detector.input), whatever_came=True)
     run.after(take_whole.on(result.whole.click), whatever_came=True)
     example.on(controls.examples.select)
@@ -70,19 +75,32 @@ def _wire_box(app: AppContext, parts: PredictParts, handlers: PredictHandlers, t
     """Clicks in the picture choose a face, or are corners of a box while one is drawn."""
     controls, result, box = parts.controls, parts.result, parts.result.box
 
-    def clicked(drawing: bool, first: list[float] | None, analysis: Analysis | None, chosen: int | None,
-                marks: list[str], event: gr.SelectData) -> Updates:
+    def clicked(
+        drawing: bool,
+        first: list[float] | None,
+        analysis: Analysis | None,
+        chosen: int | None,
+        marks: list[str],
+        event: gr.SelectData,
+    ) -> Updates:
         return tools.corner(analysis, first, event) if drawing else handlers.click(analysis, chosen, marks, event)
 
-    click = Action(clicked, [box.drawing, box.first, *result.chosen],
-                   [box.first, box.given, box.note, result.face, *result.inspected])
-    toggle = Action(lambda on: {box.note: gr.Markdown(CORNERS, visible=on), box.first: None}, box.drawing,
-                    [box.note, box.first])
+    click = Action(
+        clicked,
+        [box.drawing, box.first, *result.chosen],
+        [box.first, box.given, box.note, result.face, *result.inspected],
+    )
+    toggle = Action(
+        lambda on: {box.note: gr.Markdown(CORNERS, visible=on), box.first: None}, box.drawing, [box.note, box.first]
+    )
     forget_corner = Action(lambda: None, None, box.first)
     use_typed = Action(tools.typed_box, box.sides, box.given)
     show_sides = Action(tools.show_sides, box.given, box.sides)
-    run_box = Action(handlers.run_box, [controls.photo, box.given, app.picker, controls.margin, controls.views,
-                                        result.marks], result.shown)
+    run_box = Action(
+        handlers.run_box,
+        [controls.photo, box.given, app.picker, controls.margin, controls.views, result.marks],
+        result.shown,
+    )
 
     click.on(result.picture.select)
     toggle.on(box.drawing.input)
@@ -98,12 +116,14 @@ def _wire_tools(app: AppContext, parts: PredictParts, tools: PredictTools) -> No
     setting, face = [app.picker, controls.margin], [result.analysis, result.face]
     box_test = Action(tools.box_test, [test.opened, *setting, controls.views, *face, *test.sliders], test.picture)
     shift_map = Action(tools.shift_map, [test.opened, *setting, *face], test.map)
-    compared = Action(tools.compare, [compare.opened, *setting, controls.views, *face, compare.other, compare.how],
-                      compare.view)
+    compared = Action(
+        tools.compare, [compare.opened, *setting, controls.views, *face, compare.other, compare.how], compare.view
+    )
     reset = Action(tools.reset_sliders, None, test.sliders)
     others = Action(tools.others, [app.picker, compare.other, app.run_ids], compare.other)
-    make_files = Action(tools.files, [controls.photo, result.analysis, files.formats, files.size], files.files,
-                        progress="minimal")
+    make_files = Action(
+        tools.files, [controls.photo, result.analysis, files.formats, files.size], files.files, progress="minimal"
+    )
 
     test_opened = _opened(True, test.opened).on(test.accordion.expand)
     shift_map.after(box_test.after(test_opened, whatever_came=True), whatever_came=True)
@@ -127,8 +147,14 @@ def _opened(value: bool, state: gr.State) -> Action:
 def _wire_live(app: AppContext, parts: PredictParts, handlers: LiveHandlers) -> None:
     """Each visitor's stream has its own state; the network predicts one frame after another."""
     live = parts.result.live
-    live.camera.stream(show_errors(handlers.frame),
-                       [live.camera, live.state, app.picker, parts.result.marks, live.still], [live.view, live.state],
-                       stream_every=EVERY, time_limit=LIMIT, concurrency_limit=2, show_progress="hidden",
-                       api_visibility="private")
+    live.camera.stream(
+        show_errors(handlers.frame),
+        [live.camera, live.state, app.picker, parts.result.marks, live.still],
+        [live.view, live.state],
+        stream_every=EVERY,
+        time_limit=LIMIT,
+        concurrency_limit=2,
+        show_progress="hidden",
+        api_visibility="private",
+    )
     Action(handlers.snapshot, live.state, parts.controls.photo).on(live.take.click)

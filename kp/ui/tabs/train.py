@@ -40,11 +40,17 @@ def wire(app: AppContext, parts: TrainParts, handlers: TrainHandlers) -> None:
     start = Action(handlers.begin, inputs=[*visitor, *form.controls], outputs=visitor)
     follow(start.on(form.start.click))
     follow(Action(handlers.show_run, inputs=[parts.page, parts.run], outputs=parts.page).on(parts.run.input))
-    follow(Action(handlers.on_load, inputs=app.run_ids,
-                  outputs=[parts.notice, parts.page, parts.status, parts.charts, parts.caption]).on(*app.fills))
+    follow(
+        Action(
+            handlers.on_load,
+            inputs=app.run_ids,
+            outputs=[parts.notice, parts.page, parts.status, parts.charts, parts.caption],
+        ).on(*app.fills)
+    )
 
-    show_epoch = Action(handlers.show_epoch, inputs=[parts.page, parts.epoch, parts.other],
-                        outputs=[parts.charts, parts.previews])
+    show_epoch = Action(
+        handlers.show_epoch, inputs=[parts.page, parts.epoch, parts.other], outputs=[parts.charts, parts.previews]
+    )
     show_epoch.with_latest().on(parts.epoch.input)
     show_epoch.on(parts.other.input)
     Action(handlers.stop, inputs=visitor, outputs=form.stop, progress="full", queue=False).on(form.stop.click)
