@@ -26,7 +26,7 @@ def build(settings: "Settings") -> "Blocks":
     """The app, not launched yet."""
     import torch  # here, as all that takes seconds: Ctrl-C is understood from the first moment
 
-    from kp.training.machine import share_memory
+    from kp.training.device import share_memory
     from kp.ui.app import build_app, stay_offline
 
     stay_offline()
@@ -49,7 +49,7 @@ def main() -> None:
     """Start the app and wait until it is stopped. Raises KpError for what stands in its way."""
     options = parse_arguments()
     with exit_on_interrupt():
-        from kp.ui.address import Address
+        from kp.ui.services.address import Address
 
         address = Address.from_environment(options.host, options.port)
         address.check()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from kp.errors import KpError
     from kp.evaluation import EvaluationReport, evaluate
     from kp.geometry import Box
-    from kp.predict import FacePrediction, Predictor
+    from kp.prediction.predictor import FacePrediction, Predictor
     from kp.training import TrainConfig, train
 
 __all__ = [
@@ -38,10 +38,10 @@ __getattr__ = getter(
         "Box": "geometry",
         "Checkpoint": "checkpoint",
         "EvaluationReport": "evaluation",
-        "FacePrediction": "predict",
+        "FacePrediction": "prediction.predictor",
         "FacialKeypointsDataset": "data",
         "KpError": "errors",
-        "Predictor": "predict",
+        "Predictor": "prediction.predictor",
         "Preprocessing": "data",
         "Sample": "data",
         "TrainConfig": "training",

@@ -28,7 +28,7 @@ FORMAT = 1
 KEY = "keypoint_lab"  # the one metadata entry of the file, a JSON object
 SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"
 SUFFIX = ".safetensors"
-NO_NETWORK = "appearance"  # the sample faces' model (kp/data/appearance.py), which lies among the checkpoints
+NO_NETWORK = "appearance"  # the sample faces' model (kp/synthetic/appearance.py), which lies among the checkpoints
 DESCRIPTION: dict[str, type] = {  # what that object must hold
     "architecture": str,
     "arguments": dict,

@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from kp.cards import ModelCard
 from kp.checkpoint import Checkpoint
 from kp.data import FacialKeypointsDataset
 from kp.data.splits import NEEDED, SPLITS, describe_people
-from kp.data.synthetic import is_synthetic
 from kp.errors import DataError, choose
 from kp.geometry import Box
 from kp.landmarks import EYE_CORNERS
 from kp.metrics import auc, eye_distance, failure_rate, mean_of_known, point_errors, rank_correlation, region_means
+from kp.model_card import ModelCard
 from kp.pose import head_pose
-from kp.predict import Answers, Predictor
+from kp.prediction.predictor import Answers, Predictor
+from kp.synthetic.dataset import is_synthetic
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from kp.data import Preprocessing
 from kp.errors import KpError
 from kp.files import write_file
 from kp.landmarks import LEFT_EYE, POINT_NAMES, RIGHT_EYE
-from kp.predict import TILTED
+from kp.prediction.predictor import TILTED
 
 OPSET = 17
 INPUT, KEYPOINTS, SPREAD = "crops", "keypoints", "spread"
@@ -148,7 +148,7 @@ def input_of(preprocessing: Preprocessing) -> dict[str, Any]:
         "shape": [FACES, preprocessing.channels, *[preprocessing.size] * 2],
         "layout": "NCHW",
         "range": [0, 1],
-        "channels": "grey: 0.299 R + 0.587 G + 0.114 B, rounded to 0..255, / 255" if grey else "R, G, B, each / 255",
+        "channels": "grey: 0.299 R + 0.587 G + 0.114 B, rounded, / 255" if grey else "R, G, B, each / 255",
     }
 
 

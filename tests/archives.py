@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from kp.data.sources import CSVS, Checksums, Source, labelled_names, set_digest
+from kp.download.sources import CSVS, Checksums, Source, labelled_names, set_digest
 
 
 def checksums_of(root: Path) -> Checksums:

@@ -18,8 +18,8 @@ from slow_tests import SLOW_TESTS
 
 from kp.checkpoint import list_checkpoints
 from kp.data import FacialKeypointsDataset, find_data
-from kp.data.synthetic import SyntheticFaces
 from kp.errors import CheckpointError
+from kp.synthetic.dataset import SyntheticFaces
 
 if TYPE_CHECKING:
     from kp.ui.settings import Settings
@@ -105,7 +105,7 @@ def run_async(work: Coroutine) -> object:
 
 
 FRESH = """
-import json, sys, kp, kp.data.face_store
+import json, sys, kp, kp.synthetic.face_store
 shapes = {name: kp.read_image(f"{sys.argv[1]}/{name}").shape for name in ("me.jpg", "me.png")}
 pictures_only = list(sys.modules)
 from kp import *
@@ -162,7 +162,7 @@ def empty_app_url(few_faces: SyntheticFaces, tmp_path_factory: pytest.TempPathFa
 @pytest.fixture
 def play(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[subprocess.Popen]]:
     """`play(script)`: training runs are processes of this script instead, which gets the checkpoint's path."""
-    from kp.ui.runs import Run, RunManager
+    from kp.ui.services.training_runs import Run, RunManager
 
     def play(script: str) -> list[subprocess.Popen]:
         processes = []

@@ -6,8 +6,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from kp.data.synthetic import SyntheticFaces
 from kp.geometry import Box, apply, quarter_turn, scaling
+from kp.synthetic.dataset import SyntheticFaces
 
 
 @lru_cache(maxsize=1)

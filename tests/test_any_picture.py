@@ -18,7 +18,7 @@ from kp.__main__ import main
 from kp.data.images import to_grey
 from kp.detectors import DETECTORS
 from kp.errors import ImageError
-from kp.ui.safe_image import SafeImage
+from kp.ui.widgets.safe_image import SafeImage
 
 MEGABYTES = 1500  # that a process may take
 

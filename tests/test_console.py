@@ -21,7 +21,7 @@ from kp.commands import COMMANDS
 from kp.console import INTERRUPT_CODE, INTERRUPTED, mute_c_stderr
 from kp.data.images import read_frame, read_image
 from kp.errors import ConfigError, ImageError
-from kp.ui.address import Address
+from kp.ui.services.address import Address
 from kp.ui.settings import Settings
 
 PATIENCE = 120  # seconds; the machine may be busy

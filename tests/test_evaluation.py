@@ -14,7 +14,7 @@ from kp.errors import ConfigError, DataError
 from kp.evaluation import SETTINGS, EvaluationReport, frames_learnt, metrics_key
 from kp.geometry import Box, CropMap
 from kp.landmarks import REGIONS
-from kp.predict import Answers
+from kp.prediction.predictor import Answers
 
 KEYS = [
     "model",

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from builders import face_shape
 
-from kp.data.appearance import load_appearance
-from kp.data.synthetic import MOST_TURNED, SyntheticFaces
 from kp.geometry import apply, rotation
 from kp.landmarks import CONTOURS, MIRROR
 from kp.pose import HEAD, POINTS, HeadPose, head_pose
+from kp.synthetic.appearance import load_appearance
+from kp.synthetic.dataset import MOST_TURNED, SyntheticFaces
 
 
 def difference(one: float, other: float) -> float:

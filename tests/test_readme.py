@@ -13,9 +13,9 @@ from conftest import ROOT
 import kp
 from kp.__main__ import build_parser
 from kp.bench import MEASUREMENTS
-from kp.cards import ModelCard, read_card
 from kp.checkpoint import list_checkpoints
 from kp.commands.train import config_of
+from kp.model_card import ModelCard, read_card
 from kp.ui.app import TABS
 
 README = (ROOT / "README.md").read_text()

@@ -10,7 +10,7 @@ from kp.bench.row import Row
 from kp.data import FacialKeypointsDataset
 from kp.data.readers.ytf import FOLDERS, LABEL_ORIGIN, table_file
 from kp.drawing.overlay import data_uri, draw_face, enlarge, scale_points
-from kp.export import png_bytes
+from kp.formats.writer import png_bytes
 
 PAGE = 24
 

@@ -16,7 +16,7 @@ from kp.data import FacialKeypointsDataset
 from kp.geometry import Box
 from kp.landmarks import REGIONS
 from kp.metrics import point_errors
-from kp.predict import Predictor
+from kp.prediction.predictor import Predictor
 
 Find = Callable[[np.ndarray, Box], np.ndarray | None]  # image and tight box to keypoints (68, 2), or None: no face
 DLIB_MODEL = "KP_DLIB_MODEL"

@@ -19,7 +19,7 @@ from kp.bench.app import running_app
 from kp.bench.row import Row, median_seconds, plural
 from kp.data import FacialKeypointsDataset
 from kp.errors import KpError
-from kp.predict import Predictor
+from kp.prediction.predictor import Predictor
 
 ROUNDS = 20
 BATCH = 1000  # photos for the command line, made of so many different ones:
@@ -62,8 +62,8 @@ def measure_photos(root: Path) -> Iterator[Row]:
 
 def webcam_row(faces: FacialKeypointsDataset) -> Row:
     """What the app does with a frame of the camera, from pixels to the page's HTML; without the browser and the way."""
-    from kp.ui.live import LiveHandlers  # here: the other parts need nothing of the app
-    from kp.ui.models import ModelStore
+    from kp.ui.predict.live import LiveHandlers  # here: the other parts need nothing of the app
+    from kp.ui.services.model_store import ModelStore
 
     with tempfile.TemporaryDirectory() as runs:
         live = LiveHandlers(ModelStore(Path(runs)))

@@ -11,7 +11,7 @@ from kp.bench.photos import photo_of
 from kp.bench.row import Row, median_seconds, plural
 from kp.checkpoint import list_checkpoints
 from kp.data import FacialKeypointsDataset
-from kp.predict import Predictor
+from kp.prediction.predictor import Predictor
 
 PHOTO = (3000, 4000)  # 12 megapixels: height, width
 PHOTO_ROUNDS = 10

@@ -15,12 +15,12 @@ from kp.bench.row import Row, in_own_process
 from kp.data import FacialKeypointsDataset
 from kp.data.images import read_frame
 from kp.data.sample import Sample
-from kp.data.transforms import Compose, Normalize, ToTensor
 from kp.models import create_model
 from kp.training import PRESETS, RunEnded, StepDone, TrainConfig, train
 from kp.training.batches import crop_transform
+from kp.training.device import keep_memory
 from kp.training.losses import LOSSES, Stages
-from kp.training.machine import keep_memory
+from kp.transforms.geometric import Compose, Normalize, ToTensor
 
 ROUNDS = 3  # the two loops take turns, so that a busy machine slows both; the middle one counts
 WARM_UP = 2  # steps

@@ -2,7 +2,8 @@
 
 from types import ModuleType
 
-from kp.commands import appearance, average, bench, calibrate, download, evaluate, export, info, predict, train, video
+from kp.commands import appearance, average, bench, calibrate, download, evaluate, export, info, train, video
+from kp.commands.predict import command as predict
 
 COMMANDS: dict[str, ModuleType] = {
     "download": download,

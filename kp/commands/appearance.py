@@ -7,8 +7,8 @@ import argparse
 from pathlib import Path
 
 from kp.commands.common import add_data, add_overwrite, claim_outputs, open_dataset, progress_bar
-from kp.data.appearance import save_appearance
 from kp.errors import ConfigError
+from kp.synthetic.appearance import save_appearance
 
 FEWEST = 400  # frames; fewer do not tell so many components
 
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from kp.data.appearance_fit import fit_appearance  # here: the other commands need nothing of it
+    from kp.synthetic.appearance_fit import fit_appearance  # here: the other commands need nothing of it
 
     out = Path(options.out)
     claim_outputs([out], options)

@@ -6,9 +6,9 @@ its own figures.
 
 import argparse
 
-from kp.averaging import average_checkpoints
 from kp.checkpoint import load_checkpoint
 from kp.commands.common import add_checkpoint, add_json, checkpoint_file, claim_outputs, print_json, write_checkpoint
+from kp.weight_averaging import average_checkpoints
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

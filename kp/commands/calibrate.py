@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from kp.calibration import BAD, GOOD, FlagShares, entry, measure
 from kp.checkpoint import find_checkpoint, load_checkpoint
 from kp.commands.common import add_data, add_json, open_dataset, print_json, progress_bar, rewrite_checkpoint
 from kp.data import FacialKeypointsDataset
-from kp.data.views import VIEWS
 from kp.detectors import DETECTORS, BoxMap, create_detector
 from kp.errors import ConfigError
 from kp.geometry import Box
-from kp.predict import Predictor
+from kp.prediction.calibration import BAD, GOOD, FlagShares, entry, measure
+from kp.prediction.predictor import Predictor
+from kp.prediction.tta import VIEWS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -16,9 +16,9 @@ from tqdm import tqdm
 from kp.checkpoint import SUFFIX, Checkpoint, read_description, save_checkpoint
 from kp.data import FacialKeypointsDataset, find_data
 from kp.data.dataset import PLACES
-from kp.data.synthetic import SYNTHETIC, names_synthetic, open_data
 from kp.errors import ConfigError
 from kp.files import OVERWRITE, check_outputs, listed
+from kp.synthetic.dataset import SYNTHETIC, names_synthetic, open_data
 
 SHARD_BYTES = 9_500_000  # the Hub takes plain files of up to 10 MB
 

@@ -11,8 +11,8 @@ import sys
 from tqdm import tqdm
 
 from kp.commands.common import add_json, print_json
-from kp.data.download import download
-from kp.data.progress import Progress
+from kp.download.dataset import download
+from kp.download.progress import Progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,11 +11,11 @@ from pathlib import Path
 from kp.checkpoint import find_checkpoint, load_checkpoint
 from kp.commands.common import add_data, add_json, open_dataset, print_json, progress_bar, rewrite_checkpoint
 from kp.data.splits import SPLITS
-from kp.data.synthetic import SYNTHETIC
 from kp.detectors import DETECTORS
 from kp.errors import ConfigError
 from kp.evaluation import SETTINGS, EvaluationReport, evaluate, metrics_key
-from kp.predict import Predictor
+from kp.prediction.predictor import Predictor
+from kp.synthetic.dataset import SYNTHETIC
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -2,8 +2,8 @@
 
 import argparse
 
-from kp.cards import shipped_cards
 from kp.commands.common import add_json, print_json
+from kp.model_card import shipped_cards
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

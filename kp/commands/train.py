@@ -34,8 +34,8 @@ from kp.commands.common import (
 from kp.errors import CheckpointError, ConfigError
 from kp.training import PRESETS, Decoding, EpochDone, RunEnded, RunStarted, StepDone, TrainConfig, TrainEvent, train
 from kp.training.config import CHOICES
+from kp.training.device import DEVICES, keep_memory
 from kp.training.distributed import Team, free_threads, join_team
-from kp.training.machine import DEVICES, keep_memory
 
 EXIT_CODES = {"finished": 0, "diverged": 1, "stopped": 130}
 SAVE_EVERY = 60.0  # seconds between two saves of the network so far

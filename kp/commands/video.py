@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from kp.commands.common import add_json, add_overwrite, name_replaced, print_json, progress_bar
-from kp.commands.predict import add_network, count
+from kp.commands.predict.command import add_network, count
 from kp.errors import ConfigError, ImageError
-from kp.export import unique_stems
-from kp.predict import Predictor
-from kp.smoothing import OneEuro
-from kp.tracking import FaceTracker
-from kp.video import FrameDone, VideoDone, VideoReader, annotate_video, output_paths
+from kp.formats.writer import unique_stems
+from kp.prediction.one_euro import OneEuro
+from kp.prediction.predictor import Predictor
+from kp.prediction.tracking import FaceTracker
+from kp.video.annotate import FrameDone, VideoDone, VideoReader, annotate_video, output_paths
 
 USUAL = OneEuro()
 

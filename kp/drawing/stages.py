@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import torch
 
-from kp.data.augment import RandomBlur, RandomLight, RandomNoise, RandomOcclusion
 from kp.data.sample import Sample
-from kp.data.transforms import (
+from kp.drawing.overlay import draw_face, enlarge, scale_points
+from kp.transforms.geometric import (
     FaceCrop,
     Normalize,
     RandomCrop,
@@ -19,7 +19,7 @@ from kp.data.transforms import (
     ToTensor,
     Transform,
 )
-from kp.drawing.overlay import draw_face, enlarge, scale_points
+from kp.transforms.photometric import RandomBlur, RandomLight, RandomNoise, RandomOcclusion
 
 DRAWN = 320  # short side of a stage's picture, pixels
 

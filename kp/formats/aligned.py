@@ -10,7 +10,7 @@ from kp.errors import ConfigError
 from kp.formats.record import check_finite
 from kp.geometry import CropMap
 from kp.landmarks import LEFT_EYE, REGIONS, RIGHT_EYE
-from kp.predict import FacePrediction
+from kp.prediction.predictor import FacePrediction
 
 EYES_AT = (0.5, 0.4)  # where the middle between the eyes lies, in sides of the crop
 EYE_DISTANCE = 0.32  # between the eyes' centres of a face that looks ahead, in sides of the crop

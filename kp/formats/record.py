@@ -10,7 +10,7 @@ import numpy as np
 from kp.errors import DataError, KpError
 from kp.geometry import Box
 from kp.pose import HeadPose, head_pose
-from kp.predict import CONFIDENT, FacePrediction
+from kp.prediction.predictor import CONFIDENT, FacePrediction
 
 
 def check_finite(faces: Sequence[FacePrediction]) -> None:

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 
 from kp.data import FacialKeypointsDataset, Sample
-from kp.data.augment import RandomBlur, RandomLight, RandomNoise, RandomOcclusion
-from kp.data.deform import RandomHeadTurn, RandomMouth
-from kp.data.head import Head, fit_head
 from kp.data.preprocessing import FRAME_RATIO, Preprocessing
-from kp.data.transforms import Compose, FaceCrop, RandomCrop, RandomMirror, RandomRotate, Rescale, Transform
 from kp.geometry import Box
 from kp.training.config import TrainConfig
 from kp.training.distributed import ALONE, Team
+from kp.transforms.face_deformation import RandomHeadTurn, RandomMouth
+from kp.transforms.geometric import Compose, FaceCrop, RandomCrop, RandomMirror, RandomRotate, Rescale, Transform
+from kp.transforms.head_shape import Head, fit_head
+from kp.transforms.photometric import RandomBlur, RandomLight, RandomNoise, RandomOcclusion
 
 # Jitter of the face crop: FaceCrop's scale, shift and turn. Wide enough that a detector's box falls inside it; wider
 # for runs that have the time to learn from it.

@@ -18,10 +18,10 @@ from kp.metrics import mean_of_known, nme
 from kp.models import count_parameters, create_model
 from kp.training.batches import TrainingBatches, to_batch, validation_crops
 from kp.training.config import TrainConfig
+from kp.training.device import find_device, own_cores
 from kp.training.distributed import ALONE, Team
 from kp.training.events import Decoding, EpochDone, RunEnded, RunStarted, StepDone, TrainEvent
 from kp.training.losses import LOSSES
-from kp.training.machine import find_device, own_cores
 from kp.training.optimizers import make_optimizer, rate_factor
 
 DECODE_BATCH = 100  # images, or videos of sample faces, between two events

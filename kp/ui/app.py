@@ -6,17 +6,27 @@ from html import escape
 
 import gradio as gr
 
-from kp.cards import ModelCard
+from kp.model_card import ModelCard
 from kp.ui.context import AppContext, DataSource
-from kp.ui.downloads import DownloadManager
-from kp.ui.frames import draw_first_page
-from kp.ui.models import ModelStore
-from kp.ui.runs import RunManager
+from kp.ui.dataset import tab as dataset_tab
+from kp.ui.dataset.frames import draw_first_page
+from kp.ui.evaluate import tab as evaluate_tab
+from kp.ui.inspect import tab as inspect_tab
+from kp.ui.predict import tab as predict_tab
+from kp.ui.services.downloads import DownloadManager
+from kp.ui.services.model_store import ModelStore
+from kp.ui.services.training_runs import RunManager
 from kp.ui.settings import Settings
-from kp.ui.tabs import dataset, evaluate, inside, predict, train
 from kp.ui.theme import CSS, THEME
+from kp.ui.train import tab as train_tab
 
-TABS = {"Dataset": dataset, "Train": train, "Evaluate": evaluate, "Predict": predict, "Feature maps": inside}
+TABS = {
+    "Dataset": dataset_tab,
+    "Train": train_tab,
+    "Evaluate": evaluate_tab,
+    "Predict": predict_tab,
+    "Feature maps": inspect_tab,
+}
 HEAD = """# Keypoint Lab
 68 points on a face, and how a network learns to find them."""
 

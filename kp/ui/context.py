@@ -10,11 +10,11 @@ from pathlib import Path
 import gradio as gr
 
 from kp.data import FacialKeypointsDataset, find_data
-from kp.data.synthetic import is_synthetic, names_synthetic, sample_faces
 from kp.errors import DataError, KpError
-from kp.ui.downloads import DownloadManager
-from kp.ui.models import ModelStore
-from kp.ui.runs import RunManager
+from kp.synthetic.dataset import is_synthetic, names_synthetic, sample_faces
+from kp.ui.services.downloads import DownloadManager
+from kp.ui.services.model_store import ModelStore
+from kp.ui.services.training_runs import RunManager
 from kp.ui.settings import Settings
 
 RETRY = 3.0  # seconds until a dataset that cannot be read is tried again

@@ -8,7 +8,7 @@ import gradio as gr
 from gradio.blocks import Block
 from gradio.events import Dependency
 
-from kp.ui.feedback import show_errors
+from kp.ui.widgets.feedback import show_errors
 
 Components = Block | Sequence[Block] | None
 

@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kp.data.sources import SOURCES, Source
+from kp.download.sources import SOURCES, Source
 from kp.errors import ConfigError
 
 

@@ -1,0 +1,1 @@
+"""Downloading the dataset: sources, resumable transfers, checked and safe unpacking."""

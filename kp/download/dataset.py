@@ -1,0 +1,131 @@
+"""Fetch the dataset: from the first source that has it, checked, and in its place as a whole or not at all."""
+
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+from kp.download.disk import ELSEWHERE, writing
+from kp.download.http import SourceFailed, fetch
+from kp.download.progress import Meter, Progress
+from kp.download.sources import CSVS, SOURCES, Checksums, Source, fault_of, quick_fault_of
+from kp.download.unpack import unpack
+from kp.errors import DownloadError
+
+try:
+    import fcntl
+except ImportError:  # Windows: two downloads at once into one folder are not kept apart there
+    fcntl = None  # type: ignore[assignment]
+
+TIMEOUT = 20.0  # seconds to connect, and without a byte
+
+log = logging.getLogger(__name__)
+
+
+def download(
+    folder: Path | str,
+    *,
+    sources: Sequence[Source] = SOURCES,
+    progress: Callable[[Progress], None] = lambda _: None,
+    cancelled: Callable[[], bool] = lambda: False,
+    timeout: float = TIMEOUT,
+) -> Path:
+    """The dataset's folder: `folder`, or data/ in it where `folder` itself cannot be made anew (it is in use).
+
+    What is there already is not fetched again. Raises DownloadError with every source's reason; DownloadCancelled
+    as soon as `cancelled()` is true. What has arrived by then is kept beside, in .NAME.download, for the next call.
+    """
+    folder = Path(folder).expanduser()
+    checksums = sources[0].checksums
+    if there := find_download(folder, checksums):
+        log.info("The dataset is in %s already.", there)
+        return there
+    target = _place(folder)
+    with _working_folder(target) as work:
+        if there := find_download(folder, checksums):  # from another process, a moment ago
+            return there
+        meter, reasons = Meter(progress, cancelled), []
+        for source in sources:
+            try:
+                unpacked = _obtain(source, work, meter=meter, timeout=timeout)
+            except SourceFailed as error:
+                log.info("%s: %s", source.name, error)
+                reasons.append(f"{source.name}: {error}.")
+                continue
+            with writing(target):
+                if target.is_dir():
+                    target.rmdir()
+                unpacked.rename(target)
+            shutil.rmtree(work, ignore_errors=True)
+            return target
+    raise DownloadError(
+        f"The dataset could not be downloaded. {' '.join(reasons)} Check the network (HTTPS_PROXY "
+        f"names a proxy) and download again, or unpack {sources[0].url} into {folder} yourself."
+    )
+
+
+def find_download(folder: Path, checksums: Checksums) -> Path | None:
+    """Where the dataset is below `folder`, by a quick look. Raises DownloadError for another one, or one with gaps."""
+    for root in (folder, folder / "data"):
+        if any((root / name).is_file() for name in CSVS.values()):
+            if fault := quick_fault_of(root, checksums):
+                raise DownloadError(
+                    f"{root} holds another dataset, or not all of it: {fault}. Move it away, or {ELSEWHERE}."
+                )
+            return root
+    return None
+
+
+def _place(folder: Path) -> Path:
+    """Where one rename can put the dataset: a mounted folder, or one that holds something, gets it inside, as data/."""
+    with writing(folder):
+        if not folder.exists():
+            return folder
+        if not os.path.ismount(folder) and not any(folder.iterdir()) and os.access(folder.parent, os.W_OK):
+            return folder
+        inside = folder / "data"
+        if inside.exists() and any(inside.iterdir()):
+            raise DownloadError(f"{inside} holds other files. Move them away, or {ELSEWHERE}.")
+    return inside
+
+
+@contextmanager
+def _working_folder(target: Path) -> Iterator[Path]:
+    """A folder beside `target`, for one process at a time; it stays only if it keeps an archive."""
+    work = target.parent / f".{target.name}.download"
+    with writing(target.parent):
+        work.mkdir(parents=True, exist_ok=True)
+        lock = os.open(work, os.O_RDONLY) if fcntl else None
+    try:
+        if lock is not None:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise DownloadError(f"Another program is downloading to {target}. Wait until it is done.") from None
+        yield work
+    finally:
+        with suppress(OSError):  # it holds an archive, or is gone
+            work.rmdir()
+        if lock is not None:
+            os.close(lock)
+
+
+def _obtain(source: Source, work: Path, *, meter: Meter, timeout: float) -> Path:
+    """The dataset from one source, unpacked and checked. An archive that is found wrong is removed."""
+    unpacked = work / "unpacked"
+    shutil.rmtree(unpacked, ignore_errors=True)  # of a download that was killed
+    archive = fetch(source, work, meter=meter, timeout=timeout)
+    with ExitStack() as cleanup:
+        cleanup.callback(shutil.rmtree, unpacked, ignore_errors=True)
+        try:
+            digests = unpack(archive, unpacked, meter=meter)
+            meter.begin("checking", source.name)
+            if fault := fault_of(unpacked, digests, source.checksums):
+                raise SourceFailed(f"{fault}, so this is not the dataset as published")
+        except SourceFailed:
+            archive.unlink(missing_ok=True)
+            raise
+        cleanup.pop_all()
+    return unpacked

@@ -1,0 +1,82 @@
+"""The same face from frame to frame: known again by overlap, and its points held still."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from kp.geometry import Box
+from kp.prediction.one_euro import OneEuro, OneEuroFilter
+from kp.prediction.predictor import FacePrediction
+
+LEAST_OVERLAP = 0.3  # intersection over union of a face's boxes in two frames
+DEFAULT = OneEuro()
+MEMORY = 0.5  # seconds for which a face that is not seen keeps its number
+
+
+@dataclass(frozen=True)
+class TrackedFace:
+    """A face and its number, from 1, which it keeps while it is seen."""
+
+    number: int
+    face: FacePrediction
+
+
+@dataclass
+class Track:
+    """What is remembered of a face: where it was last, when, and its filter."""
+
+    number: int
+    box: Box
+    seconds: float
+    filter: OneEuroFilter
+
+
+class FaceTracker:
+    """Follows the faces of one video or webcam; one visitor, one tracker. It can be copied and pickled.
+
+    smoothing: the filter's settings; None leaves the points as they are.
+    """
+
+    def __init__(self, smoothing: OneEuro | None = DEFAULT) -> None:
+        self.smoothing = smoothing
+        self.tracks: list[Track] = []
+        self.seen = 0
+
+    def update(self, faces: Sequence[FacePrediction], seconds: float) -> list[TrackedFace]:
+        """The faces of the frame at this time, in the order they came in, with numbers and smoothed."""
+        self.tracks = [track for track in self.tracks if seconds - track.seconds <= MEMORY]
+        boxes = [Box.around(face.keypoints) for face in faces]
+        found = match([track.box for track in self.tracks], boxes)
+        known, tracked = list(self.tracks), []
+        for index, (face, box) in enumerate(zip(faces, boxes, strict=True)):
+            if index in found:
+                track = known[found[index]]
+                track.box, track.seconds = box, seconds
+            else:
+                self.seen += 1
+                track = Track(self.seen, box, seconds, OneEuroFilter(self.smoothing))
+                self.tracks.append(track)
+            tracked.append(TrackedFace(track.number, self._smooth(track, face, seconds)))
+        return tracked
+
+    def _smooth(self, track: Track, face: FacePrediction, seconds: float) -> FacePrediction:
+        if self.smoothing is None:
+            return face
+        box = face.box
+        values = np.concatenate([face.keypoints, [[box.left, box.top], [box.right, box.bottom]]])  # (70, 2)
+        smooth = track.filter(values, seconds, size=max(track.box.side, 1.0))
+        (left, top), (right, bottom) = smooth[68:].tolist()
+        return replace(face, box=Box(left, top, right, bottom), keypoints=smooth[:68].astype(np.float32))
+
+
+def match(before: Sequence[Box], now: Sequence[Box], *, least: float = LEAST_OVERLAP) -> dict[int, int]:
+    """For boxes of this frame the index of theirs in the frame before; the largest overlaps first, each box once."""
+    pairs = sorted(
+        ((old.overlap(new), i, j) for i, old in enumerate(before) for j, new in enumerate(now)), reverse=True
+    )
+    found: dict[int, int] = {}
+    for overlap, i, j in pairs:
+        if overlap >= least and j not in found and i not in found.values():
+            found[j] = i
+    return found

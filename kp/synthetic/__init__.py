@@ -1,0 +1,1 @@
+"""Synthetic faces with exact labels: nobody real, painted from statistics and a seed."""

@@ -1,0 +1,122 @@
+"""Portraits of people who do not exist, with exact keypoints: a dataset where the real one is not at hand.
+
+Each person is a row of random numbers, as is each video and each frame of it; the appearance model turns them into a
+face. A picture is painted when it is first asked for. The same seed gives the same faces on every machine.
+"""
+
+import os
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from kp.data.dataset import FacialKeypointsDataset, FrameInfo, find_data
+from kp.hardware import one_thread_each
+from kp.synthetic.appearance import AppearanceModel, load_appearance
+from kp.synthetic.face_store import SYNTHETIC, Face, FaceStore, is_synthetic
+from kp.synthetic.render import Look, View
+
+PEOPLE, VIDEOS, FRAMES = 300, 2, 6
+TEST_FRAME = FRAMES - 1  # of each video this one lies in the folder test/, as published: that split leaks
+MOST_TURNED = 1.9  # standard deviations; beyond, one half of the face hides the other
+# Sizes of frames and faces are as the real ones': median, spread of the logarithm, least, most.
+HEIGHT = (201, 0.32, 90, 480)  # pixels
+WIDTH = (0.91, 0.11, 0.7, 1.15)  # in heights
+FACE = (0.40, 0.15, 0.28, 0.54)  # height of the mean shape, in the frame's shorter side
+SWAY = (0.25, 0.12)  # of the face's place in a video, and in a frame: share of the room there is
+
+
+def invent_person(
+    model: AppearanceModel, number: int, *, seed: int = 0, videos: int = VIDEOS, frames: int = FRAMES
+) -> list[Face]:
+    """The frames of one invented person, video after video."""
+    rng = np.random.default_rng((seed, number))
+    count, spreads = len(model.spreads), model.spreads
+    person, kind = rng.standard_normal(count), int(rng.integers(2 * len(spreads.kinds)))
+    faces = []
+    for video in range(videos):
+        look, view = Look.draw(rng), draw_view(rng)
+        ahead, scene = rng.normal(0, float(np.hypot(*spreads.turns[:2]))), rng.standard_normal(count)
+        for frame in range(frames):
+            draws = np.stack([person, scene, rng.standard_normal(count)]).astype(np.float32)
+            turn = float(np.clip(ahead + rng.normal(0, float(spreads.turns[2])), -MOST_TURNED, MOST_TURNED))
+            faces.append(Face(turn, kind, draws, sway(view, rng, SWAY[1]), look, (seed, number, video, frame)))
+    return faces
+
+
+def draw_view(rng: np.random.Generator) -> View:
+    """A frame and where the face stands in it, as in the real ones."""
+
+    def draw(middle: float, spread: float, least: float, most: float) -> float:
+        return float(np.clip(middle * np.exp(rng.normal(0, spread)), least, most))
+
+    height = round(draw(*HEIGHT))
+    width = round(height * draw(*WIDTH))
+    size = min(height, width) * draw(*FACE)
+    return sway(View(height, width, (width / 2, 0.53 * height), size), rng, SWAY[0])
+
+
+def sway(view: View, rng: np.random.Generator, share: float) -> View:
+    """The face moved a little, so far that it stays in the frame."""
+    room = np.array([view.width, view.height]) / 2 - 0.62 * view.size
+    x, y = np.array(view.centre) + np.clip(rng.normal(0, share, 2), -0.8, 0.8) * np.maximum(room, 0)
+    low, high = 0.62 * view.size, np.array([view.width, view.height]) - 0.62 * view.size
+    return replace(
+        view, centre=(float(np.clip(x, min(low, high[0]), high[0])), float(np.clip(y, min(low, high[1]), high[1])))
+    )
+
+
+def for_shapes(model: AppearanceModel) -> AppearanceModel:
+    """The model for shapes alone, four times as fast: only their part of the spreads, in float32."""
+    roots = model.spreads.roots[..., : len(model.modes)].astype(np.float32)
+    return replace(model, spreads=replace(model.spreads, roots=roots))
+
+
+class SyntheticFaces(FacialKeypointsDataset):
+    """Frames of invented people, in all else a dataset as the real one.
+
+    people: how many; each has VIDEOS videos of FRAMES frames: the first frames of all, then their next ones. The same
+    seed gives the same faces.
+    """
+
+    invented = True
+
+    @one_thread_each()
+    def __init__(self, people: int = PEOPLE, *, seed: int = 0, model: AppearanceModel | None = None) -> None:
+        model = model or load_appearance()
+        faces = [face for number in range(people) for face in invent_person(model, number, seed=seed)]
+        faces.sort(key=lambda face: (*face.seed[2:], face.seed[1]))  # everybody's first frame comes first
+        names = [f"Sample_Person_{face.seed[1]:03}_{face.seed[2]}{face.seed[3]}.jpg" for face in faces]
+        folders = ["test" if face.seed[3] == TEST_FRAME else "training" for face in faces]
+        self.root, self.transform, self.unlabelled, self.problems = Path(SYNTHETIC), None, 0, ()
+        self.frames = [FrameInfo.parse(*pair) for pair in zip(names, folders, strict=True)]
+        quick = for_shapes(model)
+        self.keypoints = np.stack([face.keypoints(quick) for face in faces])
+        self.keypoints.setflags(write=False)
+        self.store = FaceStore(model, faces, [f"{folder}/{name}" for folder, name in zip(folders, names, strict=True)])
+        self.rows = np.arange(len(faces))
+
+
+@lru_cache(maxsize=1)
+def sample_faces() -> SyntheticFaces:
+    """The sample faces, the same object each time: all who ask share the pictures."""
+    return SyntheticFaces()
+
+
+def names_synthetic(folder: Path | str | None) -> bool:
+    """Whether `folder`, else KP_DATA, is "synthetic" or its old name "sample"; a folder of that name comes first."""
+    name = str(folder or os.environ.get("KP_DATA"))
+    return is_synthetic(name) and not Path(name).is_dir()
+
+
+def open_data(folder: Path | str | None = None, *, strict: bool = False) -> FacialKeypointsDataset:
+    """The dataset in `folder`, KP_DATA or data/; the synthetic faces where none is named and none is there.
+
+    "synthetic" names the synthetic faces. A folder that was named but is no dataset is an error (DataError); with
+    `strict` also one with a label that cannot be a face.
+    """
+    if names_synthetic(folder):
+        return sample_faces()
+    root = find_data(folder)
+    return FacialKeypointsDataset(root, strict=strict) if root else sample_faces()

@@ -1,0 +1,172 @@
+"""How the numbers that describe faces spread: with the head's turn, between kinds of people, and within them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from kp.hardware import one_thread_each
+
+YAWS = (0.0, 1.5)  # where spreads are measured, in standard deviations of the turn to the side
+YAW_WIDTH = 0.5  # of the window in which a spread is measured, in the same unit
+FARTHEST = 2.2  # the same unit; there are few faces beyond
+KIND_PEOPLE = 4  # a kind of hair, clothes and light is the mean of one video each of so many people
+# A mean of several lies nearer to the middle than each of them; what differs between left and right is rather pose
+# and light than the kind of person.
+KIND_CONTRAST = (1.2, 0.5)
+KINDS_KEPT = 0.8  # the rest are of people who are not alike
+LIMIT = 2.3  # no random number that a coefficient is made from is larger, in standard deviations
+
+
+@dataclass(frozen=True)
+class Spreads:
+    """Of coefficients (n,), each counted in standard deviations; the first is the turn to the side.
+
+    parity: 1 or -1 for each, what mirroring does to it. trend: (4, n), means as a polynomial of the turn to one side.
+    kinds: (kinds, n), means of similar people, to be added. turns: (levels,), the turn's spread between people, between
+    a person's videos, and between a video's frames. roots: (levels, yaws, n, n), square roots of covariances.
+    """
+
+    parity: np.ndarray = field(repr=False)
+    trend: np.ndarray = field(repr=False)
+    kinds: np.ndarray = field(repr=False)
+    turns: np.ndarray
+    roots: np.ndarray = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.parity)
+
+    @one_thread_each()
+    def coefficients(self, turn: float, kind: int, draws: np.ndarray, *, first: int | None = None) -> np.ndarray:
+        """Those of a face; draws: standard normal numbers (levels, n). first: only so many, for speed.
+
+        kind: a number below twice that of `kinds`; the second half of them are mirrored.
+        """
+        flip = self.parity if turn < 0 else np.ones_like(self.parity)
+        place = float(np.interp(abs(turn), YAWS, range(len(YAWS))))
+        low = min(int(place), len(YAWS) - 2)
+        draws = (np.clip(draws, -LIMIT, LIMIT) * flip).astype(np.float32)
+        spread = sum(
+            share * sum(row @ root[at, :, :first] for row, root in zip(draws, self._roots, strict=True))
+            for at, share in ((low, low + 1 - place), (low + 1, place - low))
+        )
+        values = self.mean(turn)[:first] + self._kind(kind)[:first] + spread * flip[:first]
+        values[0] = turn
+        return values
+
+    @cached_property
+    def _roots(self) -> np.ndarray:
+        return self.roots.astype(np.float32)
+
+    @one_thread_each()
+    def mean(self, turn: float) -> np.ndarray:
+        """Coefficients of the mean face turned so far."""
+        values = powers(np.float64(turn).clip(-FARTHEST, FARTHEST)) @ self.trend
+        values[0] = turn
+        return values
+
+    def _kind(self, number: int) -> np.ndarray:
+        return self.kinds[number] if number < len(self.kinds) else self.kinds[number - len(self.kinds)] * self.parity
+
+
+def powers(turns: np.ndarray) -> np.ndarray:
+    """(..., 4): what a trend is multiplied with."""
+    return np.stack([turns**power for power in range(4)], axis=-1)
+
+
+def measure(
+    coefficients: np.ndarray,
+    parity: np.ndarray,
+    *,
+    people: np.ndarray,
+    videos: np.ndarray,
+    similar: np.ndarray,
+    variety: np.ndarray,
+) -> Spreads:
+    """The spreads of coefficients (frames, n). people, videos: a number for each frame.
+
+    similar: how much each coefficient counts in telling kinds of people apart. variety: how far each one is to stray
+    from its kind, as a share of how far it really does.
+    """
+    both = np.concatenate([coefficients, coefficients * parity])  # mirrored people are other people
+    levels = [np.concatenate([group, group + group.max() + 1]) for group in (people, videos)]
+    turns = both[:, 0].clip(-FARTHEST, FARTHEST)
+    trend = np.linalg.lstsq(powers(turns), both, rcond=None)[0]
+    left = both - powers(turns) @ trend
+    means, _ = group_means(left, levels[1])
+    owner = np.zeros(videos.max() + 1, int)
+    owner[videos] = people
+    groups = find_kinds(means[: len(owner)] * similar, owner)
+    kinds = np.stack([means[group].mean(axis=0) for group in groups])
+    kinds *= np.where(parity > 0, *KIND_CONTRAST)
+    kinds[:, 0] = 0
+    every = np.concatenate([kinds, kinds * parity])
+    left -= every[_nearest(means * similar, every * similar)][levels[1]]
+    left[:, 0] = 0
+    roots = np.array(
+        [
+            [_root(*part) for part in _parts(left, levels, np.exp(-0.5 * ((turns - yaw) / YAW_WIDTH) ** 2))]
+            for yaw in YAWS
+        ]
+    )
+    spread = [
+        np.sqrt((weight * part[:, 0] ** 2).sum() / weight.sum())
+        for part, weight in _parts(both[:, :1], levels, np.ones(len(both)))
+    ]
+    return Spreads(
+        parity.astype(np.int8),
+        trend.astype(np.float32),
+        kinds.astype(np.float32),
+        np.array(spread, np.float32),
+        (roots.swapaxes(0, 1) * variety).astype(np.float16),
+    )
+
+
+def group_means(
+    rows: np.ndarray, groups: np.ndarray, weight: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Means of rows (n, size) that have the same group number, and each group's weight."""
+    weight = np.ones(len(rows)) if weight is None else weight
+    total = np.bincount(groups, weight)
+    sums = np.zeros((len(total), rows.shape[1]))
+    np.add.at(sums, groups, rows * weight[:, None])
+    return sums / np.maximum(total, 1e-12)[:, None], total
+
+
+def _parts(rows: np.ndarray, levels: Sequence[np.ndarray], weight: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Rows as a sum of group means of each level and what is left, each with weights."""
+    parts, left = [], rows
+    for groups in levels:
+        parts.append(group_means(left, groups, weight))
+        left = left - parts[-1][0][groups]
+    return [*parts, (left, weight)]
+
+
+def _root(rows: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """The symmetric root of the rows' weighted covariance."""
+    values, vectors = np.linalg.eigh((rows * weight[:, None]).T @ rows / weight.sum())
+    return (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+
+
+def find_kinds(rows: np.ndarray, owner: np.ndarray) -> list[list[int]]:
+    """Groups of KIND_PEOPLE rows that are alike, each of another owner, no row in two groups; the closest first."""
+    free, groups, widths = set(range(len(rows))), [], []
+    for start in np.random.default_rng(0).permutation(len(rows)).tolist():
+        if start not in free:
+            continue
+        near = np.argsort(((rows - rows[start]) ** 2).sum(axis=1)).tolist()
+        group: list[int] = []
+        for row in near:
+            if row in free and owner[row] not in owner[group] and len(group) < KIND_PEOPLE:
+                group.append(row)
+        if len(group) == KIND_PEOPLE:
+            free -= set(group)
+            groups.append(group)
+            widths.append(((rows[group] - rows[group].mean(axis=0)) ** 2).sum())
+    order = np.argsort(widths, kind="stable")[: max(1, round(KINDS_KEPT * len(groups)))]
+    return [groups[index] for index in order]
+
+
+def _nearest(rows: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    return ((centres**2).sum(axis=1) - 2 * rows @ centres.T).argmin(axis=1)

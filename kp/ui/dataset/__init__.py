@@ -1,0 +1,1 @@
+"""The tab: browse the frames with their labels."""

@@ -1,0 +1,1 @@
+"""The tab: how good networks are, and where they fail."""

@@ -1,0 +1,1 @@
+"""The tab: kernels and feature maps."""

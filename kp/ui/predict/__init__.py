@@ -1,0 +1,1 @@
+"""The tab: keypoints of the visitor's own photo."""

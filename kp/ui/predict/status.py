@@ -1,0 +1,49 @@
+"""What is said above Predict's picture: faces, times, and what is out of the ordinary."""
+
+from collections.abc import Sequence
+from html import escape
+
+from kp.landmarks import POINT_NAMES
+from kp.ui.predict.html import reason_of_doubt
+from kp.ui.predict.pipeline import INSPECTED, Analysis
+
+TURNED = {90: "90 degrees counter-clockwise", 180: "180 degrees", 270: "90 degrees clockwise"}
+
+
+def describe(analysis: Analysis, marks: Sequence[str]) -> str:
+    """What is to be seen in the picture, read aloud."""
+    count = len(analysis.faces)
+    faces = f"{count or 'no'} face{'' if count == 1 else 's'} found"
+    return f"The photo, {faces}, with {', '.join(marks) or 'nothing'} drawn on it" if count else f"The photo, {faces}"
+
+
+def status_text(analysis: Analysis) -> str:
+    """How many faces, what took how long, and what is out of the ordinary; Markdown."""
+    count, size = len(analysis.faces), f"{analysis.width} × {analysis.height} pixels"
+    detector = f"{analysis.detector.partition(' (')[0]} took {analysis.detector_ms:.0f} ms"
+    if not count:
+        return f"**No face** in {size}. {detector}, also in the photo turned by 90, 180 and 270 degrees."
+    shown = f", shown at {analysis.factor:.0%} of its size" if analysis.factor < 1 else ""
+    kept = f" The steps are kept of the first {INSPECTED}." if count > INSPECTED else ""
+    took = "The box is yours" if analysis.given else f"{detector} to find {'them' if count > 1 else 'it'}"
+    return (
+        f"**{count} face{'s' * (count > 1)}** in {size}{shown}. {took}, {escape(analysis.model)} "
+        f"{analysis.network_ms:.0f} ms for {count * len(POINT_NAMES)} points.{kept}{_remarks(analysis)}"
+    )
+
+
+def _remarks(analysis: Analysis) -> str:
+    """Whether the picture was turned, and which faces have a low confidence."""
+    text = ""
+    if analysis.turn:
+        text += f" **The picture was turned by {TURNED[analysis.turn]} to find faces.**"
+    unsure = sum(face.doubtful for face in analysis.faces)
+    if unsure == len(analysis.faces) == 1:
+        text += f" **The network is not sure of it: {reason_of_doubt(analysis.faces[0], analysis.turn)}.**"
+    elif unsure == len(analysis.faces) > 1:
+        text += " **The network is sure of none of them: they may be no faces, or their points may be off.**"
+    elif unsure == 1:
+        text += " **Of one of them the network is not sure: it may be no face, or its points may be off.**"
+    elif unsure:
+        text += f" **Of {unsure} of them the network is not sure: they may be no faces, or their points may be off.**"
+    return text

@@ -1,0 +1,1 @@
+"""Shared: what outlives a page: runs, downloads, loaded networks, measurements."""

@@ -1,0 +1,217 @@
+"""Training runs. A run belongs to the server: it is a process of `python -m kp train`, whose events pages poll."""
+
+import atexit
+import contextlib
+import json
+import os
+import re
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+import kp
+from kp.errors import ConfigError
+from kp.synthetic.dataset import SYNTHETIC, is_synthetic
+from kp.training import TrainConfig
+
+SMOOTHING = 0.9  # of the training loss, which jumps from batch to batch
+MOST_LOSSES = 2000  # of a run in memory; those of a long one are thinned out
+OWN_NAME = re.compile("[0-9a-f]{12}")  # of a run's network; others in the folder are somebody's own and stay
+NICENESS = 5  # of the training process, so that pages stay quick
+ACTIVE = ("starting", "decoding", "training", "stopping")
+
+
+class Limits(Protocol):
+    """What the manager needs of the app's settings."""
+
+    home: Path
+    max_training_seconds: int
+    runs_kept: int
+
+
+@dataclass
+class Run:
+    """One run, updated by its events. state: one of ACTIVE, or finished, stopped, diverged, failed.
+
+    id: known to its owner alone; its network goes by it. number: what watchers know. `version` rises with every event,
+    so that a watcher sees whether there is news. losses: seconds and smoothed training loss of every `stride`-th step.
+    """
+
+    id: str
+    number: int
+    config: TrainConfig
+    data: Path
+    checkpoint: Path
+    state: str = "starting"
+    message: str = ""
+    version: int = 0
+    begun: float = field(default_factory=time.time)
+    started: dict[str, Any] = field(default_factory=dict)  # the RunStarted event
+    progress: dict[str, Any] = field(default_factory=dict)  # the last Decoding or StepDone event
+    losses: list[tuple[float, float]] = field(default_factory=list)
+    smooth: float | None = None
+    stride: int = 1
+    epochs: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def active(self) -> bool:
+        return self.state in ACTIVE
+
+    @property
+    def invented(self) -> bool:
+        """Whether it is trained on the synthetic faces."""
+        return is_synthetic(self.data)
+
+    def take(self, event: dict[str, Any]) -> None:
+        """Apply an event. Pages poll meanwhile, so `message` is set before `state`."""
+        match event["event"]:
+            case "Decoding":
+                self.progress = event
+                self._enter("decoding")
+            case "RunStarted":
+                self.started = event
+                self._enter("training")
+            case "StepDone":
+                self.progress = event
+                self._keep_loss(event)
+            case "EpochDone":
+                faces = np.array(event["faces"], np.float32)  # lists take sixteen times the room
+                self.epochs.append(event | {"faces": faces})
+            case "RunEnded":
+                self.message = event["message"]
+                self.state = event["reason"]
+        self.version += 1
+
+    def _keep_loss(self, event: dict[str, Any]) -> None:
+        loss = event["loss"]
+        if loss is None:
+            return
+        self.smooth = loss if self.smooth is None else SMOOTHING * self.smooth + (1 - SMOOTHING) * loss
+        if event["step"] % self.stride == 0:
+            self.losses.append((event["seconds"], self.smooth))
+        if len(self.losses) > MOST_LOSSES:
+            self.losses, self.stride = self.losses[1::2], 2 * self.stride
+
+    def _enter(self, state: str) -> None:
+        if self.state != "stopping":
+            self.state = state
+
+
+class RunManager:
+    """Starts, stops and remembers runs; one at a time on a machine."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.folder = limits.home / "runs"
+        self._runs: OrderedDict[str, Run] = OrderedDict()
+        self._processes: dict[str, subprocess.Popen] = {}
+        self._count = 0
+        self._lock = threading.Lock()
+        atexit.register(self.close)
+
+    @property
+    def active(self) -> Run | None:
+        return next((run for run in reversed(self._runs.values()) if run.active), None)
+
+    def get(self, run_id: str | None) -> Run | None:
+        """The run of this secret id."""
+        return self._runs.get(run_id or "")
+
+    def find(self, number: int | None) -> Run | None:
+        return next((run for run in self._runs.values() if run.number == number), None)
+
+    def history(self) -> list[Run]:
+        """Newest first."""
+        return list(reversed(self._runs.values()))
+
+    def start(self, config: TrainConfig, data: Path) -> Run:
+        """Begin a run. Raises ConfigError while another one goes on."""
+        limit = self.limits.max_training_seconds
+        if not config.seconds or config.seconds > limit:
+            config = replace(config, seconds=float(limit))
+        with self._lock:
+            if self.active:
+                raise ConfigError(
+                    "A network is being trained on this machine already; watch it below, "
+                    "and start yours when it is done."
+                )
+            self.folder.mkdir(parents=True, exist_ok=True)
+            run_id = secrets.token_hex(6)
+            self._count += 1
+            run = Run(run_id, self._count, config, data, self.folder / f"{run_id}.safetensors")
+            process = self._spawn(run)
+            self._runs[run_id], self._processes[run_id] = run, process
+            self._forget_old()
+        threading.Thread(target=self._follow, args=(run, process), daemon=True, name=f"run-{run_id}").start()
+        return run
+
+    def stop(self, run_id: str) -> None:
+        """Ask a run to end after its step; what it has learnt is kept."""
+        run = self.get(run_id)
+        if run and run.active:
+            run.state = "stopping"
+            run.version += 1
+            self._processes[run_id].send_signal(signal.SIGINT)
+
+    def close(self) -> None:
+        """End what still goes on; called when the program ends."""
+        for process in self._processes.values():
+            if process.poll() is None:
+                process.terminate()
+
+    def _spawn(self, run: Run) -> subprocess.Popen[str]:
+        home = Path(kp.__file__).resolve().parent.parent
+        process = subprocess.Popen(
+            command_of(run), cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+        os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
+        return process
+
+    def _follow(self, run: Run, process: subprocess.Popen[str]) -> None:
+        errors: list[str] = []
+        reader = threading.Thread(target=lambda: errors.extend(process.stderr or ()), daemon=True)
+        reader.start()
+        for line in process.stdout or ():
+            with contextlib.suppress(json.JSONDecodeError):  # a process that is killed may leave half a line
+                run.take(json.loads(line))
+        code = process.wait()
+        reader.join()
+        if run.active:  # it ended without a last event
+            stopped = run.state == "stopping" and "step" not in run.progress
+            run.message = "Stopped before the first step." if stopped else reason_of(code, errors, run.checkpoint)
+            run.state = "stopped" if stopped else "failed"
+            run.version += 1
+
+    def _forget_old(self) -> None:
+        """The oldest runs, and networks of earlier starts of the app, make room."""
+        while len(self._runs) > self.limits.runs_kept:
+            old, _ = self._runs.popitem(last=False)
+            self._processes.pop(old)
+        networks = (file for file in self.folder.glob("*.safetensors") if OWN_NAME.fullmatch(file.stem))
+        files = sorted(networks, key=lambda file: file.stat().st_mtime, reverse=True)
+        for file in files[self.limits.runs_kept - 1 :]:  # the new run writes one more
+            file.unlink(missing_ok=True)
+
+
+def command_of(run: Run) -> list[str]:
+    """What its process is started with."""
+    settings = [f"--{name.replace('_', '-')}={value}" for name, value in run.config.to_dict().items()]
+    data = SYNTHETIC if run.invented else run.data.resolve()
+    return [sys.executable, "-m", "kp", "train", "--json", f"--data={data}", f"--out={run.checkpoint}", *settings]
+
+
+def reason_of(code: int, errors: list[str], checkpoint: Path) -> str:
+    """Why a process failed, for everybody to read: without its network's file, whose name is its owner's secret."""
+    if code < 0:
+        return f"The training process was ended from outside (signal {-code}); perhaps there was too little memory."
+    last = errors[-1].strip().removeprefix("Error: ") if errors else f"The training process ended with code {code}."
+    return last.replace(str(checkpoint), "the network's file")

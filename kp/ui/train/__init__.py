@@ -1,0 +1,1 @@
+"""The tab: train a network and watch it learn."""

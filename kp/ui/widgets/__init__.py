@@ -1,0 +1,1 @@
+"""Shared: parts of a page that several tabs use."""

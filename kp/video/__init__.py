@@ -1,0 +1,1 @@
+"""Videos with keypoints: reading and writing files, following faces from frame to frame."""

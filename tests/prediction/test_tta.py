@@ -1,0 +1,178 @@
+"""Several looks at a face, and what their disagreement tells."""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+from builders import drawn_face, tiny_checkpoint
+
+from kp import Box, FacialKeypointsDataset, Predictor
+from kp.detectors import create_detector
+from kp.errors import ConfigError
+from kp.geometry import CropMap
+from kp.landmarks import MIRROR
+from kp.metrics import eye_distance, point_errors
+from kp.prediction.predictor import CONFIDENT
+from kp.prediction.tta import AXIS_VARIANCE, VIEWS, Answers, share_within
+
+IMAGE, TRUTH = drawn_face(2, height=220, width=240)
+CROP = CropMap.from_box(Box.square((110, 100), 150), 96)
+
+
+def test_the_first_view_is_the_crop_itself() -> None:
+    assert np.array_equal(VIEWS[0].of(CROP).matrix, CROP.matrix)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view_is_near_the_crop_and_back_again(view) -> None:
+    seen = view.of(CROP)
+    assert np.allclose(seen.to_image(seen.to_crop(TRUTH)), TRUTH, atol=1e-3)
+    assert seen.zoom == pytest.approx(CROP.zoom / view.scale)
+    assert (np.linalg.det(seen.matrix[:, :2]) < 0) == view.mirrored
+    there = seen.to_crop(TRUTH[MIRROR]) if view.mirrored else seen.to_crop(TRUTH)
+    assert view.in_order(there).shape == (68, 2)
+    middle = seen.to_image(np.array([[47.5, 47.5]]))[0]
+    assert np.allclose(middle, (110 + view.right * 150, 100 + view.down * 150), atol=1e-3)
+
+
+def test_a_mirrored_view_is_the_mirrored_crop() -> None:
+    mirrored = next(view for view in VIEWS if view.mirrored)
+    there, plain = mirrored.of(CROP).cut(IMAGE), CROP.cut(IMAGE)
+    assert np.abs(there.astype(int) - plain[:, ::-1]).max() <= 1
+    assert np.array_equal(mirrored.in_order(np.arange(68)), MIRROR)
+
+
+def test_the_views_cancel_out() -> None:
+    for count in (2, 4, 6, 8):
+        views = VIEWS[:count]
+        assert sum(view.mirrored for view in views) == count / 2
+        assert abs(sum(view.right for view in views)) < 1e-9 and abs(sum(view.down for view in views)) < 1e-9
+        assert np.mean([view.scale for view in views]) == pytest.approx(1, abs=0.01)
+
+
+def test_one_view_is_the_networks_own_word() -> None:
+    points, own = np.zeros((3, 1, 68, 2), np.float32), np.full((3, 1, 68), 4, np.float32)
+    answers = Answers.of_views(points, own)
+    assert np.array_equal(answers.spread, own[:, 0])
+    assert np.allclose(answers.covariance, 16 * AXIS_VARIANCE * np.eye(2))
+    assert answers.covariance.dtype == np.float32
+
+
+def test_the_covariance_is_that_of_the_mixture() -> None:
+    rng = np.random.default_rng(0)
+    points = rng.normal(50, 3, (1, 4, 68, 2)).astype(np.float32)
+    own = rng.uniform(1, 3, (1, 4, 68)).astype(np.float32)
+    answers = Answers.of_views(points, own)
+    between = np.cov(points[0, :, 5].T)
+    expected = between + AXIS_VARIANCE * np.mean(own[0, :, 5] ** 2) * np.eye(2)
+    assert np.allclose(answers.covariance[0, 5], expected, rtol=1e-4)
+    assert np.allclose(answers.keypoints, points.mean(axis=1))
+    assert answers.spread[0, 5] == pytest.approx(np.sqrt(np.trace(expected) / 2 / AXIS_VARIANCE), rel=1e-4)
+
+
+def test_views_alone_tell_where_the_network_says_nothing() -> None:
+    points = np.zeros((1, 2, 68, 2), np.float32)
+    points[0, 1, :, 0] = 3  # apart from left to right
+    answers = Answers.of_views(points, np.full((1, 2, 68), np.nan, np.float32))
+    across, down = np.linalg.eigvalsh(answers.covariance[0, 0])[::-1]
+    assert across > down > 0
+    assert np.isfinite(answers.spread).all()
+    assert np.isnan(Answers.of_views(points[:, :1], np.full((1, 1, 68), np.nan)).spread).all()
+
+
+def test_the_numbers_of_the_density() -> None:
+    """Errors with the density exp(-r / b) in the plane: their mean, their variance, and how many are small."""
+    b, r = 1.7, np.linspace(0, 80, 400_001)
+    chance = r * np.exp(-r / b) / b**2 * (r[1] - r[0])
+    mean = (r * chance).sum()
+    assert mean == pytest.approx(2 * b, rel=1e-4)
+    assert (r**2 * chance).sum() / 2 == pytest.approx(AXIS_VARIANCE * mean**2, rel=1e-4)
+    assert share_within(np.full(68, mean), 4.0) == pytest.approx(chance[r <= 4.0].sum(), rel=1e-3)
+
+
+def test_more_views_are_one_answer_a_face() -> None:
+    boxes = [Box(60 + shift, 60, 160 + shift, 160) for shift in range(30)]
+    faces = Predictor(tiny_checkpoint(), "whole-image", views=8).predict(IMAGE, boxes)
+    assert len(faces) == 30
+    assert all(face.confidence is not None and face.covariance.shape == (68, 2, 2) for face in faces)
+    alone = Predictor(tiny_checkpoint(), "whole-image", views=8).predict(IMAGE, boxes[7:8])[0]
+    assert np.allclose(faces[7].keypoints, alone.keypoints, atol=1e-3)
+    assert np.allclose(faces[7].covariance, alone.covariance, rtol=1e-2, atol=1e-3)
+
+
+def test_one_view_is_the_default_and_says_nothing_new() -> None:
+    (face,) = Predictor(tiny_checkpoint(), "whole-image").predict(IMAGE)
+    assert face.confidence is None and not face.unsure.any()
+
+
+@pytest.mark.parametrize("views", [0, 9, -1, 2.5, None, "4"])
+def test_other_numbers_of_views_are_refused(views: object) -> None:
+    with pytest.raises(ConfigError, match="1 to 8 views"):
+        Predictor(tiny_checkpoint(), "whole-image", views=views)
+
+
+def wall() -> np.ndarray:
+    shade = np.linspace(150, 180, 320, dtype=np.uint8)
+    return np.repeat(np.repeat(shade[None, :, None], 240, axis=0), 3, axis=2)
+
+
+def noise() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (240, 240, 3), dtype=np.uint8)
+
+
+def clouds() -> np.ndarray:
+    soft = cv2.GaussianBlur(np.random.default_rng(1).normal(0, 1, (240, 240, 3)), (0, 0), 12)
+    return cv2.normalize(soft, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
+
+
+def text() -> np.ndarray:
+    page = np.full((300, 300, 3), 250, np.uint8)
+    for line in range(12):
+        cv2.putText(page, "the quick brown fox", (5, 25 + 24 * line), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (20, 20, 20), 2)
+    return page
+
+
+def checkers() -> np.ndarray:
+    place = np.arange(240) // 20
+    return (((place[:, None] + place) % 2) * 200 + 20).astype(np.uint8)[..., None].repeat(3, axis=2)
+
+
+def smiley() -> np.ndarray:
+    drawing = np.full((240, 240, 3), 255, np.uint8)
+    cv2.circle(drawing, (120, 120), 90, (0, 0, 0), 3)
+    for x in (85, 155):
+        cv2.circle(drawing, (x, 95), 8, (0, 0, 0), -1)
+    cv2.ellipse(drawing, (120, 130), (45, 40), 0, 20, 160, (0, 0, 0), 3)
+    return drawing
+
+
+@pytest.mark.parametrize("views", [1, 4])
+@pytest.mark.parametrize("picture", [wall, noise, clouds, text, checkers, smiley])
+def test_where_there_is_no_face_there_is_no_confidence(picture: Callable[[], np.ndarray], views: int) -> None:
+    image = picture()
+    (face,) = Predictor("heatmap_net", "whole-image", views=views).predict(image)
+    assert face.confidence < (CONFIDENT if views == 1 else 0.3)
+    assert face.unsure.mean() > 0.6
+    assert not [face for face in Predictor("heatmap_net", "yunet", views=views).predict(image) if face.confidence > 0.5]
+    weak = Predictor("heatmap_net", create_detector("yunet", threshold=0.1), views=views).predict(image)
+    assert not [face for face in weak if face.confidence > 0.5]
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("name", ["heatmap_net", "five_conv"])
+def test_expected_errors_are_about_the_errors(name: str, real_dataset: FacialKeypointsDataset) -> None:
+    """On people never seen: 4 views are better than one, expect errors of the right size, and know who is worse."""
+    faces = real_dataset.part("people", "test")
+    rows = range(0, len(faces), 16)
+    one, four = Predictor(name, "whole-image"), Predictor(name, "whole-image", views=4)
+    crops = [(faces.image(row), one.preprocessing.crop_map(Box.around(faces.keypoints[row]))) for row in rows]
+    truth, answers = faces.keypoints[list(rows)], four.answers(crops)
+    errors = point_errors(answers.keypoints, truth)
+    expected = answers.spread / eye_distance(answers.keypoints)[:, None]
+    assert errors.mean() < point_errors(one.answers(crops).keypoints, truth).mean()
+    assert expected.mean() == pytest.approx(errors.mean(), rel=0.25)
+    assert np.corrcoef(errors.mean(axis=1), expected.mean(axis=1))[0, 1] > 0.35
+    apart = answers.keypoints - truth
+    reach = np.einsum("npi,npij,npj->np", apart, np.linalg.inv(answers.covariance), apart)
+    assert 0.65 < np.mean(reach < 4) < 0.97  # inside the ellipses that are drawn
