@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from kp.errors import KpError
     from kp.evaluation import EvaluationReport, evaluate
     from kp.geometry import Box
-    from kp.prediction.predictor import FacePrediction, Predictor
+    from kp.prediction.face import FacePrediction
+    from kp.prediction.predictor import Predictor
     from kp.training import TrainConfig, train
 
 __all__ = [
@@ -38,7 +39,7 @@ __getattr__ = getter(
         "Box": "geometry",
         "Checkpoint": "checkpoint",
         "EvaluationReport": "evaluation",
-        "FacePrediction": "prediction.predictor",
+        "FacePrediction": "prediction.face",
         "FacialKeypointsDataset": "data",
         "KpError": "errors",
         "Predictor": "prediction.predictor",

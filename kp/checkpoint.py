@@ -7,6 +7,7 @@ Never a pickle: opening a checkpoint runs no code. Weights over `max_bytes` a fi
 import contextlib
 import json
 import platform
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -41,6 +42,21 @@ DESCRIPTION: dict[str, type] = {  # what that object must hold
     "title": str,
     "shards": dict,
 }
+# What earlier versions called settings of a run (TrainConfig) and parts of networks: their files are read.
+OLD_SETTINGS = {
+    "max_train_images": "max_train_images",
+    "size": "crop_size",
+    "seconds": "max_seconds",
+    "evaluations": "evals_per_epoch",
+    "averaging": "ema_decay",
+}
+OLD_PARAMETERS = {
+    "way_round": "shortcut",
+    "narrow8": "lateral8",
+    "narrow16": "lateral16",
+    "spreads.": "sigmas.",
+    "spread_of_all": "sigma_of_face",
+}
 UNCALIBRATED = 0.7  # the threshold of a checkpoint without a calibration
 PIECE = "//"  # a tensor too large for one shard is stored in rows: "fc1.weight//0", "fc1.weight//1"
 
@@ -59,14 +75,16 @@ class Checkpoint:
     history: list[dict[str, float]] = field(default_factory=list)  # one entry an epoch, for the curves
     versions: dict[str, str] = field(default_factory=dict)
     title: str = ""
-    calibration: dict[str, Any] = field(default_factory=dict)  # by number of views: {"1": {"threshold": 0.9, ...}}
+    calibration: dict[str, Any] = field(
+        default_factory=dict
+    )  # by number of crops a face: {"1": {"threshold": 0.9, ...}}
 
-    def doubtful_below(self, views: int) -> float:
-        """The expected share of good points below which a face is doubtful, for so many views, 0..1.
+    def confidence_threshold(self, tta: int) -> float:
+        """The expected share of good points below which confidence is low, for so many crops a face, 0..1.
 
-        Of the calibration of as many views, or of the most views below; 0.7 where there is none.
+        Of the calibration of as many crops, or of the most below; 0.7 where there is none.
         """
-        fitted = [int(count) for count in self.calibration if int(count) <= views]
+        fitted = [int(count) for count in self.calibration if int(count) <= tta]
         return float(self.calibration[str(max(fitted))]["threshold"]) if fitted else UNCALIBRATED
 
     def create_model(self) -> StagedModel:
@@ -213,7 +231,7 @@ def load_checkpoint(model: str | Path) -> Checkpoint:
         return Checkpoint(
             architecture=meta["architecture"],
             arguments=meta["arguments"],
-            weights=_joined(weights),
+            weights={current_name(name): tensor for name, tensor in _joined(weights).items()},
             preprocessing=Preprocessing(**meta["preprocessing"]),
             calibration=_calibration(path, meta),
             **{key: meta[key] for key in ("config", "data", "metrics", "history", "versions", "title")},
@@ -226,7 +244,7 @@ def _calibration(path: Path, meta: dict[str, Any]) -> dict[str, Any]:
     """The calibration of a description; empty in files that were written without one."""
     calibration = meta.get("calibration", {})
     try:
-        if all(int(views) > 0 and 0 < float(entry["threshold"]) < 1 for views, entry in calibration.items()):
+        if all(int(crops) > 0 and 0 < float(entry["threshold"]) < 1 for crops, entry in calibration.items()):
             return calibration
     except (AttributeError, KeyError, TypeError, ValueError):
         pass
@@ -258,6 +276,22 @@ def _check(path: Path, meta: dict[str, Any]) -> None:
             f"{path} holds the architecture {meta['architecture']!r}, which this version of kp does "
             f"not know ({', '.join(MODELS)}). Update kp."
         )
+    meta["config"] = current_settings(meta["config"])
+
+
+def current_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's settings under the names that they have now; those of earlier versions are renamed."""
+    renamed = {OLD_SETTINGS.get(name, name): value for name, value in config.items()}
+    if renamed.get("augmentation") == "deep":
+        renamed["augmentation"] = "3d"
+    return renamed
+
+
+def current_name(parameter: str) -> str:
+    """The name that a parameter of a network has now; those of earlier versions are renamed."""
+    for old, new in OLD_PARAMETERS.items():
+        parameter = parameter.replace(old, new)
+    return parameter
 
 
 def _read(path: Path, *, weights: bool = True) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:

@@ -17,7 +17,8 @@ from kp.landmarks import EYE_CORNERS
 from kp.metrics import auc, eye_distance, failure_rate, mean_of_known, point_errors, rank_correlation, region_means
 from kp.model_card import ModelCard
 from kp.pose import head_pose
-from kp.prediction.predictor import Answers, Predictor
+from kp.prediction.predictor import Predictor
+from kp.prediction.tta import CropPredictions
 from kp.synthetic.dataset import is_synthetic
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ class EvaluationReport:
     names: list[str]
     errors: np.ndarray = field(repr=False)
     predicted: np.ndarray = field(repr=False)
-    spread: np.ndarray = field(repr=False)
+    expected_error: np.ndarray = field(repr=False)
     truth: np.ndarray = field(repr=False)
     learnt: int | None = None
 
@@ -115,10 +116,10 @@ class EvaluationReport:
         rank_correlation: of both as shares of the eye distance; in_pixels: of both in pixels of the image;
         by_size: of the face's size alone with the error in pixels, what the former is to be compared with.
         """
-        told = np.isfinite(self.errors) & np.isfinite(self.spread)
+        told = np.isfinite(self.errors) & np.isfinite(self.expected_error)
         if told.sum() < SPREAD_GROUPS:
             return None
-        expected, errors = self.spread[told], self.errors[told]
+        expected, errors = self.expected_error[told], self.errors[told]
         size = np.broadcast_to(eye_distance(self.predicted)[:, None], told.shape)[told]
         pixels = np.broadcast_to(eye_distance(self.truth)[:, None], told.shape)[told] * errors
         groups = np.array_split(np.argsort(expected), SPREAD_GROUPS)
@@ -147,10 +148,10 @@ def frames_learnt(
     config, split = trained.config, trained.data.get("split")
     if split not in SPLITS:
         return None
-    if dataset.invented != is_synthetic(trained.data.get("name")):
+    if dataset.synthetic != is_synthetic(trained.data.get("name")):
         return 0
     learning = dataset.learning(
-        split, **{name: config[name] for name in ("validate_on", "subset", "seed") if name in config}
+        split, **{name: config[name] for name in ("validate_on", "max_train_images", "seed") if name in config}
     )
     return len(np.intersect1d(learning.rows, faces.rows)) if len(learning) == trained.data.get("images") else None
 
@@ -168,33 +169,33 @@ def measurable(faces: FacialKeypointsDataset) -> FacialKeypointsDataset:
 
 def answers_of(
     predictor: Predictor, faces: FacialKeypointsDataset, indices: Sequence[int], setting: str
-) -> tuple[list[int], Answers]:
+) -> tuple[list[int], CropPredictions]:
     """Which of these faces are found in this setting, and the network's answers for them."""
     if setting == "detected-box":
         boxes = {index: found_box(predictor, faces, index) for index in indices}
         found = {index: box for index, box in boxes.items() if box is not None}
-        _, answers = predictor.look(
-            [(faces.image(index), box) for index, box in found.items()], rough=predictor.detector.rough
+        _, answers = predictor.predict_boxes(
+            [(faces.image(index), box) for index, box in found.items()], box_style=predictor.detector.box_style
         )
         return list(found), answers
     crops = []
     for index in indices:
         image = faces.image(index)
         crop = (
-            predictor.preprocessing.frame_map(*image.shape[:2])
+            predictor.preprocessing.frame_transform(*image.shape[:2])
             if setting == "whole-frame"
-            else predictor.preprocessing.crop_map(Box.around(faces.keypoints[index]))
+            else predictor.preprocessing.crop_transform(Box.from_points(faces.keypoints[index]))
         )
         crops.append((image, crop))
-    return list(indices), predictor.answers(crops)
+    return list(indices), predictor.predict_crops(crops)
 
 
 def found_box(predictor: Predictor, faces: FacialKeypointsDataset, index: int) -> Box | None:
     """The box that the detector finds about a labelled face, tight as far as it tells; None where it misses it."""
-    truth = Box.around(faces.keypoints[index])
+    truth = Box.from_points(faces.keypoints[index])
     boxes = [predictor.detector.box_map.to_tight(face.box) for face in predictor.detector.detect(faces.image(index))]
-    best = max(boxes, key=truth.overlap, default=None)  # a frame may show other people's faces too
-    return best if best is not None and truth.overlap(best) > 0.1 else None
+    best = max(boxes, key=truth.iou, default=None)  # a frame may show other people's faces too
+    return best if best is not None and truth.iou(best) > 0.1 else None
 
 
 def evaluate(
@@ -220,7 +221,7 @@ def evaluate(
     for start in range(0, len(faces), CHUNK):
         chunk = range(start, min(start + CHUNK, len(faces)))
         found, answers = answers_of(predictor, faces, chunk, setting)
-        predicted[found], spread[found] = answers.keypoints, answers.spread
+        predicted[found], spread[found] = answers.keypoints, answers.expected_error
         if progress:
             progress(chunk.stop, len(faces))
     errors = point_errors(predicted, faces.keypoints)

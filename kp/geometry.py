@@ -27,7 +27,7 @@ class Box:
             raise ValueError(f"a box needs finite sides, not {self.left}, {self.top}, {self.right}, {self.bottom}")
 
     @classmethod
-    def around(cls, points: np.ndarray) -> "Box":
+    def from_points(cls, points: np.ndarray) -> "Box":
         """The tight box of points (n, 2); those that are NaN are not known and play no part."""
         (left, top), (right, bottom) = np.fmin.reduce(points), np.fmax.reduce(points)
         return cls(float(left), float(top), float(right), float(bottom))
@@ -58,7 +58,7 @@ class Box:
         """The longer side: of the square that a crop is made from."""
         return max(self.width, self.height)
 
-    def overlap(self, other: "Box") -> float:
+    def iou(self, other: "Box") -> float:
         """Intersection over union, 0..1."""
         width = min(self.right, other.right) - max(self.left, other.left)
         height = min(self.bottom, other.bottom) - max(self.top, other.top)
@@ -84,7 +84,7 @@ def apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
     return (np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
 
 
-def zoom(matrix: np.ndarray) -> float:
+def scale_of(matrix: np.ndarray) -> float:
     """How many times as long things are after a 2x3 matrix: the square root of what areas gain."""
     (a, b), (c, d) = matrix[:, :2]
     return math.sqrt(abs(a * d - b * c))
@@ -100,7 +100,7 @@ def rotation(degrees: float, centre: tuple[float, float]) -> np.ndarray:
     return np.asarray(cv2.getRotationMatrix2D(centre, degrees, 1.0), np.float64)
 
 
-def mirroring(width: int) -> np.ndarray:
+def horizontal_flip(width: int) -> np.ndarray:
     """Left-right flip of an image of this width."""
     return np.array([[-1, 0, width - 1], [0, 1, 0]], np.float64)
 
@@ -122,7 +122,7 @@ def quarter_turn(quarters: int, height: int, width: int) -> np.ndarray:
 def move_box(matrix: np.ndarray, box: Box) -> Box:
     """The upright box about a box that was moved by a 2x3 matrix."""
     corners = [[x, y] for x in (box.left, box.right) for y in (box.top, box.bottom)]
-    return Box.around(apply(matrix, np.array(corners)))
+    return Box.from_points(apply(matrix, np.array(corners)))
 
 
 def warp(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -143,7 +143,7 @@ def warp(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.nda
         return np.zeros((height, width, *image.shape[2:]), image.dtype)
     part = image[top:bottom, left:right]
     matrix = compose(matrix, np.array([[1, 0, left], [0, 1, top]], np.float64))
-    scale = zoom(matrix)
+    scale = scale_of(matrix)
     if scale < 0.5:
         new_size = (max(1, round(part.shape[1] * 2 * scale)), max(1, round(part.shape[0] * 2 * scale)))
         factor = scaling(new_size[0] / part.shape[1], new_size[1] / part.shape[0])
@@ -153,25 +153,25 @@ def warp(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.nda
 
 
 @dataclass(frozen=True)
-class CropMap:
+class CropTransform:
     """A square crop of an image: one 2x3 matrix (image -> crop) and the crop's side in pixels."""
 
     matrix: np.ndarray
     size: int
 
     @classmethod
-    def from_box(cls, box: Box, size: int, *, turn: float = 0.0) -> "CropMap":
-        """The square about `box`'s centre with its longer side, turned by `turn` degrees, as size x size."""
+    def from_box(cls, box: Box, size: int, *, roll: float = 0.0) -> "CropTransform":
+        """The square about `box`'s centre with its longer side, turned by `roll` degrees, as size x size."""
         factor = size / max(box.side, 1e-6)
         to_origin = np.array([[1, 0, -box.centre[0]], [0, 1, -box.centre[1]]], np.float64)
         middle = (size - 1) / 2
         zoom = np.array([[factor, 0, middle], [0, factor, middle]], np.float64)
-        return cls(compose(rotation(turn, (middle, middle)), compose(zoom, to_origin)), size)
+        return cls(compose(rotation(roll, (middle, middle)), compose(zoom, to_origin)), size)
 
     @property
-    def zoom(self) -> float:
+    def scale(self) -> float:
         """Crop pixels an image pixel."""
-        return zoom(self.matrix)
+        return scale_of(self.matrix)
 
     def to_crop(self, points: np.ndarray) -> np.ndarray:
         return apply(self.matrix, points)
@@ -179,6 +179,6 @@ class CropMap:
     def to_image(self, points: np.ndarray) -> np.ndarray:
         return apply(invert(self.matrix), points)
 
-    def cut(self, image: np.ndarray) -> np.ndarray:
+    def warp(self, image: np.ndarray) -> np.ndarray:
         """The crop's pixels, (size, size[, C])."""
         return warp(image, self.matrix, (self.size, self.size))

@@ -31,15 +31,15 @@ class ModelCard:
         return self.metrics.get("people, true-box", {}).get("nme_mean")
 
     @property
-    def from_sample(self) -> bool:
-        """Whether it learnt from the sample faces."""
+    def from_synthetic(self) -> bool:
+        """Whether it was trained on the synthetic faces."""
         return is_synthetic(self.data.get("name"))
 
     @property
-    def learnt(self) -> str:
-        """What it learnt from, in words."""
-        kind, end = ("sample faces", " who do not exist") if self.from_sample else ("images", "")
-        return f"{self.data.get('images', '?')} {kind} of {self.data.get('people', '?')} people{end}"
+    def trained_on(self) -> str:
+        """Its training set in words."""
+        kind = "synthetic faces" if self.from_synthetic else "images"
+        return f"{self.data.get('images', '?')} {kind} of {self.data.get('people', '?')} people"
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

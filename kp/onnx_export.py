@@ -21,13 +21,13 @@ from kp.landmarks import LEFT_EYE, POINT_NAMES, RIGHT_EYE
 from kp.prediction.predictor import TILTED
 
 OPSET = 17
-INPUT, KEYPOINTS, SPREAD = "crops", "keypoints", "spread"
+INPUT, KEYPOINTS, EXPECTED_ERROR = "crops", "keypoints", "expected_error"
 MEASURED = "people, true-box"  # the entry of a checkpoint's metrics that is exported
 FACES = "faces"  # the axis whose length is free
 
 
 class CropPixels(nn.Module):
-    """A network whose answers are pixels of the crop: keypoints (n, 68, 2), and spread (n, 68) where it has one."""
+    """A network whose answers are pixels of the crop: keypoints (n, 68, 2), and the expected error (n, 68) where it has one."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         super().__init__()
@@ -36,12 +36,12 @@ class CropPixels(nn.Module):
 
     @property
     def outputs(self) -> list[str]:
-        return [KEYPOINTS, SPREAD] if self.network.has_heatmaps else [KEYPOINTS]
+        return [KEYPOINTS, EXPECTED_ERROR] if self.network.has_heatmaps else [KEYPOINTS]
 
     def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
         stages, scale = dict(self.network.stages(crops)), self.preprocessing.scale
         keypoints = stages["keypoints"] * scale + self.preprocessing.mean
-        return (keypoints, stages["spread"] * (2 * scale)) if self.network.has_heatmaps else (keypoints,)
+        return (keypoints, stages["sigma"] * (2 * scale)) if self.network.has_heatmaps else (keypoints,)
 
 
 def export_onnx(checkpoint: Checkpoint, path: Path | str) -> list[Path]:
@@ -84,8 +84,8 @@ def traced(model: CropPixels) -> bytes:
 def description(checkpoint: Checkpoint, file: str, outputs: list[str]) -> dict[str, Any]:
     """What somebody needs to use the file, as plain values."""
     preprocessing = checkpoint.preprocessing
-    spread = {
-        SPREAD: {
+    expected_error = {
+        EXPECTED_ERROR: {
             "shape": [FACES, len(POINT_NAMES)],
             "unit": "pixels of the crop",
             "meaning": "how far off each point is expected to be; divide by zoom for pixels of the image",
@@ -104,7 +104,7 @@ def description(checkpoint: Checkpoint, file: str, outputs: list[str]) -> dict[s
                 "unit": "pixels of the crop, x and y; the centre of its top left pixel is (0, 0)",
                 "points": POINT_NAMES,
             },
-            **(spread if SPREAD in outputs else {}),
+            **(expected_error if EXPECTED_ERROR in outputs else {}),
         },
         "second_look": second_look(),
         "back_to_image": "image_x = (crop_x - (size - 1) / 2) / zoom + box_x, and y alike; zoom = size / crop_side",
@@ -122,7 +122,7 @@ def metrics_of(checkpoint: Checkpoint) -> dict[str, Any] | None:
             "nme_mean": nme,
             "unit": "percent of the distance between the outer corners of the eyes",
             "meaning": "the mean over faces of the mean distance between the 68 predicted and labelled points",
-            "measured_on": "test frames of people that the network was not trained on, crops from boxes about the labels",
+            "measured_on": "test frames of people that the network was not trained on, true boxes",
         }
     )
 

@@ -37,12 +37,12 @@ def paste(
     photo: np.ndarray, image: np.ndarray, truth: np.ndarray, place: tuple[float, float], side: float
 ) -> np.ndarray:
     """Put a portrait into the photo, its face's middle at a place; its keypoints there."""
-    box = Box.around(truth)
+    box = Box.from_points(truth)
     factor = side / box.side
     size = max(2, round(image.shape[1] * factor)), max(2, round(image.shape[0] * factor))
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
     points = apply(scaling(size[0] / image.shape[1], size[1] / image.shape[0]), truth)
-    left, top = np.round(np.array(place) - Box.around(points).centre).astype(int)
+    left, top = np.round(np.array(place) - Box.from_points(points).centre).astype(int)
     x, y = max(left, 0), max(top, 0)
     right, bottom = min(left + size[0], photo.shape[1]), min(top + size[1], photo.shape[0])
     photo[y:bottom, x:right] = small[y - top : bottom - top, x - left : right - left]

@@ -59,7 +59,7 @@ def test_every_detector_takes_every_picture(folder: Path) -> None:
 
 
 def test_the_face_is_found_in_every_kind_of_file(folder: Path) -> None:
-    predictor = Predictor("heatmap_net", views=4)
+    predictor = Predictor("heatmap_net", tta=4)
     (expected,) = predictor.predict(face())
     for handed in FILES:
         if handed.shape and handed.like > 0.8:
@@ -86,7 +86,7 @@ import numpy as np
 from PIL import Image
 from kp import Predictor
 from kp.data.images import read_image
-from kp.export import overlay, png_bytes
+from kp.formats.writer import overlay, png_bytes
 mode, path = sys.argv[1:]
 if mode == "write":
     Image.new("RGBA", (11_000, 9_000), (200, 150, 120, 250)).save(path, compress_level=1)

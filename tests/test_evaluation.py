@@ -12,9 +12,9 @@ from kp.data import FacialKeypointsDataset
 from kp.detectors.base import BoxMap, Detection, Detector
 from kp.errors import ConfigError, DataError
 from kp.evaluation import SETTINGS, EvaluationReport, frames_learnt, metrics_key
-from kp.geometry import Box, CropMap
+from kp.geometry import Box, CropTransform
 from kp.landmarks import REGIONS
-from kp.prediction.predictor import Answers
+from kp.prediction.tta import CropPredictions
 
 KEYS = [
     "model",
@@ -32,21 +32,21 @@ KEYS = [
 ]
 
 
-def answers_of(keypoints: list[np.ndarray]) -> Answers:
-    """Answers without a spread."""
+def answers_of(keypoints: list[np.ndarray]) -> CropPredictions:
+    """CropPredictions without a spread."""
     points = np.array(keypoints, np.float32).reshape(-1, 68, 2)
-    return Answers.of_crops(points, np.full(points.shape[:2], np.nan, np.float32))
+    return CropPredictions.from_network(points, np.full(points.shape[:2], np.nan, np.float32))
 
 
 class KnowsTheLabels(Predictor):
-    """Answers the labels, all moved by `offset` eye distances to the right."""
+    """CropPredictions the labels, all moved by `offset` eye distances to the right."""
 
     def __init__(self, dataset: FacialKeypointsDataset, *, offset: float = 0.0, detector: Detector | str = "yunet"):
         super().__init__(tiny_checkpoint(), detector)
         self.offset, self.crops = offset, []
         self.labels = {id(dataset.image(index)): dataset.keypoints[index] for index in range(len(dataset))}
 
-    def answers(self, crops: Sequence[tuple[np.ndarray, CropMap]]) -> Answers:
+    def predict_crops(self, crops: Sequence[tuple[np.ndarray, CropTransform]]) -> CropPredictions:
         self.crops += [crop for _, crop in crops]
         answers = [self.labels[id(image)] for image, _ in crops]
         moved = [points + (self.offset * np.linalg.norm(points[36] - points[45]), 0) for points in answers]
@@ -62,7 +62,7 @@ class Sees(Detector):
     def __init__(self, dataset: FacialKeypointsDataset, *, every: int = 2) -> None:
         super().__init__()
         self.boxes = {
-            id(dataset.image(index)): Box.around(dataset.keypoints[index])
+            id(dataset.image(index)): Box.from_points(dataset.keypoints[index])
             for index in range(len(dataset))
             if every and index % every == 0
         }
@@ -119,7 +119,7 @@ def test_of_several_faces_the_labelled_one_is_measured(dataset, test_part) -> No
     predictor = KnowsTheLabels(dataset, detector=Sees(test_part, every=1))
     assert evaluate(predictor, dataset, setting="detected-box").summary()["missed"] == 0
     for crop, keypoints in zip(predictor.crops, test_part.keypoints, strict=True):
-        assert crop.to_crop(np.array([Box.around(keypoints).centre])) == pytest.approx(
+        assert crop.to_crop(np.array([Box.from_points(keypoints).centre])) == pytest.approx(
             np.array([[15.5, 15.5]]), abs=0.01
         )
 
@@ -128,7 +128,7 @@ def test_a_rough_detector_s_faces_are_looked_at_twice_here_too(dataset, test_par
     predictor = Predictor(tiny_checkpoint(), "whole-image")
     report = evaluate(predictor, dataset, setting="detected-box")
     for index, points in enumerate(report.predicted):
-        (face,) = predictor.search(test_part.image(index), turns=()).faces
+        (face,) = predictor.search(test_part.image(index), rotations=()).faces
         assert np.allclose(face.keypoints, points, atol=1e-3)
 
 
@@ -147,7 +147,7 @@ def test_other_settings_ask_no_detector(dataset, test_part, monkeypatch, setting
     monkeypatch.setattr(predictor.detector, "detect", lambda image: pytest.fail("asked"))
     assert evaluate(predictor, dataset, setting=setting).summary()["missed"] == 0
     crop, keypoints = predictor.crops[0], test_part.keypoints[0]
-    expected = Box.around(keypoints).centre if setting == "true-box" else (69.5, 74.5)  # the middle of 150 x 140
+    expected = Box.from_points(keypoints).centre if setting == "true-box" else (69.5, 74.5)  # the middle of 150 x 140
     assert crop.to_image(np.array([[15.5, 15.5]])) == pytest.approx(np.array([expected]), abs=0.01)
 
 
@@ -223,12 +223,14 @@ def test_the_mean_shape_in_the_true_box_has_its_known_error(real_dataset: Facial
     """20 %: the reference line of the plots, by the same code that measures networks."""
 
     class MeanShape(Predictor):
-        def answers(self, crops):
+        def predict_crops(self, crops):
             return answers_of([crop.to_image(mean) for _, crop in crops])
 
     predictor = MeanShape(tiny_checkpoint(), "whole-image")
     train = real_dataset.part("people", "train")
-    shapes = [predictor.preprocessing.crop_map(Box.around(points)).to_crop(points) for points in train.keypoints]
+    shapes = [
+        predictor.preprocessing.crop_transform(Box.from_points(points)).to_crop(points) for points in train.keypoints
+    ]
     mean = np.mean(shapes, axis=0)
     summary = evaluate(predictor, real_dataset.subset(range(0, len(real_dataset), 4))).summary()
     assert summary["nme_mean"] == pytest.approx(20, abs=2.5)
@@ -259,8 +261,8 @@ def test_tested_images_that_were_learnt_from_are_counted(dataset, config: dict, 
 
 
 def test_of_a_subset_exactly_its_images_are_counted(dataset) -> None:
-    trained = trained_on(dataset, split="people", subset=5, seed=3)
-    learning = dataset.learning("people", subset=5, seed=3)
+    trained = trained_on(dataset, split="people", max_train_images=5, seed=3)
+    learning = dataset.learning("people", max_train_images=5, seed=3)
     assert len(learning) == 5
     assert frames_learnt(trained, dataset, learning) == 5
     assert frames_learnt(trained, dataset, dataset.part("official", "test")) == sum(

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from kp.geometry import Box, CropMap, apply, compose, invert, mirroring, rotation, scaling, warp
+from kp.geometry import Box, CropTransform, apply, compose, horizontal_flip, invert, rotation, scaling, warp
 
 POINTS = np.random.default_rng(5).uniform(-50, 400, (200, 2)).astype(np.float32)
 
@@ -27,7 +27,7 @@ def test_a_box_has_finite_sides(side: float, place: int) -> None:
 
 
 def test_a_box_around_points_is_tight() -> None:
-    box = Box.around(np.array([[3, 8], [10, 2], [5, 5]], np.float32))
+    box = Box.from_points(np.array([[3, 8], [10, 2], [5, 5]], np.float32))
     assert (box.left, box.top, box.right, box.bottom) == (3, 2, 10, 8)
     assert (box.width, box.height, box.side, box.centre) == (7, 6, 7, (6.5, 5))
 
@@ -51,32 +51,32 @@ def test_the_box_of_an_image_holds_whole_pixels() -> None:
 )
 def test_overlap(other: Box, expected: float) -> None:
     box = Box(0, 0, 10, 10)
-    assert box.overlap(other) == pytest.approx(expected)
-    assert other.overlap(box) == pytest.approx(expected)
+    assert box.iou(other) == pytest.approx(expected)
+    assert other.iou(box) == pytest.approx(expected)
 
 
 def test_the_overlap_of_two_empty_boxes_is_nothing() -> None:
-    assert Box(1, 1, 1, 1).overlap(Box(1, 1, 1, 1)) == 0.0
+    assert Box(1, 1, 1, 1).iou(Box(1, 1, 1, 1)) == 0.0
 
 
 @pytest.mark.parametrize("turn", [0.0, 17.0, -90.0, 180.0])
 @pytest.mark.parametrize("size", [16, 96, 224])
 @pytest.mark.parametrize("box", [Box(10, 20, 60, 90), Box(-80, -5, 3, 20), Box(100.3, 50.2, 103.1, 51.7)])
 def test_a_crop_map_leads_there_and_back(box: Box, size: int, turn: float) -> None:
-    crop = CropMap.from_box(box, size, turn=turn)
+    crop = CropTransform.from_box(box, size, roll=turn)
     points = POINTS / 400 * box.side + box.centre  # near the box
     assert np.abs(crop.to_image(crop.to_crop(points)) - points).max() < 0.01
 
 
 def test_a_crop_map_puts_the_box_into_the_middle() -> None:
-    crop = CropMap.from_box(Box(10, 20, 50, 40), 100)
+    crop = CropTransform.from_box(Box(10, 20, 50, 40), 100)
     assert crop.to_crop(np.array([[30, 30]])) == pytest.approx(np.array([[49.5, 49.5]]))
     left, right = crop.to_crop(np.array([[10, 30], [50, 30]]))
     assert (left[0], right[0]) == pytest.approx((-0.5, 99.5))  # the outer borders of the outermost pixels
 
 
 def test_a_crop_map_of_a_point_is_finite() -> None:
-    crop = CropMap.from_box(Box(5, 5, 5, 5), 32)
+    crop = CropTransform.from_box(Box(5, 5, 5, 5), 32)
     assert np.isfinite(crop.to_crop(POINTS)).all()
 
 
@@ -91,8 +91,8 @@ def test_rotation_turns_counter_clockwise_on_the_screen() -> None:
 
 
 def test_mirroring_swaps_the_outer_columns() -> None:
-    assert apply(mirroring(50), np.array([[0, 3], [49, 3]])).tolist() == [[49, 3], [0, 3]]
-    assert (warp(photo(), mirroring(120), (90, 120)) == photo()[:, ::-1]).all()
+    assert apply(horizontal_flip(50), np.array([[0, 3], [49, 3]])).tolist() == [[49, 3], [0, 3]]
+    assert (warp(photo(), horizontal_flip(120), (90, 120)) == photo()[:, ::-1]).all()
 
 
 def test_warping_with_nothing_to_do_changes_nothing() -> None:
@@ -132,8 +132,8 @@ def test_a_shrunk_checkerboard_is_grey(parts: int, shift: float) -> None:
 def test_shrinking_does_not_move_the_picture() -> None:
     image = np.zeros((400, 400), np.uint8)
     image[180:220, 280:320] = 255  # a square with its centre at (299.5, 199.5)
-    crop = CropMap.from_box(Box(-0.5, -0.5, 399.5, 399.5), 50)
-    shrunk = crop.cut(image).astype(float)
+    crop = CropTransform.from_box(Box(-0.5, -0.5, 399.5, 399.5), 50)
+    shrunk = crop.warp(image).astype(float)
     ys, xs = np.indices(shrunk.shape)
     centre = np.array([[(xs * shrunk).sum(), (ys * shrunk).sum()]]) / shrunk.sum()
     assert np.abs(crop.to_image(centre) - (299.5, 199.5)).max() < 0.5
@@ -141,26 +141,26 @@ def test_shrinking_does_not_move_the_picture() -> None:
 
 def test_outside_the_image_its_edge_goes_on() -> None:
     image = photo()
-    crop = CropMap.from_box(Box(-40.5, 19.5, 39.5, 59.5), 80)  # the left half lies outside
-    cut = crop.cut(image)
+    crop = CropTransform.from_box(Box(-40.5, 19.5, 39.5, 59.5), 80)  # the left half lies outside
+    cut = crop.warp(image)
     assert cut.shape == (80, 80, 3)
     assert (cut[20:60, :40] == image[20:60, :1]).all()
     assert (cut[20:60, 40:] == image[20:60, :40]).all()
 
 
 def test_a_crop_wholly_outside_is_black_and_has_its_size() -> None:
-    cut = CropMap.from_box(Box(1000, 1000, 1100, 1100), 32).cut(photo())
+    cut = CropTransform.from_box(Box(1000, 1000, 1100, 1100), 32).warp(photo())
     assert cut.shape == (32, 32, 3)
     assert not cut.any()
 
 
 def test_a_grey_picture_stays_grey() -> None:
-    assert CropMap.from_box(Box(0, 0, 50, 50), 20, turn=10).cut(photo()[..., 0]).shape == (20, 20)
+    assert CropTransform.from_box(Box(0, 0, 50, 50), 20, roll=10).warp(photo()[..., 0]).shape == (20, 20)
 
 
 def test_a_turned_crop_moves_pixels_and_points_together() -> None:
     image = np.zeros((200, 200), np.uint8)
     cv2.circle(image, (130, 80), 4, 255, -1)
-    crop = CropMap.from_box(Box(40, 40, 160, 160), 120, turn=25)
-    ys, xs = np.nonzero(crop.cut(image) > 128)
+    crop = CropTransform.from_box(Box(40, 40, 160, 160), 120, roll=25)
+    ys, xs = np.nonzero(crop.warp(image) > 128)
     assert math.dist((xs.mean(), ys.mean()), crop.to_crop(np.array([130, 80]))) < 0.3

@@ -92,7 +92,7 @@ def test_the_description_is_enough(exported: tuple[Checkpoint, Path]) -> None:
     """The library's answer in a photo, from the two files and OpenCV alone."""
     checkpoint, path = exported
     image, points = drawn_face(5)
-    box = Box.around(points)
+    box = Box.from_points(points)
     (face,) = Predictor(checkpoint, "whole-image").predict(image, [box])
     about = json.loads(path.with_suffix(".json").read_text())
     size, side = about["crop"]["size"], about["crop"]["margin"] * max(box.width, box.height)
@@ -119,9 +119,9 @@ def test_the_description_is_enough(exported: tuple[Checkpoint, Path]) -> None:
         turn = np.vstack([cv2.getRotationMatrix2D((middle, middle), tilt, 1.0), [0, 0, 1]])
         answers, found = ask((turn @ np.vstack([matrix, [0, 0, 1]]))[:2])
     assert np.abs(found - face.keypoints).max() < 0.05
-    assert ("spread" in answers) == np.isfinite(face.spread).all()
-    if "spread" in answers:
-        assert np.allclose(answers["spread"][0] / zoom, face.spread, rtol=1e-3)
+    assert ("expected_error" in answers) == np.isfinite(face.expected_error).all()
+    if "expected_error" in answers:
+        assert np.allclose(answers["expected_error"][0] / zoom, face.expected_error, rtol=1e-3)
 
 
 def test_the_description_names_what_there_is(exported: tuple[Checkpoint, Path]) -> None:

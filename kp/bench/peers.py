@@ -163,7 +163,7 @@ def face_rows(name: str, find: Find, faces: FacialKeypointsDataset) -> Iterator[
     for index, truth in enumerate(faces.keypoints):
         image = faces.image(index)
         begun = time.perf_counter()
-        points = find(image, Box.around(truth))
+        points = find(image, Box.from_points(truth))
         times.append(time.perf_counter() - begun)
         if points is not None:
             errors.append(point_errors(points, truth) * 100)

@@ -62,16 +62,16 @@ def measure_photos(root: Path) -> Iterator[Row]:
 
 def webcam_row(faces: FacialKeypointsDataset) -> Row:
     """What the app does with a frame of the camera, from pixels to the page's HTML; without the browser and the way."""
-    from kp.ui.predict.live import LiveHandlers  # here: the other parts need nothing of the app
+    from kp.ui.predict.live import LivePredictor  # here: the other parts need nothing of the app
     from kp.ui.services.model_store import ModelStore
 
     with tempfile.TemporaryDirectory() as runs:
-        live = LiveHandlers(ModelStore(Path(runs)))
+        live = LivePredictor(ModelStore(Path(runs)))
         frame, state = photo_of(faces, (480, 640)), None
 
         def step() -> None:
             nonlocal state
-            _, state = live.frame(frame, state, MODEL, ("points", "boxes", "colours"), True)
+            _, state = live.step(frame, state, MODEL, ("points", "boxes", "colours"), True)
 
         return Row("webcam, 640x480: frames that the app can answer", 1 / median_seconds(step, ROUNDS), "a second")
 

@@ -37,7 +37,7 @@ class Contest:
 
 CONTESTS = {
     "reference recipe": Contest(TrainConfig.reference(), steps=30),
-    "preset minute": Contest(replace(PRESETS["minute"], seconds=0.0), steps=40),
+    "preset minute": Contest(replace(PRESETS["minute"], max_seconds=0.0), steps=40),
     "heatmap_net": Contest(
         TrainConfig(architecture="heatmap_net", loss="heatmap", optimizer="muon", batch_size=32, learning_rate=0.03),
         steps=12,

@@ -36,5 +36,5 @@ def run(options: argparse.Namespace) -> int:
         model = fit_appearance(faces, progress)
     save_appearance(model, out)
     people = len({frame.person for frame in faces.frames})
-    print(f"{out}: {out.stat().st_size / 1e6:.1f} MB, learnt from {len(faces)} frames of {people} people")
+    print(f"{out}: {out.stat().st_size / 1e6:.1f} MB, fitted to {len(faces)} frames of {people} people")
     return 0

@@ -27,7 +27,7 @@ from kp.bench.data import write_files
 from kp.commands.common import add_data, add_json, add_overwrite, claim_outputs, open_dataset, print_json
 from kp.errors import ConfigError
 from kp.files import write_file
-from kp.training.distributed import ALONE, free_threads
+from kp.training.distributed import SINGLE_PROCESS, free_threads
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     if options.out:
         claim_outputs([Path(options.out)], options)
     dataset = open_dataset(options)
-    torch.set_num_threads(options.threads or free_threads(ALONE))
+    torch.set_num_threads(options.threads or free_threads(SINGLE_PROCESS))
     machine = {
         "processor": platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
     }
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        root = write_files(dataset, Path(folder)) if dataset.invented else dataset.root
+        root = write_files(dataset, Path(folder)) if dataset.synthetic else dataset.root
         for part in options.only or MEASUREMENTS:
             for row in MEASUREMENTS[part](root):
                 rows.append({"part": part, **asdict(row)})

@@ -13,14 +13,22 @@ from typing import Any
 import numpy as np
 
 from kp.checkpoint import find_checkpoint, load_checkpoint
-from kp.commands.common import add_data, add_json, open_dataset, print_json, progress_bar, rewrite_checkpoint
+from kp.commands.common import (
+    add_data,
+    add_json,
+    add_old_name,
+    open_dataset,
+    print_json,
+    progress_bar,
+    rewrite_checkpoint,
+)
 from kp.data import FacialKeypointsDataset
 from kp.detectors import DETECTORS, BoxMap, create_detector
 from kp.errors import ConfigError
 from kp.geometry import Box
 from kp.prediction.calibration import BAD, GOOD, FlagShares, entry, measure
 from kp.prediction.predictor import Predictor
-from kp.prediction.tta import VIEWS
+from kp.prediction.tta import AUGMENTATIONS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,13 +39,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the network whose confidence is calibrated, a "
         "shipped checkpoint's name or a .safetensors file, which is changed; none: the detectors",
     )
-    parser.add_argument(
-        "--views",
+    tta = parser.add_argument(
+        "--tta",
         type=int,
         default=1,
         metavar="N",
-        help=f"calibrate for so many crops of each face, 1 to {len(VIEWS)} (default: 1)",
+        help=f"calibrate for so many crops of each face, 1 to {len(AUGMENTATIONS)} (default: 1)",
     )
+    add_old_name(parser, "--views", tta)
     parser.add_argument(
         "--frames", type=int, default=2000, metavar="N", help="so many frames, each degraded once (default: 2000)"
     )
@@ -67,8 +76,8 @@ def calibrate_confidence(options: argparse.Namespace, dataset: FacialKeypointsDa
         raise ConfigError(f"--frames is {options.frames}; it must be at least 1.")
     path = find_checkpoint(options.model)
     checkpoint = load_checkpoint(path)
-    predictor = Predictor(checkpoint, views=options.views)
-    if dataset.invented and not options.check and str(options.model) != str(path):
+    predictor = Predictor(checkpoint, tta=options.tta)
+    if dataset.synthetic and not options.check and str(options.model) != str(path):
         raise ConfigError(
             "A shipped network is calibrated on real people, not on the sample faces. Name the dataset "
             "with --data, or a copy of the network."
@@ -78,13 +87,13 @@ def calibrate_confidence(options: argparse.Namespace, dataset: FacialKeypointsDa
         measured = measure(
             predictor, dataset.part("people", part), frames=options.frames, seed=options.seed, progress=progress
         )
-    threshold = checkpoint.doubtful_below(options.views) if options.check else measured.threshold()
+    threshold = checkpoint.confidence_threshold(options.tta) if options.check else measured.threshold()
     shares = measured.shares(threshold)
     if not options.check:
         fitted = entry(threshold, shares, seed=options.seed, frames=options.frames)
-        write_calibration(path, options.views, fitted)
+        write_calibration(path, options.tta, fitted)
     if options.json:
-        print_json({"threshold": threshold, "part": part, "views": options.views} | shares.record())
+        print_json({"threshold": threshold, "part": part, "tta": options.tta} | shares.record())
     else:
         print(shares_text(shares, part))
         print(f"The threshold is {threshold:.4f}" + ("." if options.check else f", written to {path}."))
@@ -99,10 +108,10 @@ def shares_text(shares: FlagShares, part: str) -> str:
     )
 
 
-def write_calibration(path: Path, views: int, fitted: dict[str, Any]) -> None:
-    """Add the entry of so many views to a checkpoint's calibration, or replace it."""
+def write_calibration(path: Path, tta: int, fitted: dict[str, Any]) -> None:
+    """Add the entry of so many crops a face to a checkpoint's calibration, or replace it."""
     checkpoint = load_checkpoint(path)
-    rewrite_checkpoint(replace(checkpoint, calibration=checkpoint.calibration | {str(views): fitted}), path)
+    rewrite_checkpoint(replace(checkpoint, calibration=checkpoint.calibration | {str(tta): fitted}), path)
 
 
 def calibrate_boxes(options: argparse.Namespace, faces: FacialKeypointsDataset) -> int:
@@ -112,10 +121,10 @@ def calibrate_boxes(options: argparse.Namespace, faces: FacialKeypointsDataset) 
         detected, tight = [], []
         with progress_bar(name, hidden=options.json) as progress:
             for index in range(len(faces)):
-                truth = Box.around(faces.keypoints[index])
+                truth = Box.from_points(faces.keypoints[index])
                 boxes = [face.box for face in detector.detect(faces.image(index))]
-                best = max(boxes, key=truth.overlap, default=None)
-                if best and truth.overlap(best) > 0.1:
+                best = max(boxes, key=truth.iou, default=None)
+                if best and truth.iou(best) > 0.1:
                     detected.append(best)
                     tight.append(truth)
                 progress(index + 1, len(faces))

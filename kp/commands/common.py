@@ -35,6 +35,12 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_old_name(parser: argparse.ArgumentParser, old: str, option: argparse.Action) -> None:
+    """An earlier name of an option: it still works, and is not listed."""
+    flag: dict[str, Any] = {"action": "store_true"} if option.nargs == 0 else {"type": option.type}
+    parser.add_argument(old, dest=option.dest, default=argparse.SUPPRESS, help=argparse.SUPPRESS, **flag)
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 
@@ -88,9 +94,10 @@ def add_checkpoint(parser: argparse.ArgumentParser) -> None:
     """The options of a command that makes a network."""
     parser.add_argument("--out", required=True, metavar="FILE", help=f"the checkpoint to write, NAME{SUFFIX}")
     parser.add_argument("--title", default="", help="one line that tells people what this network is")
-    parser.add_argument(
-        "--half", action="store_true", help="save as float16, in files below 10 MB, as the shipped ones are"
+    fp16 = parser.add_argument(
+        "--fp16", action="store_true", help="save as float16, in files below 10 MB, as the shipped ones are"
     )
+    add_old_name(parser, "--half", fp16)
     add_overwrite(parser)
 
 
@@ -107,8 +114,8 @@ def write_checkpoint(checkpoint: Checkpoint, options: argparse.Namespace) -> lis
     return save_checkpoint(
         dataclasses.replace(checkpoint, title=options.title or checkpoint.title),
         options.out,
-        dtype=torch.float16 if options.half else None,
-        max_bytes=SHARD_BYTES if options.half else None,
+        dtype=torch.float16 if options.fp16 else None,
+        max_bytes=SHARD_BYTES if options.fp16 else None,
     )
 
 

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     predictor = Predictor(options.model, options.detector)
     dataset = open_dataset(options)
-    if options.record and dataset.invented:
+    if options.record and dataset.synthetic:
         raise ConfigError(
             "A card holds figures on real people, not on the sample faces. Leave --record out, or name "
             "the real dataset with --data."
@@ -53,11 +53,11 @@ def run(options: argparse.Namespace) -> int:
             name=path.stem,
             progress=progress,
         )
-    summary = report.summary() | ({"data": SYNTHETIC} if dataset.invented else {})
+    summary = report.summary() | ({"data": SYNTHETIC} if dataset.synthetic else {})
     if options.record:
         _record(path, metrics_key(options.split, options.setting, options.detector, part=options.part), report)
         print(f"replaced {path}, whose card has these figures now", file=sys.stderr)
-    learnt = f"It has learnt from {report.learnt} of these {summary['images']} images." if report.learnt else ""
+    learnt = f"It was trained on {report.learnt} of these {summary['images']} images." if report.learnt else ""
     if options.json:
         print_json(summary)
         if learnt:
@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     print(
         f"{summary['model']}, split {summary['split']}, {summary['setting']}, {summary['images']} "
-        f"{'synthetic faces: nobody real' if dataset.invented else 'images'}"
+        f"{'synthetic faces: nobody real' if dataset.synthetic else 'images'}"
     )
     if learnt:
         print(f"  {learnt} The figures flatter it.")

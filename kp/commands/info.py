@@ -18,7 +18,7 @@ def run(options: argparse.Namespace) -> int:
     for card in cards:
         print(f"{card.name}: {card.title}")
         print(f"  {card.architecture}, {card.parameters:,} parameters, {card.megabytes:.1f} MB")
-        print(f"  learnt from {card.learnt}, split {card.data.get('split', '?')}")
+        print(f"  trained on {card.trained_on}, split {card.data.get('split', '?')}")
         for setting, figures in card.metrics.items():
             if figures["nme_mean"] is None:
                 print(f"  {setting}: none of {figures['images']} faces found")

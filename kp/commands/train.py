@@ -20,11 +20,12 @@ from collections.abc import Callable, Iterator
 import torch
 from tqdm import tqdm
 
-from kp.checkpoint import Checkpoint, load_checkpoint
+from kp.checkpoint import OLD_SETTINGS, Checkpoint, current_settings, load_checkpoint
 from kp.commands.common import (
     add_checkpoint,
     add_data,
     add_json,
+    add_old_name,
     checkpoint_file,
     claim_outputs,
     open_dataset,
@@ -35,7 +36,7 @@ from kp.errors import CheckpointError, ConfigError
 from kp.training import PRESETS, Decoding, EpochDone, RunEnded, RunStarted, StepDone, TrainConfig, TrainEvent, train
 from kp.training.config import CHOICES
 from kp.training.device import DEVICES, keep_memory
-from kp.training.distributed import Team, free_threads, join_team
+from kp.training.distributed import ProcessGroup, free_threads, join_process_group
 
 EXIT_CODES = {"finished": 0, "diverged": 1, "stopped": 130}
 SAVE_EVERY = 60.0  # seconds between two saves of the network so far
@@ -50,9 +51,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"settings to start from: {', '.join(PRESETS)}; other options change them",
     )
-    parser.add_argument(
-        "--start", default=None, metavar="MODEL", help="a network to go on from, by name or file, in place of a new one"
+    init = parser.add_argument(
+        "--init-from",
+        metavar="MODEL",
+        help="a network whose weights to start from, by name or file, in place of new ones",
     )
+    add_old_name(parser, "--start", init)
     parser.add_argument(
         "--threads",
         type=int,
@@ -68,13 +72,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
     group = parser.add_argument_group("settings")
     for option in dataclasses.fields(TrainConfig):
-        group.add_argument(
+        action = group.add_argument(
             f"--{option.name.replace('_', '-')}",
             type=type(option.default),
             default=None,
             metavar="V",
             help=f"{option.metadata['help']}{_choices(option.name)} (default: {option.default})",
         )
+        for old in [old for old, new in OLD_SETTINGS.items() if new == option.name]:
+            add_old_name(parser, f"--{old}", action)
 
 
 def _choices(name: str) -> str:
@@ -87,7 +93,7 @@ def config_of(options: argparse.Namespace) -> TrainConfig:
         raise ConfigError(f"There is no preset {options.preset!r}. Choose one of: {', '.join(PRESETS)}.")
     start = PRESETS[options.preset] if options.preset else TrainConfig()
     changes = {option.name: getattr(options, option.name) for option in dataclasses.fields(TrainConfig)}
-    return dataclasses.replace(start, **{name: value for name, value in changes.items() if value is not None})
+    return dataclasses.replace(start, **current_settings({k: v for k, v in changes.items() if v is not None}))
 
 
 def run(options: argparse.Namespace) -> int:
@@ -95,15 +101,15 @@ def run(options: argparse.Namespace) -> int:
     out = checkpoint_file(options)
     if options.threads < 0:
         raise ConfigError(f"--threads is {options.threads}; name at least 1, or 0 for as many as there are idle cores.")
-    start = load_checkpoint(options.start) if options.start else None
+    start = load_checkpoint(options.init_from) if options.init_from else None
     dataset = open_dataset(options)
     claim_outputs([out], options)
     keep_memory()
-    with join_team() as team:
-        torch.set_num_threads(options.threads or free_threads(team))
+    with join_process_group() as group:
+        torch.set_num_threads(options.threads or free_threads(group))
         with stop_on_ctrl_c() as stop:
-            events = train(config, dataset, stop=stop, device=options.device, team=team, start=start)
-            return follow(events, options, team)
+            events = train(config, dataset, stop=stop, device=options.device, group=group, start=start)
+            return follow(events, options, group)
 
 
 @contextlib.contextmanager
@@ -117,11 +123,11 @@ def stop_on_ctrl_c() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, previous)
 
 
-def follow(events: Iterator[TrainEvent], options: argparse.Namespace, team: Team) -> int:
-    """Save and report what happens, in the first process of a team; the exit code."""
+def follow(events: Iterator[TrainEvent], options: argparse.Namespace, group: ProcessGroup) -> int:
+    """Save and report what happens, in the first process of a group; the exit code."""
     report, keeper = print_event_json if options.json else TerminalReport(), Keeper(options)
     for event in events:
-        if team.rank == 0:
+        if group.rank == 0:
             keeper.take(event)
             report(event)
     return EXIT_CODES[event.reason]

@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     options.videos = list(dict.fromkeys(options.videos))
     smoothing = OneEuro(options.min_cutoff, options.beta) if options.smooth else None
     predictor = Predictor(
-        options.model, options.detector, threshold=options.threshold, margin=options.margin, views=options.views
+        options.model, options.detector, threshold=options.threshold, margin=options.margin, tta=options.tta
     )
     stems = unique_stems(options.videos)
     check_places(options, stems)

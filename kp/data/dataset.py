@@ -21,10 +21,10 @@ class FacialKeypointsDataset(Dataset):
     `part("people", "train")` is a smaller dataset that shares the decoded images.
     `frames` tells each row's name, person, video and frame; `keypoints` is float32 (n, 68, 2), in pixels, NaN where a
     point is not labelled. problems: sentences on labels that look wrong; `strict` makes them a DataError.
-    invented: whether these people do not exist.
+    synthetic: whether these people do not exist.
     """
 
-    invented = False
+    synthetic = False
 
     def __init__(
         self, root: Path | str, *, transform: Callable[[Sample], Sample] | None = None, strict: bool = False
@@ -48,16 +48,16 @@ class FacialKeypointsDataset(Dataset):
         return self.subset(part_indices(people, in_test_csv, split, part))
 
     def learning(
-        self, split: str, *, validate_on: str = "test", subset: int = 0, seed: int = 0
+        self, split: str, *, validate_on: str = "test", max_train_images: int = 0, seed: int = 0
     ) -> "FacialKeypointsDataset":
         """What a network learns from: the training part, or `fit` where settings are chosen on `validation`.
 
-        subset: at most so many of its images, drawn with `seed`; 0 for all.
+        max_train_images: at most so many of its images, drawn with `seed`; 0 for all.
         """
         part = self.part(split, "train" if validate_on == "test" else "fit")
-        if not subset:
+        if not max_train_images:
             return part
-        return part.subset(np.sort(np.random.default_rng(seed).permutation(len(part))[:subset]))
+        return part.subset(np.sort(np.random.default_rng(seed).permutation(len(part))[:max_train_images]))
 
     def subset(self, indices: Sequence[int] | np.ndarray) -> "FacialKeypointsDataset":
         """These rows only, in this order."""

@@ -13,7 +13,7 @@ import torch
 
 from kp.data.images import to_grey
 from kp.errors import ConfigError
-from kp.geometry import Box, CropMap, compose, scaling
+from kp.geometry import Box, CropTransform, compose, scaling
 
 # The reference recipe rescales a frame's short side to 250 and cuts 224 out of it.
 FRAME_RATIO = 250 / 224
@@ -49,16 +49,16 @@ class Preprocessing:
         """Keypoints from -1 to 1 across the crop."""
         return cls(size=size, margin=margin, mean=(size - 1) / 2, scale=size / 2)
 
-    def crop_map(self, box: Box, *, turn: float = 0.0) -> CropMap:
+    def crop_transform(self, box: Box, *, roll: float = 0.0) -> CropTransform:
         """Where the crop for a tight face box lies."""
-        return CropMap.from_box(Box.square(box.centre, box.side * self.margin), self.size, turn=turn)
+        return CropTransform.from_box(Box.square(box.centre, box.side * self.margin), self.size, roll=roll)
 
-    def frame_map(self, height: int, width: int) -> CropMap:
+    def frame_transform(self, height: int, width: int) -> CropTransform:
         """The middle of a whole frame, as large as the reference recipe's random crops."""
         factor = self.size * FRAME_RATIO / min(height, width)
         resize = scaling(factor, factor)
         left, top = (width * factor - self.size) / 2, (height * factor - self.size) / 2
-        return CropMap(compose(np.array([[1, 0, -left], [0, 1, -top]], np.float64), resize), self.size)
+        return CropTransform(compose(np.array([[1, 0, -left], [0, 1, -top]], np.float64), resize), self.size)
 
     def to_tensor(self, crops: Sequence[np.ndarray]) -> torch.Tensor:
         """Crops uint8 (size, size, 3), or grey ones (size, size), as float32 (n, channels, size, size) in 0..1."""

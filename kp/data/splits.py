@@ -18,10 +18,10 @@ SPLITS = {
     "official": "as published: every test video also has training frames, which flatters",
 }
 PARTS = {
-    "train": "everything that may be learnt from",
-    "test": "what a network is tested on",
-    "fit": "the training part without its validation people",
-    "validation": "people of the training part, held out for choosing settings",
+    "train": "the training set",
+    "test": "the test set",
+    "fit": "the training set without its validation people",
+    "validation": "people of the training set, held out for choosing settings",
 }
 
 
@@ -56,20 +56,20 @@ def part_indices(people: Sequence[str], in_test_csv: Sequence[bool], split: str,
     choose("split", split, SPLITS)
     choose("part", part, PARTS)
     everybody = sorted(set(people), key=person_number)
-    tested = _some(everybody, [person for person in everybody if is_test_person(person)], leave=2)
+    tested = _some(everybody, [person for person in everybody if is_test_person(person)])
     testing = np.array([person in tested for person in people], bool)
     if split == "official":
         testing = np.asarray(in_test_csv, bool)
     if part in ("train", "test"):
         return np.flatnonzero(testing == (part == "test"))
     learning = [person for person in everybody if person not in tested]
-    held_out = _some(learning, [person for person in learning if is_validation_person(person)], leave=1)
+    held_out = _some(learning, [person for person in learning if is_validation_person(person)])
     validation = np.array([person in held_out for person in people], bool)
     return np.flatnonzero(~testing & (validation == (part == "validation")))
 
 
-def _some(people: Sequence[str], chosen: Sequence[str], *, leave: int) -> set[str]:
-    """Those chosen. Of few people: at least one, where there are two; and so many, or all but one, are left."""
+def _some(people: Sequence[str], chosen: Sequence[str]) -> set[str]:
+    """Those chosen; of two people or more at least one, and not all of them."""
     if len(people) < 2:
         return set()
-    return set(chosen[: max(1, len(people) - leave)] or people[:1])
+    return set(chosen[: len(people) - 1] or people[:1])

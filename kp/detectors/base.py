@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
 
 from kp.errors import ConfigError
 from kp.geometry import Box
+
+# How well boxes fit. exact: they are kept; tight: remade for a second pass of a tilted head; loose: always remade.
+BoxStyle = Literal["exact", "tight", "loose"]
 
 
 @dataclass(frozen=True)
@@ -52,12 +56,12 @@ class BoxMap:
 class Detector:
     """Finds faces. `default_threshold` and `threshold_range` are in the detector's own unit.
 
-    rough: its boxes are so far from tight that a second look, in a box about the points of the first, is better.
+    box_style: "loose" where its boxes fit so badly that a second pass, in a box about the first points, is better.
     """
 
     title: str
     box_map: BoxMap
-    rough = False
+    box_style: BoxStyle = "tight"
     default_threshold: float
     threshold_range: tuple[float, float]
     threshold_help: str

@@ -7,7 +7,7 @@ import cv2.data
 import numpy as np
 
 from kp.data.images import check_image, to_grey
-from kp.detectors.base import BoxMap, Detection, Detector, resized
+from kp.detectors.base import BoxMap, BoxStyle, Detection, Detector, resized
 from kp.geometry import Box
 
 CASCADE = "haarcascade_frontalface_default.xml"
@@ -20,7 +20,7 @@ class HaarDetector(Detector):
 
     title = "Haar cascade (2001, the classic)"
     box_map = BoxMap(dx=-0.006, dy=0.151, scale=0.877)
-    rough = True
+    box_style: BoxStyle = "loose"
     default_threshold = 3
     threshold_range = (1, 12)
     threshold_help = "overlapping hits that make a face: fewer finds more, and more that is no face"

@@ -3,7 +3,7 @@
 import numpy as np
 
 from kp.data.images import check_image
-from kp.detectors.base import BoxMap, Detection, Detector
+from kp.detectors.base import BoxMap, BoxStyle, Detection, Detector
 from kp.geometry import Box
 
 
@@ -12,7 +12,7 @@ class WholeImage(Detector):
 
     title = "Whole image (one face fills it)"
     box_map = BoxMap(dx=-0.002, dy=0.053, scale=0.444)
-    rough = True
+    box_style: BoxStyle = "loose"
     default_threshold = 0.0
     threshold_range = (0.0, 1.0)
     threshold_help = "not used: the whole image is one face"

@@ -73,7 +73,7 @@ class YuNetDetector(Detector):
         if min(first.shape[:2]) < LEAST_FACE:
             return []
         whole = Box.of_image(image)
-        found = [face for face in self._ask(first, factor) if face.box.overlap(whole) > 0]
+        found = [face for face in self._ask(first, factor) if face.box.iou(whole) > 0]
         if longest <= 2 * COARSE_SIDE:
             return sorted(found, key=by_score)
         coarse, smaller = resized(first, COARSE_SIDE)
@@ -121,7 +121,7 @@ def strongest(faces: Sequence[Detection]) -> list[Detection]:
     """The faces, best first, without what is the same face seen in another size, or a part of it."""
     kept: list[Detection] = []
     for face in sorted(faces, key=by_score):
-        if all(face.box.overlap(other.box) <= OVERLAP and shared(face.box, other.box) <= PART for other in kept):
+        if all(face.box.iou(other.box) <= OVERLAP and shared(face.box, other.box) <= PART for other in kept):
             kept.append(face)
     return kept
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from kp.download.disk import ELSEWHERE, writing
 from kp.download.http import SourceFailed, fetch
-from kp.download.progress import Meter, Progress
-from kp.download.sources import CSVS, SOURCES, Checksums, Source, fault_of, quick_fault_of
+from kp.download.progress import Progress, ProgressReporter
+from kp.download.sources import CSVS, SOURCES, Checksums, Source, quick_fault_of, verify
 from kp.download.unpack import unpack
 from kp.errors import DownloadError
 
@@ -46,7 +46,7 @@ def download(
     with _working_folder(target) as work:
         if there := find_download(folder, checksums):  # from another process, a moment ago
             return there
-        meter, reasons = Meter(progress, cancelled), []
+        meter, reasons = ProgressReporter(progress, cancelled), []
         for source in sources:
             try:
                 unpacked = _obtain(source, work, meter=meter, timeout=timeout)
@@ -112,7 +112,7 @@ def _working_folder(target: Path) -> Iterator[Path]:
             os.close(lock)
 
 
-def _obtain(source: Source, work: Path, *, meter: Meter, timeout: float) -> Path:
+def _obtain(source: Source, work: Path, *, meter: ProgressReporter, timeout: float) -> Path:
     """The dataset from one source, unpacked and checked. An archive that is found wrong is removed."""
     unpacked = work / "unpacked"
     shutil.rmtree(unpacked, ignore_errors=True)  # of a download that was killed
@@ -122,7 +122,7 @@ def _obtain(source: Source, work: Path, *, meter: Meter, timeout: float) -> Path
         try:
             digests = unpack(archive, unpacked, meter=meter)
             meter.begin("checking", source.name)
-            if fault := fault_of(unpacked, digests, source.checksums):
+            if fault := verify(unpacked, digests, source.checksums):
                 raise SourceFailed(f"{fault}, so this is not the dataset as published")
         except SourceFailed:
             archive.unlink(missing_ok=True)

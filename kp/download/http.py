@@ -15,7 +15,7 @@ from pathlib import Path
 
 from kp import __version__
 from kp.download.disk import require_room, writing
-from kp.download.progress import Meter
+from kp.download.progress import ProgressReporter
 from kp.download.sources import Source
 from kp.errors import DownloadError
 
@@ -89,7 +89,7 @@ class Partial:
         self.note.unlink(missing_ok=True)
 
 
-def fetch(source: Source, folder: Path, *, meter: Meter, timeout: float) -> Path:
+def fetch(source: Source, folder: Path, *, meter: ProgressReporter, timeout: float) -> Path:
     """The source's archive in `folder`, whole. timeout: seconds to connect, and without a byte.
 
     Raises SourceFailed, DownloadError for the disk's faults, DownloadCancelled; what has arrived is kept.
@@ -113,7 +113,7 @@ def fetch(source: Source, folder: Path, *, meter: Meter, timeout: float) -> Path
     return archive
 
 
-def _receive(source: Source, partial: Partial, *, meter: Meter, timeout: float) -> None:
+def _receive(source: Source, partial: Partial, *, meter: ProgressReporter, timeout: float) -> None:
     """What is missing of a file. Raises ConnectionLost where it was cut off, or has to begin anew."""
     have, known = partial.size, partial.identity
     if known and have and have == known.total:

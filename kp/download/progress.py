@@ -25,7 +25,7 @@ class Progress:
         return {"event": "Progress"} | asdict(self)
 
 
-class Meter:
+class ProgressReporter:
     """Counts bytes, tells a listener ten times a second, and raises DownloadCancelled when `cancelled()` says so."""
 
     def __init__(self, listen: Callable[[Progress], None], cancelled: Callable[[], bool]) -> None:

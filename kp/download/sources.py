@@ -80,7 +80,7 @@ def labelled_names(table: Path) -> list[str]:
         return [row[0] for row in csv.reader(file) if row][1:]
 
 
-def fault_of(root: Path, digests: Mapping[str, bytes], checksums: Checksums) -> str | None:
+def verify(root: Path, digests: Mapping[str, bytes], checksums: Checksums) -> str | None:
     """What differs from what was published, None if nothing. digests: SHA-256 by the file's name below `root`."""
     for part, expected in checksums.csvs.items():
         found = digests[CSVS[part]].hex()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from kp.download.disk import require_room, writing
 from kp.download.http import SourceFailed
-from kp.download.progress import Meter
+from kp.download.progress import ProgressReporter
 from kp.download.sources import CSVS
 
 CHUNK = 256 * 1024
@@ -27,7 +27,7 @@ IMAGE = re.compile(r'[^\x00-\x1f<>:"|?*]{1,100}\.(jpe?g|png)', re.IGNORECASE)
 BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError)  # what zipfile raises
 
 
-def unpack(archive: Path, folder: Path, *, meter: Meter) -> dict[str, bytes]:
+def unpack(archive: Path, folder: Path, *, meter: ProgressReporter) -> dict[str, bytes]:
     """Write the two CSV files and the images into `folder`. You get each file's SHA-256, 32 bytes, by name.
 
     Raises SourceFailed for an archive that is broken, unsafe, too large or something else.
@@ -112,7 +112,7 @@ def _check(name: str, info: zipfile.ZipInfo) -> None:
         raise SourceFailed(f"its archive packs {name[:80]!r} by method {info.compress_type}, which is not read here")
 
 
-def _extract(zipped: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, *, meter: Meter) -> bytes:
+def _extract(zipped: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, *, meter: ProgressReporter) -> bytes:
     """One file, never more bytes than it announces: zipfile stops there, and compares its CRC. Its SHA-256."""
     digest = hashlib.sha256()
     with zipped.open(info) as packed, path.open("xb") as file:

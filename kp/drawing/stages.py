@@ -13,13 +13,13 @@ from kp.transforms.geometric import (
     FaceCrop,
     Normalize,
     RandomCrop,
-    RandomMirror,
+    RandomHorizontalFlip,
     RandomRotate,
     Rescale,
     ToTensor,
     Transform,
 )
-from kp.transforms.photometric import RandomBlur, RandomLight, RandomNoise, RandomOcclusion
+from kp.transforms.photometric import RandomBlur, RandomBrightnessContrast, RandomNoise, RandomOcclusion
 
 DRAWN = 320  # short side of a stage's picture, pixels
 
@@ -57,9 +57,9 @@ def augmented_face(seed: int) -> list[Transform]:
     rng = np.random.default_rng(seed)
     return [
         FaceCrop(128, scale=(-0.1, 0.3), shift=0.04, rng=rng),
-        RandomMirror(rng=rng),
+        RandomHorizontalFlip(rng=rng),
         RandomRotate(18.0, rng=rng),
-        RandomLight(rng=rng),
+        RandomBrightnessContrast(rng=rng),
         RandomBlur(rng=rng),
         RandomNoise(rng=rng),
         RandomOcclusion(rng=rng),

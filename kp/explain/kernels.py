@@ -58,7 +58,7 @@ class _ConvInputs(TorchFunctionMode):
 
 def convolution_inputs(model: StagedModel, x: Tensor) -> dict[str, Tensor]:
     """What each convolution reads, (n, in, h, w), for x (n, channels, size, size); in the order they come up."""
-    with torch.enable_grad(), _ConvInputs(model) as mode:  # with gradients, PackedConv2d is a conv2d like others
+    with torch.no_grad(), _ConvInputs(model) as mode:
         for _ in model.stages(x):
             pass
     return mode.inputs

@@ -8,9 +8,9 @@ import numpy as np
 
 from kp.errors import ConfigError
 from kp.formats.record import check_finite
-from kp.geometry import CropMap
+from kp.geometry import CropTransform
 from kp.landmarks import LEFT_EYE, REGIONS, RIGHT_EYE
-from kp.prediction.predictor import FacePrediction
+from kp.prediction.face import FacePrediction
 
 EYES_AT = (0.5, 0.4)  # where the middle between the eyes lies, in sides of the crop
 EYE_DISTANCE = 0.32  # between the eyes' centres of a face that looks ahead, in sides of the crop
@@ -18,7 +18,7 @@ MOUTH_BELOW = 0.98  # how far the mouth lies below the eyes, in eye distances (m
 SIZES = (16, 2048)  # pixels
 
 
-def aligned_map(keypoints: np.ndarray, size: int) -> CropMap:
+def aligned_transform(keypoints: np.ndarray, size: int) -> CropTransform:
     """The map from the image to a crop of `size` pixels in which the eyes are level.
 
     A head turned aside has its eyes close together; the distance to its mouth then says how large it is. Raises
@@ -36,13 +36,13 @@ def aligned_map(keypoints: np.ndarray, size: int) -> CropMap:
     cos, sin = zoom * math.cos(angle), zoom * math.sin(angle)
     turn = np.array([[cos, sin], [-sin, cos]])
     place = np.array(EYES_AT) * size - 0.5  # a crop spans -0.5 .. size - 0.5
-    return CropMap(np.column_stack([turn, place - turn @ middle]), size)
+    return CropTransform(np.column_stack([turn, place - turn @ middle]), size)
 
 
 def aligned_json(faces: Sequence[FacePrediction], size: int, files: Sequence[str]) -> list[dict[str, Any]]:
     """For each face the crop's file, `matrix` (2 x 3, from pixels of the image to those of the crop) and points."""
     check_finite(faces)
-    maps = [aligned_map(face.keypoints, size) for face in faces]
+    maps = [aligned_transform(face.keypoints, size) for face in faces]
     return [
         {
             "face": number,

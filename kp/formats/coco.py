@@ -10,7 +10,7 @@ import numpy as np
 
 from kp.formats.record import check_finite, number_or_none
 from kp.landmarks import CONTOURS, POINT_NAMES
-from kp.prediction.predictor import FacePrediction
+from kp.prediction.face import FacePrediction
 
 COCO = "coco"  # the format's name; it is one file for all photos
 COCO_FILE = "keypoints.coco.json"

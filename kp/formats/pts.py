@@ -10,7 +10,7 @@ import numpy as np
 from kp.errors import DataError
 from kp.formats.record import check_finite
 from kp.landmarks import NUM_KEYPOINTS
-from kp.prediction.predictor import FacePrediction
+from kp.prediction.face import FacePrediction
 
 FIRST_PIXEL = 1  # where .pts begin to count
 DECIMALS = 3  # of a pixel

@@ -10,7 +10,7 @@ import numpy as np
 from kp.errors import DataError, KpError
 from kp.geometry import Box
 from kp.pose import HeadPose, head_pose
-from kp.prediction.predictor import CONFIDENT, FacePrediction
+from kp.prediction.face import CONFIDENT, FacePrediction
 
 
 def check_finite(faces: Sequence[FacePrediction]) -> None:
@@ -38,10 +38,10 @@ def faces_json(faces: Sequence[FacePrediction]) -> list[dict[str, Any]]:
             "keypoints": [[float(x), float(y)] for x, y in face.keypoints],
             "confidence": number_or_none(face.confidence),
             "threshold": face.threshold,
-            "spread": face.spread.tolist() if np.isfinite(face.spread).all() else None,
+            "spread": face.expected_error.tolist() if np.isfinite(face.expected_error).all() else None,
             "covariance": covariance_json(face.covariance),
             "pose": pose_json(head_pose(face.keypoints)),
-            "turn": face.turn,
+            "turn": face.roll,
         }
         for face in faces
     ]
@@ -73,23 +73,24 @@ def read_faces(text: str | bytes) -> list[FacePrediction]:
         faces = [read_face(entry) for entry in entries]
     except (ValueError, TypeError, KeyError, IndexError) as error:
         raise DataError(f"This is no JSON with faces ({type(error).__name__}: {error}). Predict again.") from None
-    if any(face.keypoints.shape != (68, 2) or face.spread.shape != (68,) for face in faces):
+    if any(face.keypoints.shape != (68, 2) or face.expected_error.shape != (68,) for face in faces):
         raise DataError("This JSON has faces with other than 68 points. Predict again.")
     return faces
 
 
 def read_face(entry: dict[str, Any]) -> FacePrediction:
     """One entry of `faces_json`. Raises KeyError, IndexError, TypeError or ValueError for what is none."""
-    box, known = Box(*entry["box"]), {}
+    box = Box(*entry["box"])
+    known: dict[str, np.ndarray] = {}
     if entry.get("spread"):
-        known["spread"] = np.array(entry["spread"], np.float32)
+        known["expected_error"] = np.array(entry["spread"], np.float32)
     if entry.get("covariance"):
         known["covariance"] = np.array(entry["covariance"], np.float32)[:, [0, 1, 1, 2]].reshape(-1, 2, 2)
     return FacePrediction(
         box,
         entry["score"],
         np.array(entry["keypoints"], np.float32),
-        turn=entry.get("turn", 0),
+        roll=entry.get("turn", 0),
         threshold=entry.get("threshold", CONFIDENT),
         **known,
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from kp.formats.record import check_finite, number_or_none
 from kp.landmarks import NUM_KEYPOINTS, POINT_NAMES, REGION_OF_POINT
 from kp.pose import head_pose
-from kp.prediction.predictor import FacePrediction
+from kp.prediction.face import FacePrediction
 
 Cell = str | int | float
 COLUMNS = ("face", "point", "name", "region", "x", "y")

@@ -16,12 +16,12 @@ import numpy as np
 
 from kp.drawing.overlay import ONE_COLOUR, draw_box, draw_face, fit_display, scale_box, scale_points
 from kp.files import OutputLog, Written, digest_of, write_file, write_outputs_of
-from kp.formats.aligned import aligned_json, aligned_map
+from kp.formats.aligned import aligned_json, aligned_transform
 from kp.formats.coco import COCO_FILE
 from kp.formats.pts import face_pts
 from kp.formats.record import check_finite, faces_json, json_bytes
 from kp.formats.tables import COLUMNS, face_rows, faces_csv, openface_csv
-from kp.prediction.predictor import FacePrediction
+from kp.prediction.face import FacePrediction
 
 __all__ = [
     "COLUMNS",
@@ -85,7 +85,7 @@ def draw_faces(
                 scale_box(face.box, factor),
                 label=str(index + 1) if several else "",
                 chosen=several and index == chosen,
-                dashed=face.doubtful,
+                dashed=face.low_confidence,
                 copy=False,
             )
     for index, face in enumerate(faces):
@@ -95,7 +95,7 @@ def draw_faces(
             points=points,
             contours=contours,
             numbers=numbers and chosen in (None, index),
-            hollow=face.unsure,
+            hollow=face.uncertain_points,
             covariance=face.covariance * factor**2 if ellipses else None,
             colour=None if regions else ONE_COLOUR,
             copy=False,
@@ -203,7 +203,7 @@ def aligned_files(stem: str, image: np.ndarray, faces: Sequence[FacePrediction],
     """The crops of all faces, PNG, and the JSON that goes with them."""
     check_finite(faces)
     names = [Path(name).name for name in each_face(stem, len(faces), "aligned.png")]
-    crops = [png_bytes(aligned_map(face.keypoints, size).cut(image)) for face in faces]
+    crops = [png_bytes(aligned_transform(face.keypoints, size).warp(image)) for face in faces]
     return [*crops, (json.dumps(aligned_json(faces, size, names), allow_nan=False) + "\n").encode()]
 
 

@@ -15,7 +15,7 @@ class StagedModel(nn.Module):
     """A network that says its stages by name; the last one is its answer."""
 
     input_size: int  # pixels, where nothing else is asked for
-    has_heatmaps = False  # whether its stages include "heatmaps" and "spread"
+    has_heatmaps = False  # whether its stages include "heatmaps" and "sigma"
 
     @classmethod
     def arguments_for(cls, size: int, width: int = 0) -> dict[str, Any]:

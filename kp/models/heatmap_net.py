@@ -19,7 +19,7 @@ from kp.models.base import StagedModel
 
 STRIDE = 4  # crop pixels a heatmap cell
 DEEPEST = 16  # crop pixels a cell of the deepest stage
-LOG_SPREAD = -3.5  # where the logarithm of the spread starts: 3 % of half a crop
+LOG_SIGMA = -3.5  # where the logarithm of the sigma starts: 3 % of half a crop
 
 
 class HeatmapNet(StagedModel):
@@ -44,22 +44,22 @@ class HeatmapNet(StagedModel):
         self.stage4 = nn.Sequential(ResidualBlock(w, 2 * w, 2), ResidualBlock(2 * w, 2 * w))  # 1/4
         self.stage8 = nn.Sequential(ResidualBlock(2 * w, 4 * w, 2), ResidualBlock(4 * w, 4 * w))  # 1/8
         self.stage16 = nn.Sequential(ResidualBlock(4 * w, 8 * w, 2), ResidualBlock(8 * w, 8 * w))  # 1/16
-        self.narrow16 = nn.Conv2d(8 * w, 4 * w, 1)
+        self.lateral16 = nn.Conv2d(8 * w, 4 * w, 1)
         self.merge8 = ResidualBlock(4 * w, 4 * w)
-        self.narrow8 = nn.Conv2d(4 * w, 2 * w, 1)
+        self.lateral8 = nn.Conv2d(4 * w, 2 * w, 1)
         self.merge4 = ResidualBlock(2 * w, 2 * w)
         self.heatmaps = nn.Conv2d(2 * w, NUM_KEYPOINTS, 1)
-        self.spreads = nn.Conv2d(2 * w, NUM_KEYPOINTS, 1)
-        self.spread_of_all = nn.Linear(8 * w, NUM_KEYPOINTS, bias=False)
-        nn.init.zeros_(self.spreads.weight)
-        nn.init.zeros_(self.spread_of_all.weight)
-        assert self.spreads.bias is not None  # for the type checker: a convolution has one unless told otherwise
-        nn.init.constant_(self.spreads.bias, LOG_SPREAD)
+        self.sigmas = nn.Conv2d(2 * w, NUM_KEYPOINTS, 1)
+        self.sigma_of_face = nn.Linear(8 * w, NUM_KEYPOINTS, bias=False)
+        nn.init.zeros_(self.sigmas.weight)
+        nn.init.zeros_(self.sigma_of_face.weight)
+        assert self.sigmas.bias is not None  # for the type checker: a convolution has one unless told otherwise
+        nn.init.constant_(self.sigmas.bias, LOG_SIGMA)
 
     def stages(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
         """Each stage's name and output.
 
-        heatmaps: logarithms of chances, (n, 68, size/4, size/4). spread: (n, 68), in the unit of the keypoints.
+        heatmaps: logarithms of probabilities, (n, 68, size/4, size/4). sigma: (n, 68), in the unit of the keypoints.
         """
         x = self.stem(x)
         yield "stem", x
@@ -69,19 +69,19 @@ class HeatmapNet(StagedModel):
         yield "stage8", middle
         coarse = self.stage16(middle)  # (n, 8w, size/16, size/16)
         yield "stage16", coarse
-        x = self.merge8(middle + double(self.narrow16(coarse)))
+        x = self.merge8(middle + upsample2x(self.lateral16(coarse)))
         yield "merge8", x
-        x = self.merge4(fine + double(self.narrow8(x)))
+        x = self.merge4(fine + upsample2x(self.lateral8(x)))
         yield "merge4", x
         heatmaps = self.heatmaps(x).float()
         yield "heatmaps", heatmaps
         height, width = map(int, heatmaps.shape[2:])  # constants in ONNX, which infers no other axis where n is 0
-        chances = heatmaps.reshape(-1, NUM_KEYPOINTS, height * width).softmax(2)
-        chances = chances.reshape(-1, NUM_KEYPOINTS, height, width)
-        here = (chances.detach() * self.spreads(x.detach()).float()).sum((2, 3))
-        everywhere = self.spread_of_all(coarse.detach().mean((2, 3))).float()
-        yield "spread", (here + everywhere).exp()
-        yield "keypoints", torch.stack([_mean(chances.sum(2)), _mean(chances.sum(3))], dim=2)
+        probabilities = heatmaps.reshape(-1, NUM_KEYPOINTS, height * width).softmax(2)
+        probabilities = probabilities.reshape(-1, NUM_KEYPOINTS, height, width)
+        here = (probabilities.detach() * self.sigmas(x.detach()).float()).sum((2, 3))
+        everywhere = self.sigma_of_face(coarse.detach().mean((2, 3))).float()
+        yield "sigma", (here + everywhere).exp()
+        yield "keypoints", torch.stack([_mean(probabilities.sum(2)), _mean(probabilities.sum(3))], dim=2)
 
 
 class ResidualBlock(nn.Module):
@@ -95,7 +95,7 @@ class ResidualBlock(nn.Module):
         self.norm2 = nn.BatchNorm2d(outputs)
         same = inputs == outputs and stride == 1
         self.stride = stride
-        self.way_round = (
+        self.shortcut = (
             nn.Identity() if same else nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
         )
 
@@ -103,10 +103,10 @@ class ResidualBlock(nn.Module):
         change = self.norm2(self.conv2(torch.relu(self.norm1(self.conv1(x)))))
         # Not by a convolution with this stride: in oneDNN 3.12 the gradient of some writes past its memory.
         seen = x[:, :, :: self.stride, :: self.stride]
-        return torch.relu(self.way_round(seen) + change)
+        return torch.relu(self.shortcut(seen) + change)
 
 
-def double(x: Tensor) -> Tensor:
+def upsample2x(x: Tensor) -> Tensor:
     """Twice the height and width."""
     return F.interpolate(x, scale_factor=2, mode="nearest")
 
@@ -116,6 +116,6 @@ def cell_centres(cells: int, device: torch.device) -> Tensor:
     return (torch.arange(cells, device=device, dtype=torch.float32) + 0.5) * (2 / cells) - 1
 
 
-def _mean(chances: Tensor) -> Tensor:
-    """The mean place (n, 68) of chances (n, 68, cells) along an axis."""
-    return (chances * cell_centres(chances.shape[2], chances.device)).sum(2)
+def _mean(probabilities: Tensor) -> Tensor:
+    """The mean place (n, 68) of probabilities (n, 68, cells) along an axis."""
+    return (probabilities * cell_centres(probabilities.shape[2], probabilities.device)).sum(2)

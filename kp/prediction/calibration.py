@@ -1,7 +1,7 @@
 """Confidence that holds beyond the training frames: its threshold is fitted to degraded frames of training people.
 
 A network learns how sure it is from frames that it knows well, and so is too sure of hard ones. It ranks faces well all
-the same; where the line lies between sure and doubtful is measured here and kept in the checkpoint.
+the same; where the line lies between sure and low_confidence is measured here and kept in the checkpoint.
 """
 
 import logging
@@ -28,7 +28,7 @@ LEAST = 20  # faces of each group that a share needs
 
 @dataclass(frozen=True)
 class FlagShares:
-    """Shares (0..1) of bad and good faces that are flagged as doubtful, and the numbers that they are of.
+    """Shares (0..1) of bad and good faces that are flagged as low_confidence, and the numbers that they are of.
 
     missed: frames in which the detector did not find the face, which nothing can flag. frames: all of them.
     """
@@ -88,11 +88,11 @@ def measure(
     head, errors, expected = fit_head(faces.keypoints), [], []
     for done, row in enumerate(rows.tolist(), start=1):
         _, sample = degraded(faces.sample(row), head, (seed, row))
-        truth = Box.around(sample.keypoints)
+        truth = Box.from_points(sample.keypoints)
         face = max(
-            predictor.predict(sample.image), key=lambda face: truth.overlap(Box.around(face.keypoints)), default=None
+            predictor.predict(sample.image), key=lambda face: truth.iou(Box.from_points(face.keypoints)), default=None
         )
-        if face is not None and truth.overlap(Box.around(face.keypoints)) > FOUND and face.expected_share is not None:
+        if face is not None and truth.iou(Box.from_points(face.keypoints)) > FOUND and face.expected_share is not None:
             errors.append(float(nme(face.keypoints, sample.keypoints)))
             expected.append(face.expected_share)
         if progress:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kp.geometry import Box
+from kp.prediction.face import FacePrediction
 from kp.prediction.one_euro import OneEuro, OneEuroFilter
-from kp.prediction.predictor import FacePrediction
 
 LEAST_OVERLAP = 0.3  # intersection over union of a face's boxes in two frames
 DEFAULT = OneEuro()
@@ -46,7 +46,7 @@ class FaceTracker:
     def update(self, faces: Sequence[FacePrediction], seconds: float) -> list[TrackedFace]:
         """The faces of the frame at this time, in the order they came in, with numbers and smoothed."""
         self.tracks = [track for track in self.tracks if seconds - track.seconds <= MEMORY]
-        boxes = [Box.around(face.keypoints) for face in faces]
+        boxes = [Box.from_points(face.keypoints) for face in faces]
         found = match([track.box for track in self.tracks], boxes)
         known, tracked = list(self.tracks), []
         for index, (face, box) in enumerate(zip(faces, boxes, strict=True)):
@@ -72,9 +72,7 @@ class FaceTracker:
 
 def match(before: Sequence[Box], now: Sequence[Box], *, least: float = LEAST_OVERLAP) -> dict[int, int]:
     """For boxes of this frame the index of theirs in the frame before; the largest overlaps first, each box once."""
-    pairs = sorted(
-        ((old.overlap(new), i, j) for i, old in enumerate(before) for j, new in enumerate(now)), reverse=True
-    )
+    pairs = sorted(((old.iou(new), i, j) for i, old in enumerate(before) for j, new in enumerate(now)), reverse=True)
     found: dict[int, int] = {}
     for overlap, i, j in pairs:
         if overlap >= least and j not in found and i not in found.values():

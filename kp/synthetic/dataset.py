@@ -24,13 +24,13 @@ MOST_TURNED = 1.9  # standard deviations; beyond, one half of the face hides the
 HEIGHT = (201, 0.32, 90, 480)  # pixels
 WIDTH = (0.91, 0.11, 0.7, 1.15)  # in heights
 FACE = (0.40, 0.15, 0.28, 0.54)  # height of the mean shape, in the frame's shorter side
-SWAY = (0.25, 0.12)  # of the face's place in a video, and in a frame: share of the room there is
+JITTER = (0.25, 0.12)  # of the face's place in a video, and in a frame: share of the room there is
 
 
-def invent_person(
+def draw_person(
     model: AppearanceModel, number: int, *, seed: int = 0, videos: int = VIDEOS, frames: int = FRAMES
 ) -> list[Face]:
-    """The frames of one invented person, video after video."""
+    """The frames of one synthetic person, video after video."""
     rng = np.random.default_rng((seed, number))
     count, spreads = len(model.spreads), model.spreads
     person, kind = rng.standard_normal(count), int(rng.integers(2 * len(spreads.kinds)))
@@ -41,7 +41,7 @@ def invent_person(
         for frame in range(frames):
             draws = np.stack([person, scene, rng.standard_normal(count)]).astype(np.float32)
             turn = float(np.clip(ahead + rng.normal(0, float(spreads.turns[2])), -MOST_TURNED, MOST_TURNED))
-            faces.append(Face(turn, kind, draws, sway(view, rng, SWAY[1]), look, (seed, number, video, frame)))
+            faces.append(Face(turn, kind, draws, jitter(view, rng, JITTER[1]), look, (seed, number, video, frame)))
     return faces
 
 
@@ -54,10 +54,10 @@ def draw_view(rng: np.random.Generator) -> View:
     height = round(draw(*HEIGHT))
     width = round(height * draw(*WIDTH))
     size = min(height, width) * draw(*FACE)
-    return sway(View(height, width, (width / 2, 0.53 * height), size), rng, SWAY[0])
+    return jitter(View(height, width, (width / 2, 0.53 * height), size), rng, JITTER[0])
 
 
-def sway(view: View, rng: np.random.Generator, share: float) -> View:
+def jitter(view: View, rng: np.random.Generator, share: float) -> View:
     """The face moved a little, so far that it stays in the frame."""
     room = np.array([view.width, view.height]) / 2 - 0.62 * view.size
     x, y = np.array(view.centre) + np.clip(rng.normal(0, share, 2), -0.8, 0.8) * np.maximum(room, 0)
@@ -74,18 +74,18 @@ def for_shapes(model: AppearanceModel) -> AppearanceModel:
 
 
 class SyntheticFaces(FacialKeypointsDataset):
-    """Frames of invented people, in all else a dataset as the real one.
+    """Frames of synthetic people, in all else a dataset as the real one.
 
     people: how many; each has VIDEOS videos of FRAMES frames: the first frames of all, then their next ones. The same
     seed gives the same faces.
     """
 
-    invented = True
+    synthetic = True
 
     @one_thread_each()
     def __init__(self, people: int = PEOPLE, *, seed: int = 0, model: AppearanceModel | None = None) -> None:
         model = model or load_appearance()
-        faces = [face for number in range(people) for face in invent_person(model, number, seed=seed)]
+        faces = [face for number in range(people) for face in draw_person(model, number, seed=seed)]
         faces.sort(key=lambda face: (*face.seed[2:], face.seed[1]))  # everybody's first frame comes first
         names = [f"Sample_Person_{face.seed[1]:03}_{face.seed[2]}{face.seed[3]}.jpg" for face in faces]
         folders = ["test" if face.seed[3] == TEST_FRAME else "training" for face in faces]

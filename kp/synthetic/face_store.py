@@ -1,4 +1,4 @@
-"""The pictures of invented faces, painted when they are asked for. Without PyTorch: see `kp.data.store`."""
+"""The pictures of synthetic faces, painted when they are asked for. Without PyTorch: see `kp.data.store`."""
 
 import os
 from collections.abc import Generator, Sequence
@@ -26,7 +26,7 @@ def is_synthetic(name: object) -> bool:
 
 @dataclass(frozen=True)
 class Face:
-    """One invented frame: the turn to the side and the kind of person, random numbers (levels, n), how it is taken.
+    """One synthetic frame: the turn to the side and the kind of person, random numbers (levels, n), how it is taken.
 
     seed: of the picture's grain.
     """

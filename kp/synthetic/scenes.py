@@ -11,7 +11,7 @@ from kp.hardware import one_thread_each
 from kp.synthetic.appearance import AppearanceModel
 from kp.synthetic.backgrounds import background
 from kp.synthetic.clothes import Clothes
-from kp.synthetic.dataset import Face, invent_person
+from kp.synthetic.dataset import Face, draw_person
 from kp.synthetic.render import Look, Texture, View, finish, flatten, stand
 
 ROOM = (1.45, 1.7)  # face heights from a face's middle to the sides and to the top: what a person takes
@@ -20,9 +20,9 @@ DESK_EDGE = 0.012  # its lit edge, in heights of the picture
 
 @dataclass(frozen=True)
 class Spot:
-    """Where an invented person stands: xy of the face's middle and its height, in heights of the picture.
+    """Where an synthetic person stands: xy of the face's middle and its height, in heights of the picture.
 
-    person: the number that he is invented from. turn: to the side, in standard deviations.
+    person: the number that he is synthetic from. turn: to the side, in standard deviations.
     """
 
     person: int
@@ -103,7 +103,7 @@ def draw_scene(model: AppearanceModel, plan: Plan) -> Scene:
 
 def _add_person(image: np.ndarray, model: AppearanceModel, spot: Spot) -> np.ndarray:
     """Put one more person in front of those in a picture float32 (h, w, 3); his keypoints (68, 2)."""
-    face: Face = replace(invent_person(model, spot.person, videos=1, frames=1)[0], turn=spot.turn)
+    face: Face = replace(draw_person(model, spot.person, videos=1, frames=1)[0], turn=spot.turn)
     same = np.random.default_rng(face.look.seed)
     look = replace(face.look, clothes=face.look.clothes or Clothes.draw(same))
     portrait = model.portraits(face.coefficients(model)[None])[0]

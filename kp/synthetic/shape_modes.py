@@ -9,7 +9,7 @@ import numpy as np
 from kp.errors import ConfigError
 from kp.hardware import one_thread_each
 from kp.synthetic.appearance import AppearanceModel, load_appearance
-from kp.synthetic.dataset import MOST_TURNED, Face, invent_person
+from kp.synthetic.dataset import MOST_TURNED, Face, draw_person
 from kp.synthetic.render import Look, View, paint
 
 FARTHEST = 3.0  # standard deviations that a slider may go
@@ -96,7 +96,7 @@ class FaceSpace:
     ) -> tuple[np.ndarray, np.ndarray]:
         """The face there: uint8 (400, 350, 3) RGB and its keypoints float32 (68, 2).
 
-        person: the number of somebody invented whom the sliders move; None for the mean face.
+        person: the number of somebody synthetic whom the sliders move; None for the mean face.
         """
         face = None if person is None else self.somebody(person)
         coefficients = self.coefficients(shape, picture, start=face)
@@ -106,8 +106,8 @@ class FaceSpace:
         return image, VIEW.place(portrait.shape)
 
     def somebody(self, number: int) -> Face:
-        """An invented person; the same number gives the same one."""
-        return invent_person(self.model, number, seed=1, videos=1, frames=1)[0]
+        """An synthetic person; the same number gives the same one."""
+        return draw_person(self.model, number, seed=1, videos=1, frames=1)[0]
 
 
 @lru_cache(maxsize=1)

@@ -11,36 +11,44 @@ from kp.data import FacialKeypointsDataset, Sample
 from kp.data.preprocessing import FRAME_RATIO, Preprocessing
 from kp.geometry import Box
 from kp.training.config import TrainConfig
-from kp.training.distributed import ALONE, Team
+from kp.training.distributed import SINGLE_PROCESS, ProcessGroup
 from kp.transforms.face_deformation import RandomHeadTurn, RandomMouth
-from kp.transforms.geometric import Compose, FaceCrop, RandomCrop, RandomMirror, RandomRotate, Rescale, Transform
+from kp.transforms.geometric import (
+    Compose,
+    FaceCrop,
+    RandomCrop,
+    RandomHorizontalFlip,
+    RandomRotate,
+    Rescale,
+    Transform,
+)
 from kp.transforms.head_shape import Head, fit_head
-from kp.transforms.photometric import RandomBlur, RandomLight, RandomNoise, RandomOcclusion
+from kp.transforms.photometric import RandomBlur, RandomBrightnessContrast, RandomNoise, RandomOcclusion
 
 # Jitter of the face crop: FaceCrop's scale, shift and turn. Wide enough that a detector's box falls inside it; wider
 # for runs that have the time to learn from it.
 WIDE = ((-0.25, 0.3), 0.06, 18.0)
-JITTER = {"geometry": ((-0.15, 0.2), 0.04, 12.0), "full": WIDE, "deep": WIDE}
+JITTER = {"geometry": ((-0.15, 0.2), 0.04, 12.0), "full": WIDE, "3d": WIDE}
 
 
 def crop_transform(config: TrainConfig, rng: np.random.Generator, head: Head | None = None) -> Transform:
     """From a whole frame to a crop of the network's size, with the config's augmentation.
 
-    head: of the frames' people, which the augmentation "deep" turns.
+    head: of the frames' people, which the augmentation "3d" turns.
     """
     varied = config.augmentation != "none"
     scale, shift, turn = JITTER.get(config.augmentation, ((0.0, 0.0), 0.0, 0.0))
     steps: list[Transform] = [RandomMouth(head, rng=rng), RandomHeadTurn(head, rng=rng)] if head else []
     if config.crop == "frame":
-        steps += [Rescale(round(config.crop_size * FRAME_RATIO)), RandomCrop(config.crop_size, rng=rng)]
+        steps += [Rescale(round(config.input_size * FRAME_RATIO)), RandomCrop(config.input_size, rng=rng)]
         steps += [RandomRotate(turn, rng=rng)] if varied else []
     else:
-        steps.append(FaceCrop(config.crop_size, config.margin, scale=scale, shift=shift, turn=turn, rng=rng))
+        steps.append(FaceCrop(config.input_size, config.margin, scale=scale, shift=shift, turn=turn, rng=rng))
     if varied:
-        steps.append(RandomMirror(rng=rng))
-    if config.augmentation in ("full", "deep"):
+        steps.append(RandomHorizontalFlip(rng=rng))
+    if config.augmentation in ("full", "3d"):
         steps += [
-            RandomLight(rng=rng),
+            RandomBrightnessContrast(rng=rng),
             RandomBlur(0.3, rng=rng),
             RandomNoise(0.3, rng=rng),
             RandomOcclusion(0.3, rng=rng),
@@ -59,17 +67,22 @@ class TrainingBatches:
     """Batches of one epoch; with `ahead`, a thread prepares one while the network works on the one before.
 
     That pays where a core is free for it: threads that must share one hold each other up. What is drawn for an image
-    depends on (seed, epoch, its row) alone, not on the order of the threads. Of each batch, a process of a team gets
+    depends on (seed, epoch, its row) alone, not on the order of the threads. Of each batch, a process of a group gets
     its share.
     """
 
     def __init__(
-        self, dataset: FacialKeypointsDataset, config: TrainConfig, team: Team = ALONE, *, ahead: bool = False
+        self,
+        dataset: FacialKeypointsDataset,
+        config: TrainConfig,
+        group: ProcessGroup = SINGLE_PROCESS,
+        *,
+        ahead: bool = False,
     ) -> None:
-        self.dataset, self.config, self.preprocessing, self.team = dataset, config, config.preprocessing, team
+        self.dataset, self.config, self.preprocessing, self.group = dataset, config, config.preprocessing, group
         self.ahead = ahead
         self.grey = self.preprocessing.channels == 1
-        self.head = fit_head(dataset.keypoints) if config.augmentation == "deep" else None
+        self.head = fit_head(dataset.keypoints) if config.augmentation == "3d" else None
 
     def __len__(self) -> int:
         return -(-len(self.dataset) // self.config.batch_size)
@@ -90,7 +103,7 @@ class TrainingBatches:
 
     def _batch(self, epoch: int, rows: np.ndarray) -> tuple[Tensor, Tensor]:
         samples = []
-        for row in self.team.share(rows):
+        for row in self.group.shard(rows):
             rng = np.random.default_rng((self.config.seed, epoch, int(row)))
             samples.append(crop_transform(self.config, rng, self.head)(self.dataset.sample(int(row), grey=self.grey)))
         return to_batch(samples, self.preprocessing)
@@ -102,9 +115,9 @@ def validation_crops(dataset: FacialKeypointsDataset, config: TrainConfig) -> li
     for index in range(len(dataset)):
         sample = dataset.sample(index, grey=preprocessing.channels == 1)
         crop = (
-            preprocessing.frame_map(*sample.image.shape[:2])
+            preprocessing.frame_transform(*sample.image.shape[:2])
             if config.crop == "frame"
-            else preprocessing.crop_map(Box.around(sample.keypoints))
+            else preprocessing.crop_transform(Box.from_points(sample.keypoints))
         )
-        crops.append(sample.moved(crop.cut(sample.image), crop.matrix))
+        crops.append(sample.moved(crop.warp(sample.image), crop.matrix))
     return crops

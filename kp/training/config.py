@@ -27,7 +27,7 @@ AUGMENTATIONS = {
     "none": "each face always looks the same",
     "geometry": "random size, place, turn and mirror image",
     "full": "the same, larger, and random light, blur, noise and occlusion",
-    "deep": "the same, and heads turned further in depth, mouths opened",
+    "3d": "the same, and heads turned further in depth, mouths opened",
 }
 SCHEDULES = {
     "constant": "the same learning rate all along",
@@ -63,43 +63,43 @@ def setting(default: Any, sentence: str) -> Any:
 class TrainConfig:
     """One training run. The defaults are the reference recipe, but for the crop and its size."""
 
-    architecture: str = setting("five_conv", "which network learns")
-    split: str = setting("people", "how the frames are divided between learning and testing")
-    validate_on: str = setting("test", "the part that the error is measured on")
-    subset: int = setting(0, "learn from so many only; 0 for all")
-    crop: str = setting("face", "the whole frame, or a square about the face")
-    size: int = setting(0, "side of the crop in pixels; 0 for the architecture's own")
+    architecture: str = setting("five_conv", "network architecture")
+    split: str = setting("people", "how the frames are divided into a training and a test set")
+    validate_on: str = setting("test", "set that the error is measured on")
+    max_train_images: int = setting(0, "most images of the training set that are used; 0 for all")
+    crop: str = setting("face", "input: the whole frame, or a square about the face")
+    crop_size: int = setting(0, "side of the crop in pixels; 0 for the architecture's own")
     width: int = setting(0, "channels of heatmap_net's first stage; 0 for the architecture's own")
-    margin: float = setting(1.35, "side of the face crop, in sides of the tight face box")
-    augmentation: str = setting("geometry", "random changes of each image")
-    epochs: int = setting(3, "how often each image is seen")
-    seconds: float = setting(0.0, "longest time to train and test, the schedule fitted to it; 0 for no limit")
-    batch_size: int = setting(10, "images a step")
-    loss: str = setting("mse", "what a step reduces")
-    optimizer: str = setting("rmsprop", "how a step is made")
-    learning_rate: float = setting(1e-4, "how far each step goes; 0.0001 to 0.003 is sensible, ten times that for Muon")
-    evaluations: int = setting(1, "how often in each epoch the error is measured")
-    schedule: str = setting("constant", "how the learning rate changes")
-    weight_decay: float = setting(0.0, "how fast unused weights shrink")
-    averaging: float = setting(0.0, "weight averaging: the share of the old average kept at each step; 0 for none")
-    precision: str = setting("auto", "the numbers that the network computes with")
-    seed: int = setting(0, "start of all random numbers; the same seed gives the same run")
+    margin: float = setting(1.35, "crop margin: side of the face crop, in sides of the tight face box")
+    augmentation: str = setting("geometry", "data augmentation")
+    epochs: int = setting(3, "epochs: how often each image is seen")
+    max_seconds: float = setting(0.0, "time limit of training and validation, which the schedule fits; 0 for none")
+    batch_size: int = setting(10, "batch size: images a step")
+    loss: str = setting("mse", "loss function that a step reduces")
+    optimizer: str = setting("rmsprop", "optimizer")
+    learning_rate: float = setting(1e-4, "learning rate; 0.0001 to 0.003 is sensible, ten times that for Muon")
+    evals_per_epoch: int = setting(1, "validations in each epoch")
+    schedule: str = setting("constant", "learning rate schedule")
+    weight_decay: float = setting(0.0, "weight decay")
+    ema_decay: float = setting(0.0, "decay of the exponential moving average of the weights; 0 for no average")
+    precision: str = setting("auto", "number format of the forward and backward pass")
+    seed: int = setting(0, "random seed; the same seed gives the same run")
 
     def __post_init__(self) -> None:
         for name, choices in CHOICES.items():
             choose(name.replace("_", " "), getattr(self, name), choices)
         for name, low, high in (
-            ("subset", 0, math.inf),
-            ("size", 0, 512),
+            ("max_train_images", 0, math.inf),
+            ("crop_size", 0, 512),
             ("width", 0, 128),
             ("margin", 0.5, 4),
             ("epochs", 1, 10_000),
-            ("seconds", 0, 86_400),
+            ("max_seconds", 0, 86_400),
             ("batch_size", 1, 1024),
-            ("evaluations", 1, 100),
+            ("evals_per_epoch", 1, 100),
             ("learning_rate", 1e-8, 10),
             ("weight_decay", 0, 1),
-            ("averaging", 0, 0.99999),
+            ("ema_decay", 0, 0.99999),
             ("seed", 0, 2**31 - 1),
         ):
             value, whole = getattr(self, name), isinstance(getattr(type(self), name), int)
@@ -112,9 +112,11 @@ class TrainConfig:
                 f"The loss 'heatmap' needs a network that draws heatmaps, and {self.architecture} does "
                 "not. Choose heatmap_net, or another loss."
             )
-        if 0 < self.size < 32:
-            raise ConfigError(f"size is {self.size}; a crop needs at least 32 pixels, or 0 for the architecture's own.")
-        MODELS[self.architecture].arguments_for(self.crop_size, self.width)  # raises where it cannot take that size
+        if 0 < self.crop_size < 32:
+            raise ConfigError(
+                f"crop_size is {self.crop_size}; a crop needs at least 32 pixels, or 0 for the architecture's own."
+            )
+        MODELS[self.architecture].arguments_for(self.input_size, self.width)  # raises where it cannot take that size
 
     @classmethod
     def reference(cls) -> "TrainConfig":
@@ -122,21 +124,22 @@ class TrainConfig:
         return cls(crop="frame", augmentation="none")
 
     @property
-    def crop_size(self) -> int:
-        return self.size or MODELS[self.architecture].input_size
+    def input_size(self) -> int:
+        """Side of the crop in pixels: `crop_size`, or the architecture's own."""
+        return self.crop_size or MODELS[self.architecture].input_size
 
     @property
     def model_arguments(self) -> dict[str, Any]:
         """What `create_model` needs beyond the name."""
-        return MODELS[self.architecture].arguments_for(self.crop_size, self.width)
+        return MODELS[self.architecture].arguments_for(self.input_size, self.width)
 
     @property
     def preprocessing(self) -> Preprocessing:
         """The reference's units at its own size of 224 px; else, and for heatmaps, -1..1 across the crop."""
         margin = FRAME_MARGIN if self.crop == "frame" else self.margin
-        if self.crop_size == 224 and not MODELS[self.architecture].has_heatmaps:
+        if self.input_size == 224 and not MODELS[self.architecture].has_heatmaps:
             return Preprocessing(size=224, margin=margin)
-        return Preprocessing.centred(self.crop_size, margin)
+        return Preprocessing.centred(self.input_size, margin)
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -150,16 +153,16 @@ PRESETS: dict[str, TrainConfig] = {
     "reference": TrainConfig.reference(),
     "minute": TrainConfig(
         architecture="heatmap_net",
-        size=64,
+        crop_size=64,
         width=16,
         loss="heatmap",
         optimizer="muon",
         learning_rate=0.03,
-        evaluations=2,
+        evals_per_epoch=2,
         schedule="one-cycle",
-        averaging=0.99,
+        ema_decay=0.99,
         batch_size=32,
         epochs=100,
-        seconds=60.0,
+        max_seconds=60.0,
     ),
 }

@@ -22,7 +22,7 @@ MEETING = ("MASTER_ADDR", "MASTER_PORT")  # and where all meet
 
 
 @dataclass(frozen=True)
-class Team:
+class ProcessGroup:
     """The processes of a run, this one being number `rank` of `size`; `local`: of those on this machine."""
 
     rank: int = 0
@@ -31,7 +31,7 @@ class Team:
     local_size: int = 1
 
     @classmethod
-    def from_environment(cls) -> "Team":
+    def from_environment(cls) -> "ProcessGroup":
         """As torchrun tells it; a team of one where it does not. Raises ConfigError where it tells half of it."""
         if os.environ.get("WORLD_SIZE", "1") == "1":
             return cls()
@@ -43,19 +43,19 @@ class Team:
             )
         return cls(*(int(os.environ[name]) for name in VARIABLES))
 
-    def share(self, rows: np.ndarray) -> np.ndarray:
+    def shard(self, rows: np.ndarray) -> np.ndarray:
         """This process's rows of a batch; where there are fewer rows than processes, the first one again."""
         own = rows[self.rank :: self.size]
         return own if len(own) else rows[:1]
 
     def sum(self, *values: float) -> list[float]:
-        """The sums over the team, the same in each process."""
+        """The sums over the group, the same in each process."""
         numbers = torch.tensor(values, dtype=torch.float64)
         self.add(numbers)
         return numbers.tolist()
 
     def add(self, tensor: Tensor) -> None:
-        """The tensor becomes its sum over the team. Raises KpError where another process is gone."""
+        """The tensor becomes its sum over the group. Raises KpError where another process is gone."""
         if self.size > 1:
             try:
                 distributed.all_reduce(tensor)
@@ -71,7 +71,7 @@ class Team:
 
     @torch.no_grad()
     def average(self, tensors: Iterable[Tensor], weight: float) -> None:
-        """Each tensor becomes its mean over the team; the weights of all add up to 1."""
+        """Each tensor becomes its mean over the group; the weights of all add up to 1."""
         if self.size == 1:
             return
         tensors = list(tensors)
@@ -94,27 +94,27 @@ def _running(model: nn.Module) -> list[Tensor]:
     return [buffer for buffer in model.buffers() if buffer.is_floating_point()]
 
 
-ALONE = Team()
+SINGLE_PROCESS = ProcessGroup()
 
 
 @contextmanager
-def join_team() -> Iterator[Team]:
-    """The team that torchrun started, all connected; or a team of one."""
-    team = Team.from_environment()
-    if team.size == 1:
-        yield team
+def join_process_group() -> Iterator[ProcessGroup]:
+    """The group that torchrun started, all connected; or a team of one."""
+    group = ProcessGroup.from_environment()
+    if group.size == 1:
+        yield group
         return
     if torch.cuda.is_available():
-        torch.cuda.set_device(team.local_rank % torch.cuda.device_count())
+        torch.cuda.set_device(group.local_rank % torch.cuda.device_count())
     distributed.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
     try:
-        yield team
+        yield group
     finally:
         distributed.destroy_process_group()
 
 
-def free_threads(team: Team) -> int:
+def free_threads(group: ProcessGroup) -> int:
     """Processor threads for this process: its share of the idle cores, and alone no more than PyTorch's own number."""
-    if team.size == 1:
+    if group.size == 1:
         return min(idle_cores(), torch.get_num_threads())  # which heeds OMP_NUM_THREADS
-    return max(1, idle_cores() // team.local_size)  # torchrun has set that to 1 for everybody
+    return max(1, idle_cores() // group.local_size)  # torchrun has set that to 1 for everybody

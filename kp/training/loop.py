@@ -19,10 +19,10 @@ from kp.models import count_parameters, create_model
 from kp.training.batches import TrainingBatches, to_batch, validation_crops
 from kp.training.config import TrainConfig
 from kp.training.device import find_device, own_cores
-from kp.training.distributed import ALONE, Team
+from kp.training.distributed import SINGLE_PROCESS, ProcessGroup
 from kp.training.events import Decoding, EpochDone, RunEnded, RunStarted, StepDone, TrainEvent
 from kp.training.losses import LOSSES
-from kp.training.optimizers import make_optimizer, rate_factor
+from kp.training.optimizers import lr_factor, make_optimizer
 
 DECODE_BATCH = 100  # images, or videos of sample faces, between two events
 VALIDATION_BATCH = 64
@@ -38,22 +38,22 @@ def train(
     *,
     stop: Callable[[], bool] = lambda: False,
     device: str = "auto",
-    team: Team = ALONE,
+    group: ProcessGroup = SINGLE_PROCESS,
     start: Checkpoint | None = None,
 ) -> Iterator[TrainEvent]:
     """Train a network, telling each step. The last event is always RunEnded, with the network.
 
     It is a new one, or goes on from `start`, which must be of the same architecture and split.
     `stop` is asked at every step, and while images are decoded. A loss that is no number ends the run with the last
-    good weights. device: one of DEVICES. team: the processes that train it together, each in a call of its own.
+    good weights. device: one of DEVICES. group: the processes that train it together, each in a call of its own.
     """
-    place = find_device(device, team.local_rank)
+    place = find_device(device, group.local_rank)
     if start:
         check_start(start, config)
     learning = dataset.part(config.split, "train" if config.validate_on == "test" else "fit")
     testing = dataset.part(config.split, config.validate_on)
-    if config.subset:
-        rows = np.random.default_rng(config.seed).permutation(len(learning))[: config.subset]
+    if config.max_train_images:
+        rows = np.random.default_rng(config.seed).permutation(len(learning))[: config.max_train_images]
         learning = learning.subset(np.sort(rows))
     if not len(learning) or not len(testing):
         there = describe_people([frame.person for frame in dataset.frames])
@@ -65,10 +65,10 @@ def train(
         yield event
         if stop():
             break
-    if team.any(stop()):
+    if group.any(stop()):
         yield RunEnded("stopped", TOO_EARLY, 0.0, None, None)
         return
-    yield from _Run(config, learning, testing, dataset.root.name, place, team, start).events(stop)
+    yield from _Run(config, learning, testing, dataset.root.name, place, group, start).events(stop)
 
 
 def check_start(start: Checkpoint, config: TrainConfig) -> None:
@@ -107,26 +107,26 @@ class _Run:
         testing: FacialKeypointsDataset,
         data_name: str,
         device: torch.device,
-        team: Team,
+        group: ProcessGroup,
         start: Checkpoint | None,
     ) -> None:
         torch.manual_seed(config.seed)
         self.config, self.learning, self.testing, self.data_name = config, learning, testing, data_name
-        self.device, self.team = device, team
+        self.device, self.group = device, group
         model = create_model(config.architecture, **config.model_arguments)
         if start:
             model.load_state_dict(start.weights)
         self.earlier = start.history if start else []
         self.model = model.to(device, memory_format=torch.channels_last)
-        team.start_alike(self.model)
-        if team.rank:
-            torch.manual_seed(config.seed + team.rank)  # so that dropout differs between the shares of a batch
+        group.start_alike(self.model)
+        if group.rank:
+            torch.manual_seed(config.seed + group.rank)  # so that dropout differs between the shares of a batch
         self.averaged = None
-        if config.averaging:
+        if config.ema_decay:
             self.averaged = AveragedModel(self.model, multi_avg_fn=self._average, use_buffers=True)
         self.loss = LOSSES[config.loss]
-        spare_core = team.local_size * torch.get_num_threads() < own_cores()
-        self.batches = TrainingBatches(learning, config, team, ahead=device.type == "cuda" or spare_core)
+        spare_core = group.local_size * torch.get_num_threads() < own_cores()
+        self.batches = TrainingBatches(learning, config, group, ahead=device.type == "cuda" or spare_core)
         self.steps = len(self.batches) * config.epochs
         self.bfloat16 = config.precision == "bfloat16"
         crops = validation_crops(testing, config)
@@ -142,7 +142,7 @@ class _Run:
         if not averages[0].is_floating_point():
             torch._foreach_copy_(averages, current)
             return
-        keep = min(self.config.averaging, (1 + int(count)) / (10 + int(count)))  # young averages forget faster
+        keep = min(self.config.ema_decay, (1 + int(count)) / (10 + int(count)))  # young averages forget faster
         torch._foreach_lerp_(averages, current, 1 - keep)
 
     @property
@@ -156,7 +156,7 @@ class _Run:
 
     def events(self, stop: Callable[[], bool]) -> Iterator[TrainEvent]:
         if self.config.precision == "auto":
-            self.bfloat16 = self.team.any(self._bfloat16_is_faster())
+            self.bfloat16 = self.group.any(self._bfloat16_is_faster())
         self.optimizer = make_optimizer(self.config, self.model, torch.bfloat16 if self.bfloat16 else torch.float32)
         yield RunStarted(
             self.config.to_dict(),
@@ -167,13 +167,13 @@ class _Run:
             "bfloat16" if self.bfloat16 else "float32",
             torch.get_num_threads(),
             self.device.type,
-            self.team.size,
+            self.group.size,
             self.testing.rows[self.watched].tolist(),
         )
         self.begun = time.perf_counter()
         losses: list[float] = []
         for inputs, targets in self._all_batches():
-            if self.team.any(stop()):
+            if self.group.any(stop()):
                 self._drop_broken_weights()
                 yield self._end(
                     "stopped",
@@ -190,7 +190,7 @@ class _Run:
                 continue
             begun = self.seconds
             validation_loss, self.nme, faces = self._validate()
-            self.validation_seconds = self.team.sum(self.seconds - begun)[0] / self.team.size
+            self.validation_seconds = self.group.sum(self.seconds - begun)[0] / self.group.size
             if not math.isfinite(validation_loss):
                 yield self._diverged(validation_loss)
                 return
@@ -221,12 +221,14 @@ class _Run:
 
     def _evaluation_is_due(self) -> bool:
         """At the end of an epoch, in between as often as the config asks for, and when the time is over."""
-        passed, before = (step * self.config.evaluations // len(self.batches) for step in (self.step, self.step - 1))
+        passed, before = (
+            step * self.config.evals_per_epoch // len(self.batches) for step in (self.step, self.step - 1)
+        )
         return passed > before or self._out_of_time()
 
     def _progress(self) -> float:
         """How far the run is, 0..1, by steps or by the clock, whichever is further."""
-        by_clock = self._spent() / self.config.seconds if self.config.seconds else 0.0
+        by_clock = self._spent() / self.config.max_seconds if self.config.max_seconds else 0.0
         return max(self.step / self.steps, by_clock)
 
     def _spent(self) -> float:
@@ -234,22 +236,22 @@ class _Run:
         return self.clock + self.validation_seconds
 
     def _out_of_time(self) -> bool:
-        return bool(self.config.seconds) and self._spent() >= self.config.seconds
+        return bool(self.config.max_seconds) and self._spent() >= self.config.max_seconds
 
     def _train_step(self, inputs: Tensor, targets: Tensor) -> float:
         """One step; its loss. Where that is no number, the weights are left alone."""
         begun = time.perf_counter()
         for group in self.optimizer.param_groups:
-            group["lr"] = self.config.learning_rate * rate_factor(self.config.schedule, self._progress())
+            group["lr"] = self.config.learning_rate * lr_factor(self.config.schedule, self._progress())
         self.model.train()
         self.optimizer.zero_grad(set_to_none=True)
         loss = self._loss(self.model, inputs, targets)
-        total, images = self.team.sum(loss.item() * len(inputs), len(inputs))
+        total, images = self.group.sum(loss.item() * len(inputs), len(inputs))
         if math.isfinite(total):
             if self.step % KEEP_EVERY == 0:
                 self._keep_good()
             loss.backward()
-            self.team.average_gradients(self.model, len(inputs) / images)
+            self.group.average_gradients(self.model, len(inputs) / images)
             self.optimizer.step()
             if self.averaged:
                 self.averaged.update_parameters(self.model)
@@ -257,7 +259,7 @@ class _Run:
         self.seen += images
         self.training_seconds += time.perf_counter() - begun
         # The same clock for all: the learning rate and the end may hang on it.
-        self.clock = self.team.sum(self.seconds)[0] / self.team.size
+        self.clock = self.group.sum(self.seconds)[0] / self.group.size
         return total / images
 
     def _stages(self, model: nn.Module, inputs: Tensor) -> dict[str, Tensor]:
@@ -282,17 +284,17 @@ class _Run:
         """Loss, mean NME in percent, and the watched faces' keypoints in pixels of their frames (n, 68, 2)."""
         network, (inputs, targets) = self.network.eval(), self.validation
         answers, total = torch.zeros_like(targets), 0.0
-        for start in range(self.team.rank * VALIDATION_BATCH, len(inputs), self.team.size * VALIDATION_BATCH):
+        for start in range(self.group.rank * VALIDATION_BATCH, len(inputs), self.group.size * VALIDATION_BATCH):
             batch = slice(start, start + VALIDATION_BATCH)  # each process takes its turn
             stages = self._stages(network, inputs[batch])
             total += self.loss(stages, targets[batch].to(self.device)).item() * len(inputs[batch])
             answers[batch] = stages["keypoints"].cpu()
-        self.team.add(answers)  # where others are at work there are zeros
+        self.group.add(answers)  # where others are at work there are zeros
         output = answers.numpy()
         errors = nme(output, targets.numpy())
         decoded = self.config.preprocessing.decode(output[self.watched])
         faces = [sample.to_original(points) for sample, points in zip(self.watched_crops, decoded, strict=True)]
-        return self.team.sum(total)[0] / len(output), float(mean_of_known(errors) * 100), np.array(faces)
+        return self.group.sum(total)[0] / len(output), float(mean_of_known(errors) * 100), np.array(faces)
 
     def _bfloat16_is_faster(self) -> bool:
         """Time a few steps of a copy in both; random numbers are left as they were. A GPU that has it is faster."""

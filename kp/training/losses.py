@@ -20,7 +20,7 @@ WING_CURVATURE = 2 / 50
 
 TARGET_WIDTH = 1.0  # standard deviation of a heatmap's target, cells
 CROSS_ENTROPY = 0.2  # weight of the heatmaps' own loss beside the points' distance
-SPREAD = 0.02  # weight of the predicted spread's loss; it reaches no other weights
+SIGMA = 0.02  # weight of the predicted sigma's loss; it reaches no other weights
 EYES_OF_FACE = 0.57  # distance of the outer eye corners in the longer side of the points' box (median of the people)
 LEAST_EYES = 1e-3  # in the network's units: labels in one place must not make a loss infinite
 
@@ -38,21 +38,21 @@ def wing_loss(predicted: Tensor, truth: Tensor) -> Tensor:
 def heatmap_loss(stages: Stages, truth: Tensor) -> Tensor:
     """NME of the points, plus cross-entropy of each heatmap against a small Gaussian about its label.
 
-    The spread learns to be the error's scale (the likelihood of a Laplace distribution), from the error alone.
+    The sigma learns to be the error's scale (the likelihood of a Laplace distribution), from the error alone.
     """
-    predicted, spread, heatmaps = stages["keypoints"], stages["spread"], stages["heatmaps"]
+    predicted, sigma, heatmaps = stages["keypoints"], stages["sigma"], stages["heatmaps"]
     eyes = eye_distances(truth).clamp_min(LEAST_EYES)  # (n, 1)
     known = truth.isfinite().all(2)  # (n, 68)
     truth = torch.where(known[..., None], truth, 0.0)
     distance = (predicted - truth).square().sum(2).add(1e-12).sqrt()  # (n, 68)
-    likelihood = distance.detach() / spread + 2 * spread.log()  # in the plane
+    likelihood = distance.detach() / sigma + 2 * sigma.log()  # in the plane
     cells = cell_centres(heatmaps.shape[-1], heatmaps.device)
     sharpness = (heatmaps.shape[-1] / 2 / TARGET_WIDTH) ** 2 / 2
     across, down = (-(cells - truth[..., axis, None]).square() * sharpness for axis in (0, 1))  # (n, 68, cells) each
     target = (across.softmax(2)[:, :, None, :] * down.softmax(2)[:, :, :, None]).flatten(2)
     entropy = -(target * heatmaps.flatten(2).log_softmax(2)).sum(2)
     error, entropy, likelihood = (mean_of(values, known) for values in (distance / eyes, entropy, likelihood))
-    return error + CROSS_ENTROPY * entropy + SPREAD * likelihood
+    return error + CROSS_ENTROPY * entropy + SIGMA * likelihood
 
 
 def eye_distances(truth: Tensor) -> Tensor:

@@ -46,7 +46,7 @@ def make_optimizer(config: TrainConfig, model: nn.Module, dtype: torch.dtype = t
             return torch.optim.SGD(model.parameters(), lr=rate, momentum=0.9, weight_decay=decay, fused=True)
 
 
-def rate_factor(schedule: str, progress: float) -> float:
+def lr_factor(schedule: str, progress: float) -> float:
     """The share of the learning rate at a point of the run, `progress` 0..1 (one-cycle: Smith, 2018)."""
     if schedule == "constant":
         return 1.0

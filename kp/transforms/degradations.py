@@ -25,7 +25,7 @@ def degraded(sample: Sample, head: Head, seed: Sequence[int]) -> tuple[str, Samp
         sample = RandomHeadTurn(head, 1.0, turn=70.0, nod=35.0, rng=rng)(sample)
         return kind, RandomRotate(60.0, rng=rng)(sample)
     change = {"dark": _dark, "covered": _covered, "blurred": _blurred, "other camera": _other_camera}[kind]
-    return kind, sample.moved(change(sample.image, Box.around(sample.keypoints), rng), np.eye(2, 3))
+    return kind, sample.moved(change(sample.image, Box.from_points(sample.keypoints), rng), np.eye(2, 3))
 
 
 def _dark(image: np.ndarray, face: Box, rng: np.random.Generator) -> np.ndarray:

@@ -109,7 +109,7 @@ class RandomMouth(Deformation):
             return image
         mask = np.zeros(image.shape[:2], np.uint8)
         cv2.fillPoly(mask, [np.round(after[INNER_LIP] * 16).astype(np.int32)], 255, cv2.LINE_AA, shift=4)
-        mask = cv2.GaussianBlur(mask, (0, 0), max(0.5, 0.01 * Box.around(after).side)).astype(np.float32)
+        mask = cv2.GaussianBlur(mask, (0, 0), max(0.5, 0.01 * Box.from_points(after).side)).astype(np.float32)
         mask *= (1 - closed / opened) / 255
         mask = mask.reshape(mask.shape + (1,) * (image.ndim - 2))
         x, y = np.clip(np.round(after[30]).astype(int), 0, (image.shape[1] - 1, image.shape[0] - 1))
@@ -122,7 +122,7 @@ def bend(image: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray
 
     None where it would fold over, so that something is seen twice.
     """
-    box = Box.around(before)
+    box = Box.from_points(before)
     angles = np.linspace(0, 2 * np.pi, RING, endpoint=False)
     ring = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     centre, side = np.array(box.centre), box.side

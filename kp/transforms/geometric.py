@@ -16,7 +16,7 @@ import torch
 from kp.data.images import to_grey
 from kp.data.sample import Sample
 from kp.errors import TransformError
-from kp.geometry import Box, CropMap, apply, compose, mirroring, rotation, scaling, warp
+from kp.geometry import Box, CropTransform, apply, compose, horizontal_flip, rotation, scaling, warp
 from kp.landmarks import MIRROR
 
 Rng = np.random.Generator | int | None
@@ -138,12 +138,12 @@ class FaceCrop(Transform):
 
     def __call__(self, sample: Sample) -> Sample:
         image = self.pixels(sample)
-        box = Box.around(np.asarray(sample.keypoints))
+        box = Box.from_points(np.asarray(sample.keypoints))
         side = box.side * self.margin * float(np.exp(self.rng.uniform(*self.scale)))
         dx, dy = self.rng.normal(0.0, self.shift, 2) * box.side
         centre = box.centre[0] + float(dx), box.centre[1] + float(dy)
-        crop = CropMap.from_box(Box.square(centre, side), self.size, turn=float(self.rng.normal(0.0, self.turn)))
-        return sample.moved(crop.cut(image), crop.matrix)
+        crop = CropTransform.from_box(Box.square(centre, side), self.size, roll=float(self.rng.normal(0.0, self.turn)))
+        return sample.moved(crop.warp(image), crop.matrix)
 
 
 class RandomRotate(Transform):
@@ -161,7 +161,7 @@ class RandomRotate(Transform):
         return sample.moved(warp(image, matrix, (height, width)), matrix)
 
 
-class RandomMirror(Transform):
+class RandomHorizontalFlip(Transform):
     """Swaps left and right with a probability; the keypoints change places too (an eye stays an eye)."""
 
     shown = ("probability",)
@@ -173,7 +173,7 @@ class RandomMirror(Transform):
         image = self.pixels(sample)
         if self.rng.random() >= self.probability:
             return sample
-        moved = sample.moved(np.ascontiguousarray(image[:, ::-1]), mirroring(image.shape[1]))
+        moved = sample.moved(np.ascontiguousarray(image[:, ::-1]), horizontal_flip(image.shape[1]))
         return replace(moved, keypoints=moved.keypoints[MIRROR], mirrored=not sample.mirrored)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from kp.errors import ConfigError
-from kp.geometry import apply, mirroring
+from kp.geometry import apply, horizontal_flip
 from kp.hardware import one_thread_each
 from kp.landmarks import EYE_CORNERS, MIRROR
 
@@ -37,7 +37,7 @@ class Head:
 def fit_head(keypoints: np.ndarray) -> Head:
     """The head of those frames, (n, 68, 2). Raises ConfigError where they show it from too few sides."""
     frames = keypoints[np.isfinite(keypoints).all(axis=(1, 2))].astype(np.float64)  # those with all labels
-    frames = np.concatenate([frames, apply(mirroring(1), frames)[:, MIRROR]])
+    frames = np.concatenate([frames, apply(horizontal_flip(1), frames)[:, MIRROR]])
     frames -= frames.mean(axis=1, keepdims=True)
     views, strength, points = np.linalg.svd(np.concatenate([frames[..., 0], frames[..., 1]]), full_matrices=False)
     across, down = np.split(views[:, :3] * strength[:3], 2)  # of each frame's camera, up to one matrix for all

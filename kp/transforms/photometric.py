@@ -26,7 +26,7 @@ class PixelTransform(Transform):
         raise NotImplementedError
 
 
-class RandomLight(PixelTransform):
+class RandomBrightnessContrast(PixelTransform):
     """Contrast, brightness and gamma, and a shadow across the face: one curve for each pixel value."""
 
     def change(self, image: np.ndarray) -> np.ndarray:

@@ -43,7 +43,7 @@ def card_html(card: ModelCard) -> str:
         quality,
         f"{escape(card.architecture)}, {card.parameters / 1e6:.2f} M parameters",
         f"{card.megabytes:.1f} MB",
-        f"trained on {escape(card.learnt)}",
+        f"trained on {escape(card.trained_on)}",
     ]
     return f'<div class="kp-card">{" · ".join(parts)}</div>'
 
@@ -97,7 +97,7 @@ def build_app(settings: Settings) -> gr.Blocks:
 
 def draw_ahead(data: DataSource) -> None:
     """Draw the first page of the sample faces in the background, so that the first visitor has it at once."""
-    if not data.problem and (dataset := data.open()).invented:
+    if not data.problem and (dataset := data.open()).synthetic:
         threading.Thread(target=draw_first_page, args=(dataset,), daemon=True, name="first-page").start()
 
 

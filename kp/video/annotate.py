@@ -87,7 +87,9 @@ def annotate_video(
             files.callback(writer.close)
             rows.writerow(COLUMNS)
             for frame in reader:
-                done = FrameDone(frame, tracker.update(predictor.search(frame.image, turns=()).faces, frame.seconds))
+                done = FrameDone(
+                    frame, tracker.update(predictor.search(frame.image, rotations=()).faces, frame.seconds)
+                )
                 rows.writerows(
                     [frame.number, round(frame.seconds, 4), tracked.number, *wide_row(tracked.face)]
                     for tracked in done.faces

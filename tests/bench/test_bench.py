@@ -115,7 +115,8 @@ def test_a_level_is_reached_when_the_error_first_falls_to_it() -> None:
 
 SMALL = {
     name: Contest(
-        replace(contest.config, batch_size=2, **({"size": 32, "width": 8} if name == "heatmap_net" else {})), steps=1
+        replace(contest.config, batch_size=2, **({"crop_size": 32, "width": 8} if name == "heatmap_net" else {})),
+        steps=1,
     )
     for name, contest in CONTESTS.items()
 }
@@ -141,7 +142,7 @@ def test_both_loops_train_the_same_network(name: str) -> None:
     assert count_parameters(model) == count_parameters(ours)
     model.eval()
     with torch.inference_mode():
-        assert ask(torch.zeros(1, 1, config.crop_size, config.crop_size))["keypoints"].shape == (1, 68, 2)
+        assert ask(torch.zeros(1, 1, config.input_size, config.input_size))["keypoints"].shape == (1, 68, 2)
 
 
 def test_an_excerpt_keeps_the_parts_apart(data_root: Path, dataset: FacialKeypointsDataset) -> None:

@@ -26,7 +26,7 @@ QUICK = [
     "32",
     "--augmentation",
     "none",
-    "--subset",
+    "--max_train_images",
     "6",
     "--batch-size",
     "3",
@@ -176,7 +176,7 @@ def test_a_preset_is_a_start(kp, data_root: Path, tmp_path: Path) -> None:
         "minute",
         "--epochs",
         "1",
-        "--subset",
+        "--max_train_images",
         "4",
         "--size",
         "32",
@@ -305,7 +305,7 @@ def test_evaluate_says_how_many_images_were_learnt_from(kp, data_root: Path, tin
     learnt = {"config": {"split": "people"}, "data": {"split": "people", "images": 24}}
     save_checkpoint(replace(tiny_checkpoint(), **learnt), tiny)
     options = ["evaluate", tiny, "--data", data_root]
-    words = "It has learnt from 8 of these 12 images."
+    words = "It was trained on 8 of these 12 images."
     assert words not in kp(*options).out
     assert words in kp(*options, "--split", "official").out
     said = kp(*options, "--split", "official", "--json")

@@ -80,7 +80,7 @@ def test_outputs_are_written_in_one_way() -> None:
     places = [
         *(ROOT / "kp" / "commands").rglob("*.py"),
         *(ROOT / "kp" / "formats").rglob("*.py"),
-        *(ROOT / "kp" / f"{name}.py" for name in ("export", "onnx_export", "video_io", "cards")),
+        *(ROOT / "kp" / f"{name}.py" for name in ("onnx_export", "video/files", "model_card")),
     ]
     forbidden = {"write_text", "write_bytes", "unlink", "rename", "rmtree", "imwrite", "savez", "save_file"}
     found = []

@@ -21,7 +21,7 @@ QUICK = [
     "naimishnet",
     "--size",
     "32",
-    "--subset",
+    "--max_train_images",
     "6",
     "--batch-size",
     "3",

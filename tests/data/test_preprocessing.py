@@ -29,7 +29,7 @@ def test_centred_units_span_the_crop() -> None:
 
 
 def test_the_crop_is_the_box_times_the_margin() -> None:
-    crop = Preprocessing(size=100, margin=2.0).crop_map(Box(40, 30, 80, 60))  # side 40: the crop's is 80
+    crop = Preprocessing(size=100, margin=2.0).crop_transform(Box(40, 30, 80, 60))  # side 40: the crop's is 80
     assert crop.to_crop(np.array([[60, 45]])) == pytest.approx(np.array([[49.5, 49.5]]))
     assert crop.to_image(np.array([[-0.5, -0.5]])) == pytest.approx(np.array([[20, 5]]))
 
@@ -37,7 +37,7 @@ def test_the_crop_is_the_box_times_the_margin() -> None:
 @pytest.mark.parametrize(("height", "width"), [(250, 250), (150, 140), (478, 200)])
 def test_the_middle_of_a_frame(height: int, width: int) -> None:
     """As the reference recipe: the short side becomes 250, of which 224 are cut."""
-    crop = Preprocessing().frame_map(height, width)
+    crop = Preprocessing().frame_transform(height, width)
     middle = np.array([[(width - 1) / 2, (height - 1) / 2]])
     assert crop.to_crop(middle) == pytest.approx(np.array([[111.5, 111.5]]), abs=1e-3)
     shown = np.ptp(crop.to_image(np.array([[0, 0], [224, 224]])), axis=0)
@@ -50,8 +50,8 @@ def test_the_frame_s_margin_shows_faces_in_the_size_that_frames_do(real_dataset)
     train, preprocessing = real_dataset.part("people", "train"), Preprocessing(margin=FRAME_MARGIN)
     ratios = []
     for index in range(0, len(train), 20):
-        face = preprocessing.crop_map(Box.around(train.keypoints[index]))
-        frame = preprocessing.frame_map(*train.image(index).shape[:2])
+        face = preprocessing.crop_transform(Box.from_points(train.keypoints[index]))
+        frame = preprocessing.frame_transform(*train.image(index).shape[:2])
         ratios.append(face.matrix[0, 0] / frame.matrix[0, 0])
     assert np.median(ratios) == pytest.approx(1, abs=0.05)
 

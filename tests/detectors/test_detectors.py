@@ -107,14 +107,14 @@ def test_a_real_face_is_found_where_the_label_says(name: str, real_dataset: Faci
     detector, overlaps = create_detector(name), []
     faces = real_dataset.part("people", "test")
     for index in range(0, 800, 40):
-        image, truth = faces.image(index), Box.around(faces.keypoints[index])
+        image, truth = faces.image(index), Box.from_points(faces.keypoints[index])
         found = detector.detect(image)
         assert all(isinstance(face, Detection) for face in found)
         for box in (face.box for face in found):
             assert -0.3 * box.side < box.left < box.right < image.shape[1] + 0.3 * box.side
             assert -0.3 * box.side < box.top < box.bottom < image.shape[0] + 0.3 * box.side
         tight = [detector.box_map.to_tight(face.box) for face in found]
-        overlaps.append(max((truth.overlap(box) for box in tight), default=0.0))
+        overlaps.append(max((truth.iou(box) for box in tight), default=0.0))
     assert np.median(overlaps) > 0.6
     assert np.mean(np.array(overlaps) > 0.3) > 0.6
 
@@ -147,7 +147,7 @@ def test_boxes_do_not_depend_on_the_size_of_the_picture(name: str, real_dataset:
         if small_boxes and large_boxes:
             box = large_boxes[0].box
             shrunk = Box(box.left / 8, box.top / 8, box.right / 8, box.bottom / 8)
-            near += max(face.box.overlap(shrunk) for face in small_boxes) > 0.6
+            near += max(face.box.iou(shrunk) for face in small_boxes) > 0.6
     assert near >= 3
 
 
@@ -155,9 +155,9 @@ def found_of(truth: np.ndarray, image: np.ndarray) -> tuple[int, int]:
     """How many of the faces with these keypoints YuNet finds, and how many it finds elsewhere."""
     detector = create_detector("yunet")
     seen = [detector.box_map.to_tight(face.box) for face in detector.detect(image)]
-    boxes = [Box.around(points) for points in truth]
-    hits = sum(any(box.overlap(other) > 0.4 for other in seen) for box in boxes)
-    return hits, sum(all(box.overlap(other) < 0.2 for other in boxes) for box in seen)
+    boxes = [Box.from_points(points) for points in truth]
+    hits = sum(any(box.iou(other) > 0.4 for other in seen) for box in boxes)
+    return hits, sum(all(box.iou(other) < 0.2 for other in boxes) for box in seen)
 
 
 def test_tiny_faces_in_a_large_photo() -> None:

@@ -22,7 +22,7 @@ from kp.drawing.stages import CHAINS, describe_stages, to_picture
 from kp.errors import TransformError
 from kp.geometry import Box
 from kp.landmarks import REGION_OF_POINT
-from kp.transforms.geometric import Normalize, RandomCrop, RandomMirror, Rescale, ToTensor
+from kp.transforms.geometric import Normalize, RandomCrop, RandomHorizontalFlip, Rescale, ToTensor
 
 GREY = 120
 
@@ -72,7 +72,7 @@ def test_drawing_leaves_the_picture_alone(face: tuple[np.ndarray, np.ndarray]) -
     image.setflags(write=False)
     draw_face(image, points, contours=True, numbers=True)
     draw_errors(image, points, points + 3)
-    draw_box(image, Box.around(points), label="face 1")
+    draw_box(image, Box.from_points(points), label="face 1")
     assert (image == GREY).all()
 
 
@@ -175,7 +175,7 @@ def test_a_seed_decides_what_is_drawn(name: str) -> None:
 
 
 def test_a_step_that_did_nothing_is_told_apart() -> None:
-    _, never, always = describe_stages(sample(), [RandomMirror(0.0), RandomMirror(1.0)])
+    _, never, always = describe_stages(sample(), [RandomHorizontalFlip(0.0), RandomHorizontalFlip(1.0)])
     assert (never.changed, always.changed) == (False, True)
 
 

@@ -11,7 +11,7 @@ import pytest
 from builders import drawn_face, face_shape
 
 from kp.errors import ConfigError, DataError
-from kp.formats.aligned import EYE_DISTANCE, EYES_AT, LEFT_EYE, RIGHT_EYE, aligned_json, aligned_map
+from kp.formats.aligned import EYE_DISTANCE, EYES_AT, LEFT_EYE, RIGHT_EYE, aligned_json, aligned_transform
 from kp.formats.coco import CATEGORY, CocoPhoto, coco_bytes, coco_json
 from kp.formats.pts import face_pts, read_pts
 from kp.formats.record import json_bytes, read_faces
@@ -19,18 +19,18 @@ from kp.formats.tables import OPENFACE_COLUMNS, openface_csv
 from kp.geometry import Box, apply, rotation
 from kp.landmarks import CONTOURS, POINT_NAMES
 from kp.pose import head_pose
-from kp.prediction.predictor import FacePrediction
+from kp.prediction.face import FacePrediction
 
 
 @pytest.fixture
 def faces() -> list[FacePrediction]:
     """One whose network says how sure it is, one that the detector alone knows about, one whose box was given."""
     points = [drawn_face(seed)[1] + np.float32(0.25) for seed in (1, 2, 3)]
-    boxes = [Box.around(face) for face in points]
+    boxes = [Box.from_points(face) for face in points]
     sure = np.linspace(0.5, 2.0, 68, dtype=np.float32)
     shapes = sure[:, None, None] * np.array([[2, 0.5], [0.5, 1]], np.float32)
     return [
-        FacePrediction(boxes[0], 0.75, points[0], sure, shapes, turn=90),
+        FacePrediction(boxes[0], 0.75, points[0], sure, shapes, roll=90),
         FacePrediction(boxes[1], 0.5, points[1]),
         FacePrediction(boxes[2], None, points[2]),
     ]
@@ -40,9 +40,9 @@ def test_json_is_read_back_as_it_was(faces: list[FacePrediction]) -> None:
     for face, again in zip(faces, read_faces(json_bytes(faces)), strict=True):
         assert (again.box, again.score, again.confidence) == (face.box, face.score, face.confidence)
         assert np.array_equal(again.keypoints, face.keypoints) and again.keypoints.dtype == np.float32
-        assert np.array_equal(again.spread, face.spread, equal_nan=True)
+        assert np.array_equal(again.expected_error, face.expected_error, equal_nan=True)
         assert np.array_equal(again.covariance, face.covariance, equal_nan=True)
-        assert again.turn == face.turn
+        assert again.roll == face.roll
     assert read_faces(json_bytes([])) == []
 
 
@@ -72,7 +72,7 @@ def test_other_json_is_no_faces(text: str | bytes) -> None:
 def test_json_tells_what_is_known(faces: list[FacePrediction]) -> None:
     known, unsure, _ = json.loads(json_bytes(faces))
     assert known["confidence"] == pytest.approx(faces[0].confidence) and 0 < known["confidence"] < 1
-    assert np.array_equal(np.float32(known["spread"]), faces[0].spread)
+    assert np.array_equal(np.float32(known["spread"]), faces[0].expected_error)
     assert known["pose"] == vars(head_pose(faces[0].keypoints))
     assert (unsure["confidence"], unsure["spread"]) == (None, None)
 
@@ -83,7 +83,7 @@ def test_points_in_one_place_have_no_pose() -> None:
     assert entry["pose"] == {"yaw": None, "pitch": None, "roll": None}
     assert openface_csv([stuck]).splitlines()[1].endswith(",,,")
     with pytest.raises(ConfigError, match="one place"):
-        aligned_map(stuck.keypoints, 100)
+        aligned_transform(stuck.keypoints, 100)
 
 
 def test_openface_columns(faces: list[FacePrediction]) -> None:
@@ -150,7 +150,7 @@ def test_coco_has_what_its_readers_ask_for(faces: list[FacePrediction]) -> None:
 def test_coco_of_a_face_that_the_edge_cuts(faces: list[FacePrediction], side: str, shift: tuple[float, float]) -> None:
     width, height = 140, 150
     points = faces[0].keypoints + np.float32(shift)
-    face = replace(faces[0], keypoints=points, box=Box.around(points))
+    face = replace(faces[0], keypoints=points, box=Box.from_points(points))
     (entry,) = coco_json([CocoPhoto("a.jpg", width, height, [face])])["annotations"]
     told = np.array(entry["keypoints"]).reshape(68, 3)
     outside = (points < -0.5).any(axis=1) | (points > np.array([width, height]) - 0.5).any(axis=1)
@@ -179,7 +179,7 @@ def test_coco_of_a_face_whose_points_all_lie_outside(faces: list[FacePrediction]
 @pytest.mark.parametrize("size", [64, 256])
 def test_aligned_eyes_are_level_and_in_their_place(turn: float, size: int) -> None:
     points = apply(rotation(turn, (40, 90)), face_shape() * 120 + 30)
-    crop = aligned_map(points, size)
+    crop = aligned_transform(points, size)
     seen = crop.to_crop(points)
     left, right = seen[list(LEFT_EYE)].mean(axis=0), seen[list(RIGHT_EYE)].mean(axis=0)
     assert left[1] == pytest.approx(right[1], abs=1e-3) and left[0] < right[0]
@@ -192,7 +192,7 @@ def test_aligned_eyes_are_level_and_in_their_place(turn: float, size: int) -> No
 def test_a_head_turned_aside_is_not_made_larger() -> None:
     ahead = face_shape() * 100
     aside = ahead * (0.4, 1)
-    assert aligned_map(aside, 128).zoom == pytest.approx(aligned_map(ahead, 128).zoom, rel=0.2)
+    assert aligned_transform(aside, 128).scale == pytest.approx(aligned_transform(ahead, 128).scale, rel=0.2)
 
 
 def test_the_crop_s_pixels_are_where_its_matrix_says(faces: list[FacePrediction]) -> None:
@@ -202,7 +202,7 @@ def test_the_crop_s_pixels_are_where_its_matrix_says(faces: list[FacePrediction]
     cv2.circle(image, (int(x), int(y)), 2, (255, 255, 255), -1)
     (entry,) = aligned_json([face], 200, ["a.aligned.png"])
     assert (entry["face"], entry["file"], entry["size"]) == (1, "a.aligned.png", 200)
-    crop = aligned_map(face.keypoints, 200).cut(image)[..., 0].astype(float)
+    crop = aligned_transform(face.keypoints, 200).warp(image)[..., 0].astype(float)
     rows, columns = np.mgrid[:200, :200]
     centre = np.array([(crop * columns).sum(), (crop * rows).sum()]) / crop.sum()
     assert np.array(entry["matrix"]) @ (x, y, 1) == pytest.approx(centre, abs=0.2)
@@ -212,4 +212,4 @@ def test_the_crop_s_pixels_are_where_its_matrix_says(faces: list[FacePrediction]
 @pytest.mark.parametrize("size", [0, 15, 2049])
 def test_crops_of_absurd_sizes_are_refused(size: int) -> None:
     with pytest.raises(ConfigError, match="16 to 2048"):
-        aligned_map(face_shape() * 100, size)
+        aligned_transform(face_shape() * 100, size)

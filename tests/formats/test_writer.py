@@ -29,7 +29,7 @@ from kp.formats.writer import (
 )
 from kp.geometry import Box
 from kp.landmarks import POINT_NAMES, REGION_OF_POINT
-from kp.prediction.predictor import FacePrediction
+from kp.prediction.face import FacePrediction
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def scene() -> tuple[np.ndarray, list[FacePrediction]]:
     """Two drawn faces side by side."""
     (left, first), (right, second) = drawn_face(1), drawn_face(2)
     second = second + np.float32([left.shape[1], 0.25])
-    faces = [FacePrediction(Box.around(first), 0.75, first), FacePrediction(Box.around(second), None, second)]
+    faces = [FacePrediction(Box.from_points(first), 0.75, first), FacePrediction(Box.from_points(second), None, second)]
     return np.hstack([left, right]), faces
 
 
@@ -102,7 +102,7 @@ def test_the_box_of_what_may_be_no_face_is_dashed(scene) -> None:
     image, (face, _) = scene
     lines = []
     for spread in (0.1, 50.0):
-        seen = replace(face, spread=np.full(68, spread, np.float32))
+        seen = replace(face, expected_error=np.full(68, spread, np.float32))
         lines.append((overlay(image, [seen], boxes=True, points=False) == 255).all(axis=2).sum())
     assert 0.4 * lines[0] < lines[1] < 0.7 * lines[0]
 

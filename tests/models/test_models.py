@@ -136,8 +136,8 @@ def test_dropout_is_for_training_alone(name: str) -> None:
 def test_heatmaps_have_a_quarter_of_the_size(size: int) -> None:
     stages = stage_outputs(HeatmapNet(width=8).eval(), torch.rand(1, 1, size, size))
     assert tuple(stages["heatmaps"].shape) == (1, 68, size // 4, size // 4)
-    assert tuple(stages["spread"].shape) == (1, 68)
-    assert (stages["spread"] > 0).all()
+    assert tuple(stages["sigma"].shape) == (1, 68)
+    assert (stages["sigma"] > 0).all()
 
 
 def test_a_sharp_heatmap_s_mean_is_its_peak() -> None:

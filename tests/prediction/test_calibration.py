@@ -16,7 +16,7 @@ from kp.commands.predict.command import confidence_text
 from kp.detectors.base import BoxMap, Detection, Detector
 from kp.errors import CheckpointError, DataError
 from kp.prediction.calibration import Measured, measure
-from kp.prediction.predictor import CONFIDENT, FacePrediction
+from kp.prediction.face import CONFIDENT, FacePrediction
 from kp.synthetic.dataset import SYNTHETIC, open_data
 from kp.transforms.degradations import KINDS, degraded
 from kp.transforms.head_shape import fit_head
@@ -36,22 +36,24 @@ def face_with(share_of: float, threshold: float = CONFIDENT) -> FacePrediction:
     """A face whose points are all expected to be off by this fraction of the eye distance."""
     points = np.random.default_rng(0).uniform(0, 100, (68, 2)).astype(np.float32)
     points[36], points[45] = (0, 0), (100, 0)
-    return FacePrediction(Box.around(points), 0.9, points, np.full(68, 100 * share_of, np.float32), threshold=threshold)
+    return FacePrediction(
+        Box.from_points(points), 0.9, points, np.full(68, 100 * share_of, np.float32), threshold=threshold
+    )
 
 
 @pytest.mark.parametrize("views", [1, 2])
 def test_a_face_that_only_a_turned_look_finds_is_kept_with_low_confidence(views: int) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8)
-    found = Predictor("heatmap_net", SeenTurned(), views=views).search(noise)
+    found = Predictor("heatmap_net", SeenTurned(), tta=views).search(noise)
     (face,) = found.faces
-    assert face.doubtful and found.turn in (90, 270)
+    assert face.low_confidence and found.rotation in (90, 270)
 
 
 def test_the_threshold_is_where_confidence_is_low() -> None:
     at = face_with(0.05).expected_share
     for threshold in (0.4, CONFIDENT, 0.95):
         face = face_with(0.05, threshold)
-        assert face.doubtful == (at < threshold) and 0 < face.confidence < 1
+        assert face.low_confidence == (at < threshold) and 0 < face.confidence < 1
     assert face_with(0.05, at).confidence == pytest.approx(CONFIDENT)
     assert face_with(0.05).confidence == at  # no calibration: as before
 
@@ -59,7 +61,7 @@ def test_the_threshold_is_where_confidence_is_low() -> None:
 def test_the_command_line_says_how_sure_a_face_is() -> None:
     assert confidence_text(face_with(0.01)) == ", confidence 1.00"
     assert confidence_text(face_with(0.5)).endswith(", low confidence")
-    assert confidence_text(replace(face_with(0.01), spread=np.full(68, np.nan, np.float32))) == ""
+    assert confidence_text(replace(face_with(0.01), expected_error=np.full(68, np.nan, np.float32))) == ""
 
 
 def test_bad_faces_are_flagged_but_few_good_ones() -> None:
@@ -101,9 +103,15 @@ def test_a_calibration_is_kept_and_changes_confidence_only(tmp_path: Path) -> No
         replace(plain, calibration={"1": {"threshold": 0.9}}), tmp_path / "a.safetensors", dtype=torch.float16
     )
     fitted = load_checkpoint(tmp_path / "a.safetensors")
-    assert (fitted.doubtful_below(1), fitted.doubtful_below(4), plain.doubtful_below(1)) == (0.9, 0.9, CONFIDENT)
+    assert (fitted.confidence_threshold(1), fitted.confidence_threshold(4), plain.confidence_threshold(1)) == (
+        0.9,
+        0.9,
+        CONFIDENT,
+    )
     (before,), (after,) = (Predictor(one).predict(image) for one in (plain, fitted))
-    assert np.array_equal(before.keypoints, after.keypoints) and np.array_equal(before.spread, after.spread)
+    assert np.array_equal(before.keypoints, after.keypoints) and np.array_equal(
+        before.expected_error, after.expected_error
+    )
     assert after.confidence < before.confidence == before.expected_share
 
 
@@ -115,7 +123,7 @@ def test_old_checkpoints_have_no_calibration_and_a_garbled_one_is_told(tmp_path:
     meta, weights = read_description(path), load_file(path)
     del meta["calibration"]
     save_file(weights, path, {KEY: json.dumps(meta)})
-    assert load_checkpoint(path).doubtful_below(1) == CONFIDENT
+    assert load_checkpoint(path).confidence_threshold(1) == CONFIDENT
     for wrong in ([], {"one": {"threshold": 0.5}}, {"1": {}}, {"1": {"threshold": 2}}):
         save_file(weights, path, {KEY: json.dumps(meta | {"calibration": wrong})})
         with pytest.raises(CheckpointError, match="calibration"):

@@ -10,8 +10,8 @@ from builders import face_shape
 
 from kp.errors import ConfigError
 from kp.geometry import Box
+from kp.prediction.face import FacePrediction
 from kp.prediction.one_euro import OneEuro, OneEuroFilter
-from kp.prediction.predictor import FacePrediction
 from kp.prediction.tracking import FaceTracker, match
 
 
@@ -80,7 +80,7 @@ def test_settings_without_sense_are_refused(wrong: dict) -> None:
 
 def face(x: float, y: float = 50.0, side: float = 100.0) -> FacePrediction:
     points = face_shape() * side + (x, y)
-    return FacePrediction(Box.around(points), 0.9, points.astype(np.float32))
+    return FacePrediction(Box.from_points(points), 0.9, points.astype(np.float32))
 
 
 def numbers(tracker: FaceTracker, *faces: FacePrediction, at: float) -> list[int]:

@@ -20,13 +20,14 @@ from kp.landmarks import LEFT_EYE, RIGHT_EYE
 from kp.metrics import point_errors
 from kp.models import create_model
 from kp.models.base import StagedModel
-from kp.prediction.predictor import TILTED, upright_place
+from kp.prediction.orientation import upright_box
+from kp.prediction.predictor import TILTED
 
 IMAGE, _ = drawn_face(0, height=200, width=260)
 
 
 class Pointing(StagedModel):
-    """Answers the same place of the crop for all 68 points, in the network's units."""
+    """CropPredictions the same place of the crop for all 68 points, in the network's units."""
 
     has_heatmaps = False
 
@@ -218,49 +219,49 @@ def turned_faces(quarters: int) -> tuple[np.ndarray, np.ndarray]:
 def test_sideways_and_upside_down_faces(quarters: int, turn: int) -> None:
     image, truth = turned_faces(quarters)
     found = Predictor("heatmap_net").search(image)
-    assert found.turn == turn
-    assert [face.turn for face in found.faces] == [turn] * 2
+    assert found.rotation == turn
+    assert [face.roll for face in found.faces] == [turn] * 2
     for points in truth:
-        face = max(found.faces, key=lambda face: Box.around(points).overlap(Box.around(face.keypoints)))
+        face = max(found.faces, key=lambda face: Box.from_points(points).iou(Box.from_points(face.keypoints)))
         assert point_errors(face.keypoints, points).mean() < 0.06  # in the pixels of the picture as it was given
-        assert face.box.overlap(Box.around(points)) > 0.5
+        assert face.box.iou(Box.from_points(points)) > 0.5
         assert face.confidence > 0.7
 
 
 def test_the_whole_image_may_be_a_face_on_its_side() -> None:
     image, (truth,) = scene([100], height=220, width=220, quarters=1)
     (face,) = Predictor("heatmap_net", "whole-image").predict(image)
-    assert face.turn == pytest.approx(270, abs=15)
+    assert face.roll == pytest.approx(270, abs=15)
     assert point_errors(face.keypoints, truth).mean() < 0.08
 
 
 @pytest.mark.parametrize("quarters", [0, 1])
 def test_a_rough_box_is_made_anew_about_the_points(quarters: int) -> None:
     image, (truth,) = scene([150], height=300, width=300, quarters=quarters)
-    tight, turn = Box.around(truth), 270 * quarters
+    tight, turn = Box.from_points(truth), 270 * quarters
     wide = Box(tight.left - 30, tight.top - 10, tight.right + 20, tight.bottom + 50)
     predictor = Predictor("heatmap_net", Seeing(Detection(wide, 0.9)))
-    (once,), (twice,) = (predictor.predict(image, [wide], turn=turn, rough=rough) for rough in (False, True))
+    (once,), (twice,) = (predictor.predict(image, [wide], roll=turn, box_style=style) for style in ("exact", "loose"))
     assert once.box == wide
-    assert (twice.box, twice.turn) == upright_place(once.keypoints, turn)
-    assert tight.overlap(twice.box) > 0.8 > tight.overlap(wide)
+    assert (twice.box, twice.roll) == upright_box(once.keypoints, turn)
+    assert tight.iou(twice.box) > 0.8 > tight.iou(wide)
     if not quarters:
         assert predictor.predict(image)[0].box == Box.square(wide.centre, wide.side)
-        predictor.detector.rough = True
+        predictor.detector.box_style = "loose"
         assert predictor.predict(image)[0].box == twice.box
 
 
 def test_a_rough_box_stays_where_the_points_are_in_one_place() -> None:
     box = Box(50, 60, 110, 120)
-    (face,) = pointing_predictor(Blind()).predict(IMAGE, [box], rough=True)
+    (face,) = pointing_predictor(Blind()).predict(IMAGE, [box], box_style="loose")
     assert face.box == box
 
 
 def test_a_face_in_a_given_box_is_turned_on_request() -> None:
     image, truth = turned_faces(2)
-    boxes = [Box.around(points) for points in truth]
+    boxes = [Box.from_points(points) for points in truth]
     predictor = Predictor("heatmap_net", Blind())
-    upright, turned = predictor.predict(image, boxes), predictor.predict(image, boxes, turn=180)
+    upright, turned = predictor.predict(image, boxes), predictor.predict(image, boxes, roll=180)
     assert max(face.confidence for face in upright) < 0.5 < min(face.confidence for face in turned)
     assert point_errors(np.array([face.keypoints for face in turned]), truth).mean() < 0.05
     assert [face.box for face in turned] == boxes
@@ -271,13 +272,13 @@ def test_tilted_heads_are_looked_at_again_upright(monkeypatch, given: bool, tilt
     image, points = scene([150] * 4, height=600, width=600)
     matrix = compose(rotation(tilt, (425, 425)), np.array([[1, 0, 125], [0, 1, 125]]))
     image, truth = warp(image, matrix, (850, 850)), apply(matrix, points)
-    predictor, boxes, errors = Predictor("heatmap_net"), [Box.around(face) for face in truth], {}
+    predictor, boxes, errors = Predictor("heatmap_net"), [Box.from_points(face) for face in truth], {}
     for least in (TILTED, 360.0):
         monkeypatch.setattr("kp.prediction.predictor.TILTED", least)
-        faces = predictor.predict(image, boxes) if given else predictor.search(image, turns=()).faces
-        nearest = [max(faces, key=lambda face, box=box: box.overlap(Box.around(face.keypoints))) for box in boxes]
+        faces = predictor.predict(image, boxes) if given else predictor.search(image, rotations=()).faces
+        nearest = [max(faces, key=lambda face, box=box: box.iou(Box.from_points(face.keypoints))) for box in boxes]
         errors[least] = point_errors(np.array([face.keypoints for face in nearest]), truth).mean()
-        assert all(abs(face.turn + (tilt if least == TILTED else 0)) < 20 for face in nearest)
+        assert all(abs(face.roll + (tilt if least == TILTED else 0)) < 20 for face in nearest)
         assert [face.box for face in faces] == boxes or not given
     assert errors[TILTED] < min(0.045, errors[360.0])
 
@@ -286,9 +287,9 @@ def test_a_face_on_its_side_does_not_end_the_search_for_those_that_stand() -> No
     """YuNet sees some faces of a picture that lies on its side; turned upright it shows all."""
     image, truth = turned_faces(1)
     predictor = Predictor("heatmap_net")
-    assert any(not face.doubtful and abs(face.turn) > 60 for face in predictor.search(image, turns=()).faces)
+    assert any(not face.low_confidence and abs(face.roll) > 60 for face in predictor.search(image, rotations=()).faces)
     found = predictor.search(image)
-    assert (found.turn, len(found.faces)) == (270, len(truth))
+    assert (found.rotation, len(found.faces)) == (270, len(truth))
 
 
 def test_the_box_for_a_second_look_is_tight_when_it_is_turned() -> None:
@@ -297,13 +298,13 @@ def test_the_box_for_a_second_look_is_tight_when_it_is_turned() -> None:
     points[LEFT_EYE], points[RIGHT_EYE] = (5, 10), (35, 10)
     for turn, box in ((0, Box(0, 0, 40, 30)), (30, Box(0, 0, 40, 30)), (90, Box(5, -5, 35, 35))):
         seen = apply(rotation(-turn, (20, 15)), points)
-        found, level = upright_place(seen, 0.0)
+        found, level = upright_box(seen, 0.0)
         assert level == pytest.approx(turn, abs=1e-3)
         assert np.allclose(
             [found.left, found.top, found.right, found.bottom], [box.left, box.top, box.right, box.bottom], atol=1e-3
         )
-    assert upright_place(points, 350.0)[1] == pytest.approx(360)
-    assert upright_place(np.zeros((68, 2)), 0.0) is None
+    assert upright_box(points, 350.0)[1] == pytest.approx(360)
+    assert upright_box(np.zeros((68, 2)), 0.0) is None
 
 
 class Compass(Seeing):
@@ -321,7 +322,7 @@ def test_boxes_of_a_turned_picture_come_back(corner: tuple[int, int], turn: int)
     predictor = pointing_predictor(Compass(Detection(Box(0, 0, 20, 20), None)))
     (face,) = predictor.predict(image)
     x, y = (89 if corner[1] else 10), (49 if corner[0] else 10)
-    assert face.turn == turn
+    assert face.roll == turn
     assert np.allclose(face.box.centre, (x, y), atol=1e-3)
     assert np.abs(face.keypoints - (x, y)).max() < 0.01
 
@@ -331,12 +332,12 @@ def test_a_large_picture_is_turned_in_a_smaller_size() -> None:
     image[-8:, -8:] = 255
     predictor = pointing_predictor(Compass(Detection(Box(0, 0, 128, 128), None)))
     (face,) = predictor.predict(image)
-    assert face.turn == 180
+    assert face.roll == 180
     assert face.box.side == pytest.approx(300, abs=1)
     assert np.allclose(face.box.centre, (1849, 2849), atol=2)
 
 
 def test_a_picture_without_a_face_is_not_turned() -> None:
     found = Predictor("heatmap_net").search(np.full((200, 300, 3), 128, np.uint8))
-    assert (found.faces, found.turn) == ([], 0)
+    assert (found.faces, found.rotation) == ([], 0)
     assert found.detector_seconds > 0

@@ -10,25 +10,25 @@ from builders import drawn_face, tiny_checkpoint
 from kp import Box, FacialKeypointsDataset, Predictor
 from kp.detectors import create_detector
 from kp.errors import ConfigError
-from kp.geometry import CropMap
+from kp.geometry import CropTransform
 from kp.landmarks import MIRROR
 from kp.metrics import eye_distance, point_errors
-from kp.prediction.predictor import CONFIDENT
-from kp.prediction.tta import AXIS_VARIANCE, VIEWS, Answers, share_within
+from kp.prediction.face import CONFIDENT
+from kp.prediction.tta import AUGMENTATIONS, AXIS_VARIANCE, CropPredictions, share_within
 
 IMAGE, TRUTH = drawn_face(2, height=220, width=240)
-CROP = CropMap.from_box(Box.square((110, 100), 150), 96)
+CROP = CropTransform.from_box(Box.square((110, 100), 150), 96)
 
 
 def test_the_first_view_is_the_crop_itself() -> None:
-    assert np.array_equal(VIEWS[0].of(CROP).matrix, CROP.matrix)
+    assert np.array_equal(AUGMENTATIONS[0].apply_to(CROP).matrix, CROP.matrix)
 
 
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("view", AUGMENTATIONS)
 def test_a_view_is_near_the_crop_and_back_again(view) -> None:
-    seen = view.of(CROP)
+    seen = view.apply_to(CROP)
     assert np.allclose(seen.to_image(seen.to_crop(TRUTH)), TRUTH, atol=1e-3)
-    assert seen.zoom == pytest.approx(CROP.zoom / view.scale)
+    assert seen.scale == pytest.approx(CROP.scale / view.scale)
     assert (np.linalg.det(seen.matrix[:, :2]) < 0) == view.mirrored
     there = seen.to_crop(TRUTH[MIRROR]) if view.mirrored else seen.to_crop(TRUTH)
     assert view.in_order(there).shape == (68, 2)
@@ -37,15 +37,15 @@ def test_a_view_is_near_the_crop_and_back_again(view) -> None:
 
 
 def test_a_mirrored_view_is_the_mirrored_crop() -> None:
-    mirrored = next(view for view in VIEWS if view.mirrored)
-    there, plain = mirrored.of(CROP).cut(IMAGE), CROP.cut(IMAGE)
+    mirrored = next(view for view in AUGMENTATIONS if view.mirrored)
+    there, plain = mirrored.apply_to(CROP).warp(IMAGE), CROP.warp(IMAGE)
     assert np.abs(there.astype(int) - plain[:, ::-1]).max() <= 1
     assert np.array_equal(mirrored.in_order(np.arange(68)), MIRROR)
 
 
 def test_the_views_cancel_out() -> None:
     for count in (2, 4, 6, 8):
-        views = VIEWS[:count]
+        views = AUGMENTATIONS[:count]
         assert sum(view.mirrored for view in views) == count / 2
         assert abs(sum(view.right for view in views)) < 1e-9 and abs(sum(view.down for view in views)) < 1e-9
         assert np.mean([view.scale for view in views]) == pytest.approx(1, abs=0.01)
@@ -53,8 +53,8 @@ def test_the_views_cancel_out() -> None:
 
 def test_one_view_is_the_networks_own_word() -> None:
     points, own = np.zeros((3, 1, 68, 2), np.float32), np.full((3, 1, 68), 4, np.float32)
-    answers = Answers.of_views(points, own)
-    assert np.array_equal(answers.spread, own[:, 0])
+    answers = CropPredictions.average(points, own)
+    assert np.array_equal(answers.expected_error, own[:, 0])
     assert np.allclose(answers.covariance, 16 * AXIS_VARIANCE * np.eye(2))
     assert answers.covariance.dtype == np.float32
 
@@ -63,22 +63,22 @@ def test_the_covariance_is_that_of_the_mixture() -> None:
     rng = np.random.default_rng(0)
     points = rng.normal(50, 3, (1, 4, 68, 2)).astype(np.float32)
     own = rng.uniform(1, 3, (1, 4, 68)).astype(np.float32)
-    answers = Answers.of_views(points, own)
+    answers = CropPredictions.average(points, own)
     between = np.cov(points[0, :, 5].T)
     expected = between + AXIS_VARIANCE * np.mean(own[0, :, 5] ** 2) * np.eye(2)
     assert np.allclose(answers.covariance[0, 5], expected, rtol=1e-4)
     assert np.allclose(answers.keypoints, points.mean(axis=1))
-    assert answers.spread[0, 5] == pytest.approx(np.sqrt(np.trace(expected) / 2 / AXIS_VARIANCE), rel=1e-4)
+    assert answers.expected_error[0, 5] == pytest.approx(np.sqrt(np.trace(expected) / 2 / AXIS_VARIANCE), rel=1e-4)
 
 
 def test_views_alone_tell_where_the_network_says_nothing() -> None:
     points = np.zeros((1, 2, 68, 2), np.float32)
     points[0, 1, :, 0] = 3  # apart from left to right
-    answers = Answers.of_views(points, np.full((1, 2, 68), np.nan, np.float32))
+    answers = CropPredictions.average(points, np.full((1, 2, 68), np.nan, np.float32))
     across, down = np.linalg.eigvalsh(answers.covariance[0, 0])[::-1]
     assert across > down > 0
-    assert np.isfinite(answers.spread).all()
-    assert np.isnan(Answers.of_views(points[:, :1], np.full((1, 1, 68), np.nan)).spread).all()
+    assert np.isfinite(answers.expected_error).all()
+    assert np.isnan(CropPredictions.average(points[:, :1], np.full((1, 1, 68), np.nan)).expected_error).all()
 
 
 def test_the_numbers_of_the_density() -> None:
@@ -93,23 +93,23 @@ def test_the_numbers_of_the_density() -> None:
 
 def test_more_views_are_one_answer_a_face() -> None:
     boxes = [Box(60 + shift, 60, 160 + shift, 160) for shift in range(30)]
-    faces = Predictor(tiny_checkpoint(), "whole-image", views=8).predict(IMAGE, boxes)
+    faces = Predictor(tiny_checkpoint(), "whole-image", tta=8).predict(IMAGE, boxes)
     assert len(faces) == 30
     assert all(face.confidence is not None and face.covariance.shape == (68, 2, 2) for face in faces)
-    alone = Predictor(tiny_checkpoint(), "whole-image", views=8).predict(IMAGE, boxes[7:8])[0]
+    alone = Predictor(tiny_checkpoint(), "whole-image", tta=8).predict(IMAGE, boxes[7:8])[0]
     assert np.allclose(faces[7].keypoints, alone.keypoints, atol=1e-3)
     assert np.allclose(faces[7].covariance, alone.covariance, rtol=1e-2, atol=1e-3)
 
 
 def test_one_view_is_the_default_and_says_nothing_new() -> None:
     (face,) = Predictor(tiny_checkpoint(), "whole-image").predict(IMAGE)
-    assert face.confidence is None and not face.unsure.any()
+    assert face.confidence is None and not face.uncertain_points.any()
 
 
 @pytest.mark.parametrize("views", [0, 9, -1, 2.5, None, "4"])
 def test_other_numbers_of_views_are_refused(views: object) -> None:
-    with pytest.raises(ConfigError, match="1 to 8 views"):
-        Predictor(tiny_checkpoint(), "whole-image", views=views)
+    with pytest.raises(ConfigError, match="1 to 8 crops"):
+        Predictor(tiny_checkpoint(), "whole-image", tta=views)
 
 
 def wall() -> np.ndarray:
@@ -151,11 +151,11 @@ def smiley() -> np.ndarray:
 @pytest.mark.parametrize("picture", [wall, noise, clouds, text, checkers, smiley])
 def test_where_there_is_no_face_there_is_no_confidence(picture: Callable[[], np.ndarray], views: int) -> None:
     image = picture()
-    (face,) = Predictor("heatmap_net", "whole-image", views=views).predict(image)
+    (face,) = Predictor("heatmap_net", "whole-image", tta=views).predict(image)
     assert face.confidence < (CONFIDENT if views == 1 else 0.3)
-    assert face.unsure.mean() > 0.6
-    assert not [face for face in Predictor("heatmap_net", "yunet", views=views).predict(image) if face.confidence > 0.5]
-    weak = Predictor("heatmap_net", create_detector("yunet", threshold=0.1), views=views).predict(image)
+    assert face.uncertain_points.mean() > 0.6
+    assert not [face for face in Predictor("heatmap_net", "yunet", tta=views).predict(image) if face.confidence > 0.5]
+    weak = Predictor("heatmap_net", create_detector("yunet", threshold=0.1), tta=views).predict(image)
     assert not [face for face in weak if face.confidence > 0.5]
 
 
@@ -165,12 +165,14 @@ def test_expected_errors_are_about_the_errors(name: str, real_dataset: FacialKey
     """On people never seen: 4 views are better than one, expect errors of the right size, and know who is worse."""
     faces = real_dataset.part("people", "test")
     rows = range(0, len(faces), 16)
-    one, four = Predictor(name, "whole-image"), Predictor(name, "whole-image", views=4)
-    crops = [(faces.image(row), one.preprocessing.crop_map(Box.around(faces.keypoints[row]))) for row in rows]
-    truth, answers = faces.keypoints[list(rows)], four.answers(crops)
+    one, four = Predictor(name, "whole-image"), Predictor(name, "whole-image", tta=4)
+    crops = [
+        (faces.image(row), one.preprocessing.crop_transform(Box.from_points(faces.keypoints[row]))) for row in rows
+    ]
+    truth, answers = faces.keypoints[list(rows)], four.predict_crops(crops)
     errors = point_errors(answers.keypoints, truth)
-    expected = answers.spread / eye_distance(answers.keypoints)[:, None]
-    assert errors.mean() < point_errors(one.answers(crops).keypoints, truth).mean()
+    expected = answers.expected_error / eye_distance(answers.keypoints)[:, None]
+    assert errors.mean() < point_errors(one.predict_crops(crops).keypoints, truth).mean()
     assert expected.mean() == pytest.approx(errors.mean(), rel=0.25)
     assert np.corrcoef(errors.mean(axis=1), expected.mean(axis=1))[0, 1] > 0.35
     apart = answers.keypoints - truth

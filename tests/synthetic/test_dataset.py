@@ -1,4 +1,4 @@
-"""Portraits of invented people: a dataset in all respects, the same every time, and no picture of anybody."""
+"""Portraits of synthetic people: a dataset in all respects, the same every time, and no picture of anybody."""
 
 import time
 from dataclasses import replace
@@ -157,9 +157,9 @@ def test_yunet_finds_the_faces(faces: SyntheticFaces) -> None:
     detector, rows = create_detector("yunet"), range(5, 3600, 47)
     found = 0
     for row in rows:
-        truth = Box.around(faces.keypoints[row])
+        truth = Box.from_points(faces.keypoints[row])
         boxes = [detector.box_map.to_tight(face.box) for face in detector.detect(faces.image(row))]
-        found += any(truth.overlap(box) > 0.4 for box in boxes)
+        found += any(truth.iou(box) > 0.4 for box in boxes)
     assert found >= 0.96 * len(rows)
 
 
@@ -226,7 +226,7 @@ def test_a_detector_finds_the_faces_of_every_scene() -> None:
         found = [detector.box_map.to_tight(face.box) for face in detector.detect(scene.image)]
         assert len(found) == len(plan.people), plan.title
         for points in scene.keypoints:
-            assert max(Box.around(points).overlap(box) for box in found) > 0.4, plan.title
+            assert max(Box.from_points(points).iou(box) for box in found) > 0.4, plan.title
 
 
 def test_scenes_are_the_same_each_time_and_show_what_they_say() -> None:
@@ -252,7 +252,7 @@ def test_figures_on_samples_do_not_go_into_a_card(tmp_path: Path, capsys) -> Non
 
 def test_a_network_is_said_to_have_learnt_from_samples(few_faces: SyntheticFaces) -> None:
     part = few_faces.part("people", "train")
-    assert part.invented
+    assert part.synthetic
     learnt = {"name": SYNTHETIC, "split": "people", "images": len(part), "people": 9}
     trained = replace(tiny_checkpoint(), config={"split": "people"}, data=learnt)
     assert frames_learnt(trained, few_faces, part) == len(part)

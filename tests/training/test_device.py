@@ -93,7 +93,7 @@ def test_threads_share_their_memory(shared: bool) -> None:
             "-c",
             f"""
 import ctypes, threading
-from kp.training.machine import share_memory
+from kp.training.device import share_memory
 {asked}
 together = threading.Barrier(12)
 threads = [threading.Thread(target=lambda: (bytearray(2000), together.wait())) for _ in range(12)]

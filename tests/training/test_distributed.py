@@ -18,14 +18,14 @@ from kp import Predictor, load_checkpoint
 from kp.data import FacialKeypointsDataset
 from kp.errors import ConfigError
 from kp.training import RunEnded, StepDone, TrainConfig, train
-from kp.training.distributed import Team, free_threads
+from kp.training.distributed import ProcessGroup, free_threads
 
 ROOT = Path(__file__).parents[2]
 QUICK = {
     "architecture": "naimishnet",
-    "size": 32,
+    "crop_size": 32,
     "augmentation": "none",
-    "subset": 9,
+    "max_train_images": 9,
     "batch_size": 8,
     "epochs": 2,
     "precision": "float32",
@@ -33,9 +33,10 @@ QUICK = {
 }
 RUNS = {  # a last batch of one image, which two processes cannot divide, is in all of them
     "naimishnet": QUICK,
-    "five_conv": QUICK | {"architecture": "five_conv", "size": 224, "subset": 5, "batch_size": 4, "epochs": 1},
+    "five_conv": QUICK
+    | {"architecture": "five_conv", "crop_size": 224, "max_train_images": 5, "batch_size": 4, "epochs": 1},
     "heatmap_net": QUICK
-    | {"architecture": "heatmap_net", "width": 8, "loss": "heatmap", "averaging": 0.9, "learning_rate": 3e-3},
+    | {"architecture": "heatmap_net", "width": 8, "loss": "heatmap", "ema_decay": 0.9, "learning_rate": 3e-3},
     "one stops": QUICK,
     "one has no number": QUICK,
 }
@@ -44,14 +45,14 @@ WORKER = """
 import json, sys, torch
 from kp.data import FacialKeypointsDataset
 from kp.training import RunEnded, StepDone, TrainConfig, train
-from kp.training.distributed import join_team
+from kp.training.distributed import join_process_group
 from kp.training.losses import LOSSES
 
 torch.set_num_threads(1)
 torch.nn.functional.dropout = lambda x, *_: x  # what it draws is another thing for each process
 data, out, runs = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 dataset, told = FacialKeypointsDataset(data), {}
-with join_team() as team:
+with join_process_group() as team:
     for name, settings in runs.items():
         losses, right = [], LOSSES["mse"]
         def wrong(stages, truth):
@@ -170,33 +171,33 @@ def test_the_command_in_two_processes_ends_with_one_checkpoint(data_root: Path, 
     ],
 )
 def test_each_process_takes_its_share(rows: range, shares: list[list[int]]) -> None:
-    assert [Team(rank, 2).share(np.array(rows)).tolist() for rank in range(2)] == shares
+    assert [ProcessGroup(rank, 2).shard(np.array(rows)).tolist() for rank in range(2)] == shares
 
 
 def test_a_team_of_one_changes_nothing(monkeypatch) -> None:
     monkeypatch.delenv("WORLD_SIZE", raising=False)
-    team, tensor = Team.from_environment(), torch.tensor([1.0, 2.0])
+    team, tensor = ProcessGroup.from_environment(), torch.tensor([1.0, 2.0])
     team.average([tensor], 0.5)
-    assert (team, tensor.tolist(), team.sum(3, 4), team.any(False)) == (Team(), [1, 2], [3, 4], False)
+    assert (team, tensor.tolist(), team.sum(3, 4), team.any(False)) == (ProcessGroup(), [1, 2], [3, 4], False)
 
 
 def test_half_an_environment_is_refused(monkeypatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.delenv("RANK", raising=False)
     with pytest.raises(ConfigError, match="WORLD_SIZE is 2, but RANK.*torchrun"):
-        Team.from_environment()
+        ProcessGroup.from_environment()
 
 
 @pytest.mark.parametrize(
     ("team", "idle", "threads"),
     [
-        (Team(), 1, 1),
-        (Team(), 64, 2),
-        (Team(1, 4, 1, 2), 8, 4),
-        (Team(1, 4, 1, 4), 3, 1),
+        (ProcessGroup(), 1, 1),
+        (ProcessGroup(), 64, 2),
+        (ProcessGroup(1, 4, 1, 2), 8, 4),
+        (ProcessGroup(1, 4, 1, 4), 3, 1),
     ],
 )
-def test_threads_are_a_share_of_what_is_idle(team: Team, idle: int, threads: int, monkeypatch) -> None:
+def test_threads_are_a_share_of_what_is_idle(team: ProcessGroup, idle: int, threads: int, monkeypatch) -> None:
     monkeypatch.setattr("kp.training.distributed.idle_cores", lambda: idle)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     assert free_threads(team) == threads

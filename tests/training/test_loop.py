@@ -24,13 +24,13 @@ from kp.training import PRESETS, Decoding, EpochDone, RunEnded, RunStarted, Step
 from kp.training.batches import TrainingBatches, crop_transform, to_batch
 from kp.training.config import CHOICES
 from kp.training.losses import LOSSES, heatmap_loss, wing_loss
-from kp.training.optimizers import RMSprop, rate_factor
+from kp.training.optimizers import RMSprop, lr_factor
 
 QUICK = TrainConfig(
     architecture="naimishnet",
-    size=32,
+    crop_size=32,
     augmentation="none",
-    subset=6,
+    max_train_images=6,
     batch_size=4,
     epochs=2,
     precision="float32",
@@ -122,7 +122,7 @@ def test_a_later_epoch_leaves_an_earlier_checkpoint_alone(events: list[TrainEven
 
 
 @pytest.mark.parametrize(
-    "config", [SHARP, replace(SHARP, crop="frame"), replace(SHARP, averaging=0.9)], ids=["face", "frame", "averaged"]
+    "config", [SHARP, replace(SHARP, crop="frame"), replace(SHARP, ema_decay=0.9)], ids=["face", "frame", "averaged"]
 )
 def test_training_measures_what_evaluation_measures(config: TrainConfig, dataset: FacialKeypointsDataset) -> None:
     """Preprocessing of training, of prediction and of evaluation is one and the same."""
@@ -141,8 +141,8 @@ def test_the_watched_faces_are_told_in_pixels_of_their_frames(dataset: FacialKey
     predictor = Predictor(epoch.checkpoint, "whole-image")
     assert {dataset.frames[row].person for row in started.watched} <= set(TEST_PEOPLE)
     for row, points in zip(started.watched, epoch.faces, strict=True):
-        crop = predictor.preprocessing.crop_map(Box.around(dataset.keypoints[row]))
-        assert np.abs(predictor.answers([(dataset.image(row), crop)]).keypoints[0] - points).max() < 1
+        crop = predictor.preprocessing.crop_transform(Box.from_points(dataset.keypoints[row]))
+        assert np.abs(predictor.predict_crops([(dataset.image(row), crop)]).keypoints[0] - points).max() < 1
 
 
 def test_a_handful_of_faces_is_learnt_by_heart(dataset: FacialKeypointsDataset) -> None:
@@ -153,12 +153,12 @@ def test_a_handful_of_faces_is_learnt_by_heart(dataset: FacialKeypointsDataset) 
     ]
     small = dataset.subset(few)
     learnt = small.part("people", "train")
-    events = run(replace(SHARP, subset=0, batch_size=3, epochs=60), small)
+    events = run(replace(SHARP, max_train_images=0, batch_size=3, epochs=60), small)
     assert np.mean(losses(events)[-5:]) < 0.3 * losses(events)[0]
     predictor = Predictor(events[-1].checkpoint, "whole-image")
     assert len(learnt) == 3
     for index, truth in enumerate(learnt.keypoints):
-        (face,) = predictor.predict(learnt.image(index), [Box.around(truth)])
+        (face,) = predictor.predict(learnt.image(index), [Box.from_points(truth)])
         assert np.linalg.norm(face.keypoints - truth, axis=1).mean() / np.linalg.norm(truth[36] - truth[45]) < 0.1
 
 
@@ -169,7 +169,7 @@ def test_the_same_seed_gives_the_same_run(events: list[TrainEvent], dataset: Fac
     assert losses(run(replace(QUICK, seed=1), dataset)) != losses(events)
 
 
-@pytest.mark.parametrize("augmentation", ["geometry", "full", "deep"])
+@pytest.mark.parametrize("augmentation", ["geometry", "full", "3d"])
 def test_augmentation_is_drawn_anew_each_epoch_and_repeats_with_the_seed(augmentation: str, few_faces) -> None:
     def drawn(config: TrainConfig, epoch: int) -> list[torch.Tensor]:
         return [inputs for inputs, _ in TrainingBatches(few_faces, config).epoch(epoch)]
@@ -186,13 +186,13 @@ def test_augmentation_is_drawn_anew_each_epoch_and_repeats_with_the_seed(augment
 def test_deep_bends_faces_that_full_leaves(few_faces) -> None:
     bent, plain = (
         torch.cat([targets for _, targets in TrainingBatches(few_faces, config).epoch(1)])
-        for config in (replace(QUICK, augmentation=name) for name in ("deep", "full"))
+        for config in (replace(QUICK, augmentation=name) for name in ("3d", "full"))
     )
     narrow = [torch.linalg.svdvals(targets - targets.mean(1, keepdim=True)) for targets in (bent, plain)]
     shares = [(values[:, 1] / values[:, 0]).std() for values in narrow]  # a face's width by its height, or so
     assert shares[0] > 1.2 * shares[1]
     with pytest.raises(ConfigError, match="do not tell how deep"):
-        TrainingBatches(few_faces.subset([0]), replace(QUICK, augmentation="deep"))
+        TrainingBatches(few_faces.subset([0]), replace(QUICK, augmentation="3d"))
 
 
 def test_batches_prepared_ahead_are_the_same(dataset) -> None:
@@ -207,7 +207,7 @@ def test_batches_prepared_ahead_are_the_same(dataset) -> None:
 
 def test_the_error_is_measured_several_times_an_epoch(dataset) -> None:
     """Here after 2 and 3 of 3 steps, a part of an epoch having a number that is not whole."""
-    events = run(replace(QUICK, subset=9, epochs=2, evaluations=2), dataset)
+    events = run(replace(QUICK, max_train_images=9, epochs=2, evals_per_epoch=2), dataset)
     told = [(type(event).__name__, event.epoch) for event in events if isinstance(event, EpochDone | StepDone)]
     first = [("StepDone", 1), ("StepDone", 1), ("EpochDone", 0.67), ("StepDone", 1), ("EpochDone", 1)]
     assert told == first + [(name, epoch + 1) for name, epoch in first]
@@ -244,7 +244,7 @@ def test_an_epoch_shows_every_face_once_with_its_own_points(config: TrainConfig,
             [
                 torch.from_numpy(config.preprocessing.encode(crop.to_crop(points)))
                 for points in part.keypoints
-                for crop in [config.preprocessing.crop_map(Box.around(points))]
+                for crop in [config.preprocessing.crop_transform(Box.from_points(points))]
             ]
         )
         distances = torch.cdist(seen.flatten(1), expected.flatten(1))
@@ -299,9 +299,9 @@ def test_stopping_does_not_wait_for_all_images(dataset: FacialKeypointsDataset, 
     assert [(event.done, event.total) for event in events[:-1]] == [(2, 18), (4, 18)]
 
 
-@pytest.mark.parametrize("averaging", [0.0, 0.9])
-def test_a_run_that_diverges_keeps_the_last_good_weights(averaging: float, dataset, tmp_path: Path) -> None:
-    config = replace(QUICK, optimizer="sgd", learning_rate=10, epochs=50, averaging=averaging)
+@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
+def test_a_run_that_diverges_keeps_the_last_good_weights(ema_decay: float, dataset, tmp_path: Path) -> None:
+    config = replace(QUICK, optimizer="sgd", learning_rate=10, epochs=50, ema_decay=ema_decay)
     ended = run(config, dataset)[-1]
     assert ended.reason == "diverged"
     assert "learning rate" in ended.message
@@ -310,7 +310,7 @@ def test_a_run_that_diverges_keeps_the_last_good_weights(averaging: float, datas
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_every_loss_falls(loss: str, dataset: FacialKeypointsDataset) -> None:
-    config = replace(SHARP, loss=loss, subset=4, epochs=12, optimizer="adamw")
+    config = replace(SHARP, loss=loss, max_train_images=4, epochs=12, optimizer="adamw")
     told = losses(run(config, dataset))
     assert np.isfinite(told).all()
     assert np.mean(told[-3:]) < np.mean(told[:2])
@@ -346,7 +346,7 @@ def test_every_optimiser_moves_the_weights(optimizer: str, dataset, tmp_path: Pa
 
 @pytest.mark.parametrize("architecture", MODELS)
 def test_every_network_can_be_trained_at_its_own_size(architecture: str, dataset, tmp_path: Path) -> None:
-    config = TrainConfig(architecture=architecture, subset=2, batch_size=2, epochs=1, precision="float32")
+    config = TrainConfig(architecture=architecture, max_train_images=2, batch_size=2, epochs=1, precision="float32")
     few = dataset.subset([index for index, frame in enumerate(dataset.frames) if frame.folder == "test"])
     ended = run(config, few)[-1]
     assert ended.reason == "finished"
@@ -363,11 +363,11 @@ def test_every_precision(precision: str, dataset: FacialKeypointsDataset) -> Non
 
 
 def test_a_last_batch_of_one_face(dataset: FacialKeypointsDataset) -> None:
-    assert run(replace(SHARP, subset=5, batch_size=4, epochs=1), dataset)[-1].reason == "finished"
+    assert run(replace(SHARP, max_train_images=5, batch_size=4, epochs=1), dataset)[-1].reason == "finished"
 
 
 def test_a_time_limit_ends_the_run_in_good_order(dataset: FacialKeypointsDataset) -> None:
-    events = run(replace(QUICK, seconds=1.5, epochs=10_000, schedule="one-cycle"), dataset)
+    events = run(replace(QUICK, max_seconds=1.5, epochs=10_000, schedule="one-cycle"), dataset)
     ended = events[-1]
     assert ended.reason == "finished"
     assert isinstance(events[-2], EpochDone)
@@ -386,7 +386,7 @@ def test_validation_people_are_not_learnt_from(dataset: FacialKeypointsDataset, 
 
     monkeypatch.setattr("kp.training.loop.TrainingBatches", Spy)
     for validate_on in ("validation", "test"):
-        ended = run(replace(QUICK, subset=0, epochs=1, validate_on=validate_on), dataset)[-1]
+        ended = run(replace(QUICK, max_train_images=0, epochs=1, validate_on=validate_on), dataset)[-1]
         assert ended.checkpoint.data["images"] == len(fed[-1].dataset)
     held_out, everybody = ({frame.person for frame in batches.dataset.frames} for batches in fed)
     assert not any(map(is_validation_person, held_out))
@@ -395,7 +395,7 @@ def test_validation_people_are_not_learnt_from(dataset: FacialKeypointsDataset, 
 
 def test_a_subset_is_drawn_by_the_seed(dataset: FacialKeypointsDataset) -> None:
     (started,) = (
-        event for event in run(replace(QUICK, subset=999, epochs=1), dataset) if isinstance(event, RunStarted)
+        event for event in run(replace(QUICK, max_train_images=999, epochs=1), dataset) if isinstance(event, RunStarted)
     )
     assert started.train_images == len(dataset.part("people", "train"))
 
@@ -411,7 +411,7 @@ def test_an_unreadable_image_is_an_error_before_the_first_step(data_root: Path, 
     root = Path(shutil.copytree(data_root, tmp_path / "own"))
     (root / "training" / "Ada_Stone_00.jpg").write_bytes(b"no picture")
     with pytest.raises(ImageError, match="Ada_Stone_00.jpg"):
-        run(replace(QUICK, subset=0), FacialKeypointsDataset(root))
+        run(replace(QUICK, max_train_images=0), FacialKeypointsDataset(root))
 
 
 def test_leaving_early_leaves_no_thread_behind(dataset: FacialKeypointsDataset) -> None:
@@ -447,7 +447,7 @@ def test_the_heatmap_loss_likes_a_sharp_map_in_the_right_place() -> None:
         heatmaps[0, range(68), 8, columns] = height
         points = truth + torch.tensor([shift / 8, 0.0])
         return float(
-            heatmap_loss({"keypoints": points, "heatmaps": heatmaps, "spread": torch.full((1, 68), 0.1)}, truth)
+            heatmap_loss({"keypoints": points, "heatmaps": heatmaps, "sigma": torch.full((1, 68), 0.1)}, truth)
         )
 
     assert loss(0, 3.0) < loss(1, 3.0) < loss(4, 3.0)
@@ -461,7 +461,7 @@ def test_the_spread_learns_the_error_s_size() -> None:
     points, heatmaps = truth + torch.tensor([0.3, 0.4]), torch.zeros(1, 68, 8, 8)  # half a unit away
     spreads = torch.linspace(0.05, 1, 96)
     told = [
-        float(heatmap_loss({"keypoints": points, "heatmaps": heatmaps, "spread": spread.expand(1, 68)}, truth))
+        float(heatmap_loss({"keypoints": points, "heatmaps": heatmaps, "sigma": spread.expand(1, 68)}, truth))
         for spread in spreads
     ]
     assert float(spreads[int(np.argmin(told))]) == pytest.approx(0.25, abs=0.02)
@@ -469,8 +469,8 @@ def test_the_spread_learns_the_error_s_size() -> None:
 
 def test_schedules() -> None:
     progress = np.linspace(0, 1, 101)
-    assert {rate_factor("constant", value) for value in progress} == {1.0}
-    cycle = np.array([rate_factor("one-cycle", value) for value in progress])
+    assert {lr_factor("constant", value) for value in progress} == {1.0}
+    cycle = np.array([lr_factor("one-cycle", value) for value in progress])
     assert cycle[0] == pytest.approx(0.1)
     assert cycle.max() == pytest.approx(1)
     assert progress[cycle.argmax()] == pytest.approx(0.05)
@@ -484,8 +484,8 @@ def test_the_reference_recipe_is_the_published_one() -> None:
     assert (config.architecture, config.crop, config.augmentation) == ("five_conv", "frame", "none")
     assert (config.loss, config.optimizer, config.learning_rate) == ("mse", "rmsprop", 1e-4)
     assert (config.batch_size, config.epochs, config.schedule) == (10, 3, "constant")
-    assert (config.weight_decay, config.averaging, config.subset) == (0, 0, 0)
-    assert (config.crop_size, config.preprocessing.mean, config.preprocessing.scale) == (224, 100, 50)
+    assert (config.weight_decay, config.ema_decay, config.max_train_images) == (0, 0, 0)
+    assert (config.input_size, config.preprocessing.mean, config.preprocessing.scale) == (224, 100, 50)
     assert repr(crop_transform(config, np.random.default_rng())) == (
         "Compose([Rescale(size=250), RandomCrop(size=(224, 224))])"
     )
@@ -517,15 +517,15 @@ def test_every_setting_says_what_it_is() -> None:
         {"learning_rate": -1e-3},
         {"learning_rate": 50},
         {"learning_rate": math.nan},
-        {"subset": -1},
-        {"subset": 1.5},
-        {"size": 20},
-        {"size": 1000},
+        {"max_train_images": -1},
+        {"max_train_images": 1.5},
+        {"crop_size": 20},
+        {"crop_size": 1000},
         {"margin": 0.1},
         {"margin": math.inf},
-        {"seconds": -1},
+        {"max_seconds": -1},
         {"weight_decay": 2},
-        {"averaging": 1.0},
+        {"ema_decay": 1.0},
         {"seed": -1},
         {"seed": True},
         {"seed": None},
@@ -547,8 +547,8 @@ def test_a_bad_setting_is_named(bad: dict) -> None:
 @pytest.mark.parametrize(
     "bad",
     [
-        {"architecture": "five_conv", "size": 96},
-        {"architecture": "heatmap_net", "size": 100},
+        {"architecture": "five_conv", "crop_size": 96},
+        {"architecture": "heatmap_net", "crop_size": 100},
         {"architecture": "naimishnet", "loss": "heatmap"},
         {"validate_on": "train"},
     ],
@@ -561,13 +561,13 @@ def test_settings_that_do_not_go_together_are_refused_at_once(bad: dict) -> None
 @pytest.mark.parametrize("size", [64, 224])
 def test_heatmaps_keep_their_units_at_every_size(size: int) -> None:
     """Their mean lies in -1..1 across the crop, also at the reference's 224 px."""
-    preprocessing = TrainConfig(architecture="heatmap_net", size=size).preprocessing
+    preprocessing = TrainConfig(architecture="heatmap_net", crop_size=size).preprocessing
     assert preprocessing.encode(np.array([[-0.5, size - 0.5]])) == pytest.approx(np.array([[-1, 1]]))
 
 
 def test_a_run_goes_on_from_a_network(dataset: FacialKeypointsDataset) -> None:
     first = run(replace(QUICK, epochs=1), dataset)[-1].checkpoint
-    frozen = replace(QUICK, epochs=1, learning_rate=1e-8, augmentation="none", averaging=0.0)
+    frozen = replace(QUICK, epochs=1, learning_rate=1e-8, augmentation="none", ema_decay=0.0)
     again = [*train(frozen, dataset, start=first)][-1].checkpoint
     assert [entry["epoch"] for entry in again.history] == [1, 2]
     assert again.history[1]["seconds"] > again.history[0]["seconds"]
@@ -580,9 +580,9 @@ def test_a_run_goes_on_from_a_network(dataset: FacialKeypointsDataset) -> None:
 
 def test_a_run_goes_on_with_another_crop(dataset: FacialKeypointsDataset) -> None:
     """A network of convolutions alone takes crops of any size."""
-    settings = TrainConfig(architecture="heatmap_net", loss="heatmap", width=8, size=64, epochs=1)
+    settings = TrainConfig(architecture="heatmap_net", loss="heatmap", width=8, crop_size=64, epochs=1)
     first = run(settings, dataset)[-1].checkpoint
-    again = [*train(replace(settings, size=48), dataset, start=first)][-1].checkpoint
+    again = [*train(replace(settings, crop_size=48), dataset, start=first)][-1].checkpoint
     assert (first.preprocessing.size, again.preprocessing.size) == (64, 48)
     assert [entry["epoch"] for entry in again.history] == [1, 2]
 

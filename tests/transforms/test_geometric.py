@@ -14,13 +14,13 @@ from kp.transforms.geometric import (
     FaceCrop,
     Normalize,
     RandomCrop,
-    RandomMirror,
+    RandomHorizontalFlip,
     RandomRotate,
     Rescale,
     ToTensor,
     Transform,
 )
-from kp.transforms.photometric import RandomBlur, RandomLight, RandomNoise, RandomOcclusion
+from kp.transforms.photometric import RandomBlur, RandomBrightnessContrast, RandomNoise, RandomOcclusion
 
 GEOMETRY = {
     "rescale": lambda rng: Rescale(180),
@@ -30,11 +30,11 @@ GEOMETRY = {
     "face crop": lambda rng: FaceCrop(128, rng=rng),
     "jittered face crop": lambda rng: FaceCrop(96, scale=(-0.25, 0.3), shift=0.06, turn=18, rng=rng),
     "rotate": lambda rng: RandomRotate(40, rng=rng),
-    "mirror": lambda rng: RandomMirror(1.0, rng=rng),
+    "mirror": lambda rng: RandomHorizontalFlip(1.0, rng=rng),
     "nothing": lambda rng: Compose([]),
 }
 PIXELS = {
-    "light": lambda rng: RandomLight(1.0, rng=rng),
+    "light": lambda rng: RandomBrightnessContrast(1.0, rng=rng),
     "blur": lambda rng: RandomBlur(1.0, rng=rng),
     "noise": lambda rng: RandomNoise(1.0, rng=rng),
     "occlusion": lambda rng: RandomOcclusion(1.0, rng=rng),
@@ -134,7 +134,7 @@ def test_pixels_and_points_move_together(name: str, point: int) -> None:
         (Rescale((20, 30)), "Rescale(size=(20, 30))"),
         (RandomCrop(224), "RandomCrop(size=(224, 224))"),
         (RandomRotate(15.0), "RandomRotate(degrees=15.0)"),
-        (RandomMirror(0.25), "RandomMirror(probability=0.25)"),
+        (RandomHorizontalFlip(0.25), "RandomHorizontalFlip(probability=0.25)"),
         (ToTensor(), "ToTensor()"),
         (Normalize(90.0, 40.0), "Normalize(mean=90.0, scale=40.0, grey=True)"),
         (RandomNoise(0.3), "RandomNoise(probability=0.3)"),
@@ -212,20 +212,20 @@ def test_jitter_has_the_spread_asked_for() -> None:
 
 def test_mirroring_makes_the_left_eye_the_right_one() -> None:
     sample = face()
-    moved = RandomMirror(1.0)(sample)
+    moved = RandomHorizontalFlip(1.0)(sample)
     assert moved.mirrored
     assert moved.keypoints[36, 0] < moved.keypoints[45, 0]  # the numbers stay with their side of the image
     assert moved.keypoints[36].tolist() == [139 - sample.keypoints[45, 0], sample.keypoints[45, 1]]
-    twice = RandomMirror(1.0)(moved)
+    twice = RandomHorizontalFlip(1.0)(moved)
     assert not twice.mirrored
     assert (twice.image == sample.image).all()
     assert np.allclose(twice.keypoints, sample.keypoints)
 
 
 def test_mirroring_with_half_the_probability_happens_half_the_time() -> None:
-    mirror = RandomMirror(0.5, rng=0)
+    mirror = RandomHorizontalFlip(0.5, rng=0)
     assert 70 < sum(mirror(face()).mirrored for _ in range(200)) < 130
-    assert not RandomMirror(0.0)(face()).mirrored
+    assert not RandomHorizontalFlip(0.0)(face()).mirrored
 
 
 def test_normalize_by_hand() -> None:
@@ -246,8 +246,8 @@ def test_normalize_by_hand() -> None:
         ([Normalize(), Rescale(50)], "before Normalize"),
         ([Normalize(), RandomRotate()], "before Normalize"),
         ([Normalize(), FaceCrop()], "before Normalize"),
-        ([Normalize(), RandomLight(1.0)], "before Normalize"),
-        ([ToTensor(), RandomMirror(1.0)], "before Normalize and ToTensor"),
+        ([Normalize(), RandomBrightnessContrast(1.0)], "before Normalize"),
+        ([ToTensor(), RandomHorizontalFlip(1.0)], "before Normalize and ToTensor"),
         ([ToTensor(), Normalize()], "a tensor"),
         ([ToTensor(), ToTensor()], "once, at the end"),
         ([Rescale(100), RandomCrop(224)], "Rescale to something larger"),

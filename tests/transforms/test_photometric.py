@@ -5,9 +5,9 @@ import pytest
 from builders import drawn_face
 
 from kp.data import Sample
-from kp.transforms.photometric import PixelTransform, RandomBlur, RandomLight, RandomNoise, RandomOcclusion
+from kp.transforms.photometric import PixelTransform, RandomBlur, RandomBrightnessContrast, RandomNoise, RandomOcclusion
 
-CHANGES: list[type[PixelTransform]] = [RandomLight, RandomBlur, RandomNoise, RandomOcclusion]
+CHANGES: list[type[PixelTransform]] = [RandomBrightnessContrast, RandomBlur, RandomNoise, RandomOcclusion]
 
 
 def face(*, grey: bool = False) -> Sample:
@@ -65,7 +65,7 @@ def test_light_keeps_the_order_of_grey_levels() -> None:
     ramp = np.repeat(np.arange(256, dtype=np.uint8)[None], 4, axis=0)
     even = 0
     for seed in range(20):
-        lit = RandomLight(1.0, rng=seed)(Sample(ramp, np.zeros((68, 2)))).image.astype(int)
+        lit = RandomBrightnessContrast(1.0, rng=seed)(Sample(ramp, np.zeros((68, 2)))).image.astype(int)
         assert lit.max() > lit.min()
         if (lit[0] == lit[-1]).all():  # no shadow across it
             even += 1

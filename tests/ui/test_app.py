@@ -217,12 +217,12 @@ def test_the_card_says_what_a_network_is_and_how_good() -> None:
     text = re.sub("<[^>]*>", "", card_html(card()))
     assert text == (
         "A small one · 6.8 % mean error (NME) on people never seen · naimishnet, 1.23 M parameters · "
-        "2.5 MB · learnt from 24 images of 4 people"
+        "2.5 MB · trained on 24 images of 4 people"
     )
     assert "not measured on people never seen" in card_html(card(metrics={}))
     assert "<script>" not in card_html(card(title="<script>", architecture="<script>"))
     assert "? images of ? people" in card_html(card(data={}))
-    assert "learnt from 24 sample faces of 4 people who do not exist" in card_html(
+    assert "trained on 24 synthetic faces of 4 people" in card_html(
         card(data={"name": "sample", "images": 24, "people": 4})
     )
 

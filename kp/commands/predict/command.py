@@ -9,19 +9,19 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from kp.commands.common import add_json, add_overwrite, print_json, progress_bar
+from kp.commands.common import add_json, add_old_name, add_overwrite, print_json, progress_bar
 from kp.commands.predict.box_table import boxes_of_photos, read_boxes, some
 from kp.commands.predict.find_images import find_photos, others_in
 from kp.commands.predict.left_out import reasons
-from kp.commands.predict.worker_pool import Job, PhotoResult, Work, do_all
+from kp.commands.predict.worker_pool import ImageTask, PhotoResult, PredictSettings, do_all
 from kp.detectors import DETECTORS
 from kp.errors import ConfigError
 from kp.files import OVERWRITE, Written, left_message, listed, write_outputs_of
 from kp.formats.aligned import SIZES
 from kp.formats.coco import COCO, COCO_FILE, CocoPhoto, coco_bytes
 from kp.formats.writer import FORMATS, USUAL
-from kp.prediction.predictor import FacePrediction
-from kp.prediction.tta import VIEWS
+from kp.prediction.face import FacePrediction
+from kp.prediction.tta import AUGMENTATIONS
 from kp.training.device import own_cores
 
 MANY = 50  # photos from which on it pays to start processes
@@ -74,14 +74,15 @@ def add_network(parser: argparse.ArgumentParser) -> None:
         type=float,
         help="side of the crop, in sides of the face box (default: what the network was trained with)",
     )
-    parser.add_argument(
-        "--views",
+    tta = parser.add_argument(
+        "--tta",
         type=int,
         default=1,
         metavar="N",
-        help="ask for each face from N slightly different "
-        f"crops, 1 to {len(VIEWS)}; slower, and a little better (default: 1)",
+        help="test-time augmentation: predict each face from N slightly different crops, "
+        f"1 to {len(AUGMENTATIONS)}; slower, and a little better (default: 1)",
     )
+    add_old_name(parser, "--views", tta)
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
@@ -147,12 +148,12 @@ def run(options: argparse.Namespace) -> int:
     check_options(options)
     formats = options.formats if options.formats is not None else USUAL
     # With boxes given no face is looked for, so the detector that needs nothing is enough.
-    work = Work(
+    work = PredictSettings(
         options.model,
         "whole-image" if options.boxes else options.detector,
         None if options.boxes else options.threshold,
         options.margin,
-        options.views,
+        options.tta,
         options.out,
         tuple(name for name in formats if name != COCO),
         options.align,
@@ -174,7 +175,7 @@ def run(options: argparse.Namespace) -> int:
     return 1 if whole.left or any(result.problem for result in results) else 0
 
 
-def write_coco(results: Sequence[PhotoResult], work: Work) -> Written:
+def write_coco(results: Sequence[PhotoResult], work: PredictSettings) -> Written:
     """The one file of all photos that could be read."""
     photos = [
         CocoPhoto(result.file, result.width, result.height, result.faces) for result in results if result.error is None
@@ -182,12 +183,12 @@ def write_coco(results: Sequence[PhotoResult], work: Work) -> Written:
     return write_outputs_of("", {COCO_FILE: coco_bytes(photos)}, Path(work.out), log=work.log, overwrite=work.overwrite)
 
 
-def find_jobs(options: argparse.Namespace, *, pictures: bool) -> list[Job]:
+def find_jobs(options: argparse.Namespace, *, pictures: bool) -> list[ImageTask]:
     """The photos with their boxes, if there are any given. pictures: whether pictures are written."""
     photos = find_photos(options.photos, out=options.out, pictures=pictures)
     print_left_out(options.photos, out=options.out)
     if not options.boxes:
-        return [Job(photo) for photo in photos]
+        return [ImageTask(photo) for photo in photos]
     files = [photo.file for photo in photos]
     boxes = boxes_of_photos(read_boxes(options.boxes), files)
     if missing := [file for file in files if file not in boxes]:
@@ -196,7 +197,7 @@ def find_jobs(options: argparse.Namespace, *, pictures: bool) -> list[Job]:
             "They count as photos without a face.",
             file=sys.stderr,
         )
-    return [Job(photo, boxes.get(photo.file, [])) for photo in photos]
+    return [ImageTask(photo, boxes.get(photo.file, [])) for photo in photos]
 
 
 def print_left_out(named: Sequence[str], *, out: str | None) -> None:
@@ -207,7 +208,7 @@ def print_left_out(named: Sequence[str], *, out: str | None) -> None:
 
 
 def predict_all(
-    jobs: Sequence[Job], work: Work, *, workers: int | None, resume: bool, hidden: bool
+    jobs: Sequence[ImageTask], work: PredictSettings, *, workers: int | None, resume: bool, hidden: bool
 ) -> list[PhotoResult]:
     """Each photo's result, in order. hidden: draw no progress bar."""
     results = [work.done_before(job) if resume else None for job in jobs]
@@ -267,7 +268,7 @@ def confidence_text(face: FacePrediction) -> str:
     """ ", confidence 0.42, low confidence": what the network says of a face; empty where nothing tells."""
     if face.confidence is None:
         return ""
-    return f", confidence {face.confidence:.2f}{', low confidence' if face.doubtful else ''}"
+    return f", confidence {face.confidence:.2f}{', low confidence' if face.low_confidence else ''}"
 
 
 def count(number: int, what: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from kp.commands.predict.left_out import VIDEOS
-from kp.commands.predict.resume import Ledger
+from kp.commands.predict.resume import ResumeLog
 from kp.data.images import readable_formats
 from kp.errors import ConfigError
 from kp.formats.writer import unique_stems
@@ -41,7 +41,7 @@ def find_photos(named: Sequence[str], *, out: str | None = None, pictures: bool 
             )
         files += [(file, name) for file in pictures_in(name, out)] or [(name, None)]
     stems = unique_stems(
-        [file for file, _ in files], [folder for _, folder in files], owners=Ledger(out).owners() if out else None
+        [file for file, _ in files], [folder for _, folder in files], owners=ResumeLog(out).owners() if out else None
     )
     photos = [Photo(file, stem) for (file, _), stem in zip(files, stems, strict=True)]
     if out and pictures:

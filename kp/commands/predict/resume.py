@@ -12,7 +12,7 @@ from kp.files import FILES, OutputLog, digest_of_file
 PHOTO = "photo"  # the key of an entry that holds the photo's real path
 
 
-class Ledger(OutputLog):
+class ResumeLog(OutputLog):
     """The log of `kp predict`, with an entry for each photo."""
 
     def holds(self, stem: str, entry: Mapping[str, Any]) -> bool:

@@ -23,14 +23,15 @@ from kp.checkpoint import find_checkpoint
 from kp.commands.predict.box_table import text_of
 from kp.commands.predict.find_images import Photo, is_video, others_in
 from kp.commands.predict.left_out import reasons
-from kp.commands.predict.resume import PHOTO, Ledger
+from kp.commands.predict.resume import PHOTO, ResumeLog
 from kp.data.images import read_reduced
 from kp.errors import ConfigError, DataError, ImageError
 from kp.files import Written, left_message
 from kp.formats.record import faces_json, read_faces
 from kp.formats.writer import file_names, write_outputs
 from kp.geometry import Box, invert, move_box, scaling
-from kp.prediction.predictor import FacePrediction, Predictor
+from kp.prediction.face import FacePrediction
+from kp.prediction.predictor import Predictor
 
 WAITING = 2  # photos that lie ready for each process
 TURNED = range(5, 9)  # EXIF orientations that swap width and height
@@ -38,7 +39,7 @@ EXIF_ORIENTATION = 274
 
 
 @dataclass(frozen=True)
-class Job:
+class ImageTask:
     """One photo. boxes: the faces' boxes in place of a detector."""
 
     photo: Photo
@@ -78,7 +79,7 @@ class PhotoResult:
 
 
 @dataclass(frozen=True)
-class Work:
+class PredictSettings:
     """What is to be done with each photo; the same in every process.
 
     formats, align, overwrite: as `write_outputs` has them.
@@ -88,28 +89,28 @@ class Work:
     detector: str
     threshold: float | None
     margin: float | None
-    views: int
+    tta: int
     out: str | None
     formats: Sequence[str]
     align: int | None
     overwrite: bool = False
 
     @cached_property
-    def log(self) -> Ledger | None:
+    def log(self) -> ResumeLog | None:
         """What was written into `out`."""
-        return Ledger(self.out) if self.out else None
+        return ResumeLog(self.out) if self.out else None
 
     @cached_property
     def predictor(self) -> Predictor:
-        return Predictor(self.model, self.detector, threshold=self.threshold, margin=self.margin, views=self.views)
+        return Predictor(self.model, self.detector, threshold=self.threshold, margin=self.margin, tta=self.tta)
 
-    def do(self, job: Job) -> PhotoResult:
+    def do(self, job: ImageTask) -> PhotoResult:
         """A photo's faces, written to `out` if there is one. A photo that fails says why in `error`."""
         file = job.photo.file
         try:
             image, reduction, (width, height) = read_reduced(self._readable(file))
             for box in job.boxes or ():
-                if Box(-0.5, -0.5, width - 0.5, height - 0.5).overlap(box) == 0:
+                if Box(-0.5, -0.5, width - 0.5, height - 0.5).iou(box) == 0:
                     return PhotoResult(
                         file,
                         width,
@@ -149,9 +150,9 @@ class Work:
         smaller = None if boxes is None else [move_box(invert(enlarging), box) for box in boxes]
         return [face.scaled(size[0] / width, size[1] / height) for face in self.predictor.predict(image, smaller)]
 
-    def entry(self, job: Job) -> dict[str, Any]:
+    def entry(self, job: ImageTask) -> dict[str, Any]:
         """What the files of a photo depend on, for the log."""
-        settings = {name: getattr(self, name) for name in ("detector", "threshold", "margin", "views")}
+        settings = {name: getattr(self, name) for name in ("detector", "threshold", "margin", "tta")}
         model = find_checkpoint(self.model)
         boxes = None if job.boxes is None else [[box.left, box.top, box.right, box.bottom] for box in job.boxes]
         return {
@@ -163,7 +164,7 @@ class Work:
             **({"align": self.align} if self.align else {}),
         }
 
-    def done_before(self, job: Job) -> PhotoResult | None:
+    def done_before(self, job: ImageTask) -> PhotoResult | None:
         """What is there for this photo from an earlier run, if it is all there and not older than the photo."""
         if not self.log or not self.log.holds(job.photo.stem, self.entry(job)):
             return None
@@ -199,7 +200,7 @@ def picture_size(file: str) -> tuple[int, int]:
         return (height, width) if picture.getexif().get(EXIF_ORIENTATION) in TURNED else (width, height)
 
 
-def do_all(jobs: Sequence[Job], work: Work, workers: int) -> Iterator[tuple[int, PhotoResult]]:
+def do_all(jobs: Sequence[ImageTask], work: PredictSettings, workers: int) -> Iterator[tuple[int, PhotoResult]]:
     """Each job's number and result, as they are done; with one worker here, else in processes."""
     if workers > 1:
         yield from in_processes(jobs, work, workers)
@@ -207,7 +208,7 @@ def do_all(jobs: Sequence[Job], work: Work, workers: int) -> Iterator[tuple[int,
         yield from ((number, work.do(job)) for number, job in enumerate(jobs))
 
 
-def in_processes(jobs: Sequence[Job], work: Work, workers: int) -> Iterator[tuple[int, PhotoResult]]:
+def in_processes(jobs: Sequence[ImageTask], work: PredictSettings, workers: int) -> Iterator[tuple[int, PhotoResult]]:
     """As `do_all`. Where a process dies, its photos are tried again, one at a time, so that only the culprit fails."""
     todo, suspects = deque(range(len(jobs))), deque()
     while todo or suspects:
@@ -240,7 +241,7 @@ def in_processes(jobs: Sequence[Job], work: Work, workers: int) -> Iterator[tupl
                 suspects.extend(running.values())
 
 
-def start_processes(work: Work, workers: int) -> ProcessPoolExecutor:
+def start_processes(work: PredictSettings, workers: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(
         workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start, initargs=(replace(work),)
     )  # without the network, which each makes itself
@@ -259,10 +260,10 @@ def holding_ctrl_c() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-_work: Work  # of a process that `in_processes` started
+_work: PredictSettings  # of a process that `in_processes` started
 
 
-def _start(work: Work) -> None:
+def _start(work: PredictSettings) -> None:
     """One thread a process; Ctrl-C is for the process that started this one, and this one ends with it."""
     global _work
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -277,5 +278,5 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _do(job: Job) -> PhotoResult:
+def _do(job: ImageTask) -> PhotoResult:
     return _work.do(job)

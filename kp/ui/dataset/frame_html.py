@@ -22,7 +22,7 @@ def notice_html(problem: str) -> str:
 def facts_html(dataset: FacialKeypointsDataset, row: int) -> str:
     """Who, where from, how large; and the colours' legend."""
     frame, (height, width) = dataset.frames[row], dataset.image(row).shape[:2]
-    source = f'open_data("synthetic")[{row}]' if dataset.invented else f"{frame.folder}/{frame.name}"
+    source = f'open_data("synthetic")[{row}]' if dataset.synthetic else f"{frame.folder}/{frame.name}"
     facts = [
         f"<b>{escape(frame_title(frame))}</b>",
         f"<code>{escape(source)}</code>",

@@ -10,7 +10,7 @@ from kp.data.dataset import FrameInfo
 from kp.data.splits import is_test_person
 from kp.drawing.overlay import data_uri, draw_face, enlarge, scale_points
 from kp.errors import ImageError
-from kp.geometry import Box, CropMap
+from kp.geometry import Box, CropTransform
 from kp.landmarks import EYE_CORNERS
 from kp.ui.widgets.image_grid import GridItem, grid_item
 
@@ -70,7 +70,7 @@ def summary(dataset: FacialKeypointsDataset, rows: Sequence[int]) -> str:
         return "No image is in this part. Choose the other one."
     people = len(people_in(dataset, rows))
     counted = f"**{len(rows)} image{'s' * (len(rows) != 1)} of {people} {'person' if people == 1 else 'people'}**"
-    if dataset.invented:
+    if dataset.synthetic:
         return f"{counted} who {'does' if people == 1 else 'do'} not exist."
     labelled = sum(frame.folder == "test" for frame in dataset.frames)
     total = labelled + dataset.unlabelled
@@ -116,9 +116,9 @@ def face_item(
 
 def face_thumbnail(image: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
     """uint8 (200, 200, 3): the face fills the same share of each thumbnail."""
-    box = Box.around(keypoints)
-    crop = CropMap.from_box(Box.square(box.centre, box.side * THUMBNAIL_MARGIN), THUMBNAIL)
-    return draw_face(crop.cut(image), crop.to_crop(keypoints), truth=True, points=False, contours=True)
+    box = Box.from_points(keypoints)
+    crop = CropTransform.from_box(Box.square(box.centre, box.side * THUMBNAIL_MARGIN), THUMBNAIL)
+    return draw_face(crop.warp(image), crop.to_crop(keypoints), truth=True, points=False, contours=True)
 
 
 def large_picture(dataset: FacialKeypointsDataset, row: int, marks: Sequence[str]) -> np.ndarray:
@@ -160,5 +160,5 @@ def leak_sentence(part: str, others: Sequence[str]) -> str:
     if not crossing:
         return f"All frames of this video are in the {PART_NAMES[part]} part of this split: nothing leaks."
     if part == "test":
-        return f"**This test frame's video has {frames}**: the network has learnt from nearly the same picture."
+        return f"**This test frame's video has {frames}**: the network was trained on nearly the same picture."
     return f"**This training frame's video has {frames}**: what is learnt here is nearly what is tested."

@@ -140,7 +140,9 @@ class FrameHandlers:
         self, dataset: FacialKeypointsDataset, rows: Sequence[int], person: str, page: float, chosen: int | None
     ) -> list[Any]:
         page = frames.existing_page(rows, page)
-        if dataset.invented:  # they take time to paint, so that the next page's are painted while this one is looked at
+        if (
+            dataset.synthetic
+        ):  # they take time to paint, so that the next page's are painted while this one is looked at
             frames.draw_page(dataset, rows, page)
             Thread(target=frames.draw_page, args=(dataset, rows, page + 1), daemon=True, name="next-page").start()
         items: list[GridItem] = []

@@ -43,7 +43,7 @@ class EvaluateHandlers:
     def start(self, owned: dict[str, list[str]], chosen: Sequence[str]) -> Updates:
         """The choice of models, Run as the data allows it, the status line, the measurement in progress."""
         problem, job, controls = self.app.data.problem, self.measurements.active, self.parts.controls
-        idle = f"Run is off. {problem}" if problem else READY_ON_SYNTHETIC if self.app.data.open().invented else READY
+        idle = f"Run is off. {problem}" if problem else READY_ON_SYNTHETIC if self.app.data.open().synthetic else READY
         return {
             controls.models: self.offer(owned, chosen),
             controls.run: gr.Button(interactive=not (problem or job)),
@@ -86,7 +86,7 @@ class EvaluateHandlers:
         if result is None or not result.errors:
             return self._no_worst(NOT_MEASURED)
         faces = self.app.data.open().part(split, "test")
-        if len(faces) != len(result.errors) or faces.invented != result.synthetic:
+        if len(faces) != len(result.errors) or faces.synthetic != result.synthetic:
             return self._no_worst(OTHER_IMAGES)
         predictions = worst_faces.predictions_for(
             self.app.models.predictor(result.name, detector), faces, worst_faces.worst_indices(result.errors), setting
@@ -166,7 +166,7 @@ class EvaluateHandlers:
         card, seen, images = self.app.models.card(name), None, 0
         if official := results["official"]:
             seen, images = official.seen, official.record["images"]
-        elif not self.app.data.problem and (dataset := self.app.data.open()).invented == card.from_sample:
+        elif not self.app.data.problem and (dataset := self.app.data.open()).synthetic == card.from_synthetic:
             faces = dataset.part("official", "test")
             seen, images = frames_learnt(card, dataset, faces), len(faces)
         sentence = html.seen_sentence(label_of(name), card.data.get("split", ""), seen, images)

@@ -59,9 +59,13 @@ def predictions_for(
     found, outputs = answers_of(predictor, faces, indices, setting)
     return [
         LabelledPrediction(
-            faces.frames[index], faces.image(index), faces.keypoints[index], points, spread / eye_distance(points)
+            faces.frames[index],
+            faces.image(index),
+            faces.keypoints[index],
+            points,
+            expected_error / eye_distance(points),
         )
-        for index, points, spread in zip(found, outputs.keypoints, outputs.spread, strict=True)
+        for index, points, expected_error in zip(found, outputs.keypoints, outputs.expected_error, strict=True)
     ]
 
 

@@ -9,7 +9,7 @@ import torch
 from kp.data import FacialKeypointsDataset
 from kp.detectors.whole_image import WholeImage
 from kp.drawing.overlay import data_uri
-from kp.geometry import Box, CropMap
+from kp.geometry import Box, CropTransform
 from kp.prediction.predictor import Predictor
 from kp.ui.widgets.image_grid import GridItem, grid_item
 
@@ -30,7 +30,7 @@ class InputFace:
 
     def crop(self, predictor: Predictor) -> np.ndarray:
         """What the network is shown, uint8 (size, size, 3), before it turns grey."""
-        return predictor.preprocessing.crop_map(self.box).cut(self.image)
+        return predictor.preprocessing.crop_transform(self.box).warp(self.image)
 
 
 def to_input(predictor: Predictor, crop: np.ndarray) -> torch.Tensor:
@@ -41,8 +41,8 @@ def to_input(predictor: Predictor, crop: np.ndarray) -> torch.Tensor:
 def dataset_face(part: FacialKeypointsDataset, index: int) -> InputFace:
     """Frame `index` of a part of the dataset, with its true box."""
     info = part.frames[index]
-    name, who = info.person.replace("_", " "), "a test person" + " who does not exist" * part.invented
-    return InputFace(part.image(index), Box.around(part.keypoints[index]), f"Frame {index}: {name}, {who}.")
+    name, who = info.person.replace("_", " "), "a test person" + " who does not exist" * part.synthetic
+    return InputFace(part.image(index), Box.from_points(part.keypoints[index]), f"Frame {index}: {name}, {who}.")
 
 
 def photo_face(image: np.ndarray, predictor: Predictor) -> InputFace:
@@ -56,9 +56,9 @@ def photo_face(image: np.ndarray, predictor: Predictor) -> InputFace:
         found = detector.detect(image)
     box = detector.box_map.to_tight(found[0].box)
     kept = Box.square(box.centre, box.side * PHOTO_MARGIN)
-    crop = CropMap.from_box(kept, int(np.clip(kept.side, 64, PHOTO_SIDE)))
+    crop = CropTransform.from_box(kept, int(np.clip(kept.side, 64, PHOTO_SIDE)))
     corners = crop.to_crop(np.array([[box.left, box.top], [box.right, box.bottom]]))
-    return InputFace(crop.cut(image), Box.around(corners), note)
+    return InputFace(crop.warp(image), Box.from_points(corners), note)
 
 
 def first_frames(part: FacialKeypointsDataset) -> list[int]:
@@ -80,12 +80,12 @@ def face_items(part: FacialKeypointsDataset, frames: Sequence[int], chosen: int 
     """Buttons with the faces of these frames."""
     items = []
     for index in frames:
-        box = Box.around(part.keypoints[index])
-        crop = CropMap.from_box(Box.square(box.centre, box.side * THUMBNAIL_MARGIN), THUMBNAIL)
+        box = Box.from_points(part.keypoints[index])
+        crop = CropTransform.from_box(Box.square(box.centre, box.side * THUMBNAIL_MARGIN), THUMBNAIL)
         name = part.frames[index].person.replace("_", " ")
         items.append(
             grid_item(
-                data_uri(crop.cut(part.image(index)), quality=85), f"Frame {index}, {name}", chosen=index == chosen
+                data_uri(crop.warp(part.image(index)), quality=85), f"Frame {index}, {name}", chosen=index == chosen
             )
         )
     return items

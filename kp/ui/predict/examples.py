@@ -10,7 +10,7 @@ import numpy as np
 from kp.data import FacialKeypointsDataset
 from kp.drawing.overlay import data_uri
 from kp.errors import ImageError, KpError
-from kp.geometry import Box, CropMap
+from kp.geometry import Box, CropTransform
 from kp.synthetic.appearance import load_appearance
 from kp.synthetic.scenes import PLANS, Scene, draw_scene
 from kp.ui.context import DataSource
@@ -33,10 +33,10 @@ class Example:
     @cached_property
     def item(self) -> GridItem:
         """Its cell of the grid: a square about the faces."""
-        box = Box.around(self.keypoints.reshape(-1, 2))
+        box = Box.from_points(self.keypoints.reshape(-1, 2))
         height = float(np.ptp(self.keypoints[..., 1], axis=1).mean())
-        crop = CropMap.from_box(Box.square(box.centre, box.side + AROUND * height), THUMBNAIL)
-        return grid_item(data_uri(crop.cut(self.image), quality=85), self.alt, self.caption)
+        crop = CropTransform.from_box(Box.square(box.centre, box.side + AROUND * height), THUMBNAIL)
+        return grid_item(data_uri(crop.warp(self.image), quality=85), self.alt, self.caption)
 
 
 @lru_cache(maxsize=1)
@@ -59,7 +59,7 @@ class Examples:
         dataset = None if self.data.problem else self.data.open()
         with self._lock:
             if self._made is None or self._made[0] is not dataset:
-                real = test_people(dataset) if dataset is not None and not dataset.invented else []
+                real = test_people(dataset) if dataset is not None and not dataset.synthetic else []
                 self._made = dataset, [*real, *_drawn()]
             return self._made[1]
 

@@ -18,7 +18,7 @@ from kp.ui.dataset.frame_html import coordinates_html
 from kp.ui.predict import pipeline
 from kp.ui.predict.examples import Examples
 from kp.ui.predict.html import face_html
-from kp.ui.predict.parts import VIEWS_HERE, PredictParts
+from kp.ui.predict.parts import TTA_HERE, PredictParts
 from kp.ui.predict.pipeline import Analysis
 from kp.ui.predict.status import describe, status_text
 from kp.ui.predict.steps import steps_html
@@ -47,7 +47,7 @@ class PredictHandlers:
         photo = examples[0].image
         opening = {self.parts.controls.photo: photo, **self.offer()}
         try:
-            return opening | self.run(photo, model, "yunet", None, 0, VIEWS_HERE, marks)
+            return opening | self.run(photo, model, "yunet", None, 0, TTA_HERE, marks)
         except KpError as error:
             return opening | self.empty(escape(str(error)))
 
@@ -67,14 +67,14 @@ class PredictHandlers:
         detector: str,
         threshold: float | None,
         margin: float,
-        views: int,
+        tta: int,
         marks: Sequence[str],
     ) -> Updates:
         """The prediction and all that shows it. margin: 0 takes the network's own. Raises KpError."""
         if photo is None:
             return self.empty(INVITATION)
         threshold = None if detector == WHOLE else threshold
-        predictor = self._predictor(model, detector, threshold=threshold, margin=margin, views=views)
+        predictor = self._predictor(model, detector, threshold=threshold, margin=margin, tta=tta)
         analysis = pipeline.analyse(photo, predictor, shown_name(model))
         return self._show(analysis, marks) if analysis.faces else self._no_face(analysis, detector, threshold)
 
@@ -84,13 +84,13 @@ class PredictHandlers:
         box: Sequence[float] | None,
         model: str | None,
         margin: float,
-        views: int,
+        tta: int,
         marks: Sequence[str],
     ) -> Updates:
         """The same for the one face in a box (left, top, right, bottom) that was drawn by hand."""
         if photo is None or box is None:
             return {self.parts.result.status: gr.skip()}
-        predictor = self._predictor(model, WHOLE, margin=margin, views=views)
+        predictor = self._predictor(model, WHOLE, margin=margin, tta=tta)
         return self._show(pipeline.analyse(photo, predictor, shown_name(model), box=Box(*box)), marks)
 
     def example(self, event: gr.EventData) -> np.ndarray:
@@ -115,7 +115,7 @@ class PredictHandlers:
         number = chosen + 1 if len(analysis.faces) > 1 else None
         return {
             **self.draw(analysis, chosen, marks),
-            result.about: face_html(face, number, turn=analysis.turn),
+            result.about: face_html(face, number, rotation=analysis.rotation),
             result.steps: steps_html(analysis, chosen),
             result.table: coordinates_html(face.keypoints, decimals=1),
         }
@@ -169,11 +169,11 @@ class PredictHandlers:
         }
 
     def _predictor(
-        self, model: str | None, detector: str, *, threshold: float | None = None, margin: float = 0, views: int = 1
+        self, model: str | None, detector: str, *, threshold: float | None = None, margin: float = 0, tta: int = 1
     ) -> Predictor:
         if not model:
             raise CheckpointError(NO_MODEL)
-        return self.models.predictor(model, detector, threshold=threshold, margin=margin or None, views=int(views))
+        return self.models.predictor(model, detector, threshold=threshold, margin=margin or None, tta=int(tta))
 
     def _show(self, analysis: Analysis, marks: Sequence[str]) -> Updates:
         several = [(str(index + 1), index) for index in range(min(len(analysis.faces), pipeline.INSPECTED))]

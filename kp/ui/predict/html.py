@@ -6,11 +6,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from kp.formats.record import number_or_none
-from kp.geometry import CropMap
+from kp.geometry import CropTransform
 from kp.landmarks import POINT_NAMES, REGIONS
 from kp.metrics import eye_distance
 from kp.pose import HeadPose, head_pose
-from kp.prediction.predictor import FAR_OFF, FacePrediction
+from kp.prediction.face import FAR_OFF, FacePrediction
 from kp.ui.static import render
 
 STILL = 3.0  # degrees; a head turned by less looks ahead
@@ -18,15 +18,15 @@ FAR_TURNED = 50.0  # degrees; there are few training frames beyond
 SMALL = 32  # pixels; no face of the training frames is smaller
 
 
-def face_html(face: FacePrediction, number: int | None = None, *, turn: float = 0.0) -> str:
-    """Confidence, head pose and doubtful points of one face; number: counted from 1, where there are several.
+def face_html(face: FacePrediction, number: int | None = None, *, rotation: float = 0.0) -> str:
+    """Confidence, head pose and low_confidence points of one face; number: counted from 1, where there are several.
 
-    turn: degrees counter-clockwise that set the picture upright; the head's roll is that in the upright picture.
+    rotation: degrees counter-clockwise that set the picture upright; the head's roll is that in the upright picture.
     """
-    parts = [_confidence(face), _pose(face, turn)]
-    if number and face.doubtful:  # of a face that is alone, the status says it
-        parts.insert(1, f"The network is not sure of it: {reason_of_doubt(face, turn)}")
-    unsure = int(face.unsure.sum())
+    parts = [_confidence(face), _pose(face, rotation)]
+    if number and face.low_confidence:  # of a face that is alone, the status says it
+        parts.insert(1, f"The network is not sure of it: {reason_of_doubt(face, rotation)}")
+    unsure = int(face.uncertain_points.sum())
     if unsure:
         parts.append(f"{unsure} of 68 points are hollow: each may well be off by more than {percent(FAR_OFF)} of it")
     name = f"<b>Face {number}.</b> " if number else ""
@@ -40,9 +40,9 @@ def _confidence(face: FacePrediction) -> str:
     return f"Confidence <b>{percent(face.confidence)}</b> ({within})"
 
 
-def reason_of_doubt(face: FacePrediction, turn: float) -> str:
-    """Why the network may not be sure of a face; turn: as in `face_html`."""
-    yaw = abs(_upright_pose(face, turn).yaw)
+def reason_of_doubt(face: FacePrediction, rotation: float) -> str:
+    """Why the network may not be sure of a face; rotation: as in `face_html`."""
+    yaw = abs(_upright_pose(face, rotation).yaw)
     if yaw > FAR_TURNED:
         return (
             f"it may be no face; if it is one, its head is turned far to the side (by about {yaw:.0f}°), where "
@@ -53,12 +53,12 @@ def reason_of_doubt(face: FacePrediction, turn: float) -> str:
     return "it may be no face, or its points may be off"
 
 
-def _upright_pose(face: FacePrediction, turn: float) -> HeadPose:
-    return head_pose(CropMap.from_box(face.box, 256, turn=turn).to_crop(face.keypoints))
+def _upright_pose(face: FacePrediction, rotation: float) -> HeadPose:
+    return head_pose(CropTransform.from_box(face.box, 256, roll=rotation).to_crop(face.keypoints))
 
 
-def _pose(face: FacePrediction, turn: float) -> str:
-    pose = _upright_pose(face, turn)
+def _pose(face: FacePrediction, rotation: float) -> str:
+    pose = _upright_pose(face, rotation)
     if number_or_none(pose.yaw) is None:
         return ""
     directions = [_way(pose.yaw, "to the right", "to the left"), _way(pose.pitch, "down", "up")]

@@ -14,7 +14,7 @@ from kp.detectors.base import resized
 from kp.drawing.overlay import data_uri, scale_box
 from kp.errors import CheckpointError, ImageError
 from kp.formats.writer import draw_faces
-from kp.prediction.predictor import FacePrediction
+from kp.prediction.face import FacePrediction
 from kp.prediction.tracking import DEFAULT, FaceTracker
 from kp.ui.services.model_store import NO_MODEL, ModelStore
 from kp.ui.static import read_static, render
@@ -40,19 +40,16 @@ class LiveState:
     times: Sequence[float] = field(default_factory=tuple)
 
 
-class LiveHandlers:
-    """A visitor's LiveState is kept in the page's own gr.State."""
+class LivePredictor:
+    """Follows the faces of a stream of frames; the state between two frames is the caller's."""
 
-    def __init__(self, models: ModelStore, panel: "LivePanel") -> None:
+    def __init__(self, models: ModelStore) -> None:
         self.models = models
-        self.panel = panel
 
-    def frame(
-        self, image: np.ndarray | None, state: LiveState | None, model: str | None, marks: Sequence[str], still: bool
-    ) -> dict[Block, Any]:
+    def step(
+        self, image: np.ndarray, state: LiveState | None, model: str | None, marks: Sequence[str], still: bool
+    ) -> tuple[str, LiveState]:
         """A frame with its faces as HTML, and the next state. still: the points are smoothed over time."""
-        if image is None:
-            return {self.panel.view: IDLE, self.panel.state: state}
         if not model:
             raise CheckpointError(NO_MODEL)
         start = perf_counter()
@@ -73,10 +70,7 @@ class LiveHandlers:
         )
         done = perf_counter()
         times = (*state.times[1 - REMEMBERED :], done)
-        return {
-            self.panel.view: live_html(drawn, faces, times, done - start),
-            self.panel.state: LiveState(state.tracker, image, times),
-        }
+        return live_html(drawn, faces, times, done - start), LiveState(state.tracker, image, times)
 
     def _faces(self, image: np.ndarray, model: str) -> list[FacePrediction]:
         """The faces of a frame; the detector gets a smaller one, enough for faces near a screen."""
@@ -84,6 +78,23 @@ class LiveHandlers:
         look, factor = resized(image, min(LOOK, max(image.shape[:2])))
         tight = [predictor.detector.box_map.to_tight(face.box) for face in predictor.detector.detect(look)]
         return predictor.predict(image, [scale_box(box, 1 / factor) for box in tight])
+
+
+class LiveHandlers:
+    """A visitor's LiveState is kept in the page's own gr.State."""
+
+    def __init__(self, models: ModelStore, panel: "LivePanel") -> None:
+        self.predictor = LivePredictor(models)
+        self.panel = panel
+
+    def frame(
+        self, image: np.ndarray | None, state: LiveState | None, model: str | None, marks: Sequence[str], still: bool
+    ) -> dict[Block, Any]:
+        """The view of a frame, and the next state."""
+        if image is None:
+            return {self.panel.view: IDLE, self.panel.state: state}
+        view, following = self.predictor.step(image, state, model, marks, still)
+        return {self.panel.view: view, self.panel.state: following}
 
     def snapshot(self, state: LiveState | None) -> np.ndarray:
         """The last frame, to be the tab's photo."""

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from kp.detectors import DETECTORS
-from kp.prediction.tta import VIEWS
+from kp.prediction.tta import AUGMENTATIONS
 from kp.ui.dataset.frame_html import FACTS_CSS, TABLE_CSS, legend_html
 from kp.ui.predict.live import LivePanel, live_panel
 from kp.ui.predict.panels import (
@@ -24,7 +24,7 @@ from kp.ui.widgets.image_grid import image_grid
 from kp.ui.widgets.safe_image import SafeImage
 from kp.ui.widgets.stage_cards import CSS as STAGES_CSS
 
-VIEWS_HERE = 4  # of a face: a better mean, and low confidence where there is no face; three times the time of one
+TTA_HERE = 4  # of a face: a better mean, and low confidence where there is no face; three times the time of one
 EXAMPLES = """Or click an example. Drawn scenes are synthetic; the people in frames of the dataset, where it is here,
 are in no shipped network's training data."""
 MARKS: list[Any] = ["points", "contours", "numbers", "boxes", "ellipses", ("colours by region", "colours")]
@@ -40,7 +40,7 @@ class Controls:
     detector: gr.Radio
     threshold: gr.Slider
     margin: gr.Slider
-    views: gr.Slider
+    tta: gr.Slider
     find: gr.Button
     offer: gr.Column
     examples: gr.HTML
@@ -153,10 +153,10 @@ def _controls(max_megapixels: int) -> Controls:
             elem_id="predict-margin",
             info="side of the crop in sides of the face box, 1 to 2 is sensible; 0: the network's own",
         )
-        views = gr.Slider(
+        tta = gr.Slider(
             1,
-            len(VIEWS),
-            value=VIEWS_HERE,
+            len(AUGMENTATIONS),
+            value=TTA_HERE,
             step=1,
             label="Test-time augmentation",
             info="slightly different crops of each face; the result is their mean, their spread gives "
@@ -167,7 +167,7 @@ def _controls(max_megapixels: int) -> Controls:
     with gr.Column(visible=False) as offer:
         gr.Markdown(EXAMPLES, elem_classes="kp-note")
         examples = image_grid(elem_id="predict-examples", label="Examples: people never seen in training", cell=84)
-    return Controls(photo, detector, threshold, margin, views, find, offer, examples)
+    return Controls(photo, detector, threshold, margin, tta, find, offer, examples)
 
 
 def _result(max_megapixels: int) -> Result:

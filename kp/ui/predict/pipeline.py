@@ -9,8 +9,9 @@ import numpy as np
 from kp.data import Preprocessing
 from kp.drawing.overlay import fit_display, scale_box
 from kp.formats.writer import check_finite, draw_faces
-from kp.geometry import Box, CropMap
-from kp.prediction.predictor import FacePrediction, Prediction, Predictor
+from kp.geometry import Box, CropTransform
+from kp.prediction.face import FacePrediction
+from kp.prediction.predictor import Predictor, SearchResult
 
 LONGEST = 1600  # pixels of the longer side of what is shown
 INSPECTED = 60  # faces whose steps are kept for a visitor
@@ -26,7 +27,7 @@ class Analysis:
     picture: the photo at the size that is shown, uint8 RGB; factor: that size by the photo's own.
     crops, maps: the network's input for the first INSPECTED faces, uint8 (size, size, 3), and where it lies.
     patches: the surroundings of the first PATCHES faces, upright, uint8 (PATCH_SIDE, PATCH_SIDE, 3). given: the box
-    was drawn by hand. turn: degrees counter-clockwise by which the photo was turned to find the faces.
+    was drawn by hand. rotation: degrees counter-clockwise by which the photo was turned to find the faces.
     """
 
     model: str
@@ -37,11 +38,11 @@ class Analysis:
     factor: float
     faces: Sequence[FacePrediction]
     crops: Sequence[np.ndarray]
-    maps: Sequence[CropMap]
+    maps: Sequence[CropTransform]
     patches: Sequence[np.ndarray]
     preprocessing: Preprocessing
-    views: int
-    turn: int
+    tta: int
+    rotation: int
     given: bool
     detector_ms: float
     network_ms: float
@@ -50,12 +51,12 @@ class Analysis:
 def analyse(image: np.ndarray, predictor: Predictor, model: str, *, box: Box | None = None) -> Analysis:
     """Predict as `predictor.search(image)` does, with the crops. Raises KpError as that does.
 
-    box: drawn by hand, in place of the detector; as such boxes are rough, it is made anew about the points found.
+    box: drawn by hand, in place of the detector; loose, so that it is made anew about the points found.
     """
     found = predictor.search(image) if box is None else in_box(image, predictor, box)
     check_finite(found.faces)
     faces, picture = found.faces, fit_display(image, longest=LONGEST)
-    maps = [predictor.preprocessing.crop_map(face.box, turn=face.turn) for face in faces[:INSPECTED]]
+    maps = [predictor.preprocessing.crop_transform(face.box, roll=face.roll) for face in faces[:INSPECTED]]
     return Analysis(
         model,
         predictor.detector.title,
@@ -63,29 +64,29 @@ def analyse(image: np.ndarray, predictor: Predictor, model: str, *, box: Box | N
         image.shape[0],
         *picture,
         faces,
-        [crop.cut(image) for crop in maps],
+        [crop.warp(image) for crop in maps],
         maps,
-        [patch_map(face).cut(image) for face in faces[:PATCHES]],
+        [patch_transform(face).warp(image) for face in faces[:PATCHES]],
         predictor.preprocessing,
-        predictor.views,
-        found.turn,
+        predictor.tta,
+        found.rotation,
         box is not None,
         found.detector_seconds * 1000,
         found.network_seconds * 1000,
     )
 
 
-def in_box(image: np.ndarray, predictor: Predictor, box: Box) -> Prediction:
-    """The face in a box that was drawn by hand, which is rough."""
+def in_box(image: np.ndarray, predictor: Predictor, box: Box) -> SearchResult:
+    """The face in a box that was drawn by hand, which is loose."""
     start = perf_counter()
-    faces = predictor.predict(image, [box], rough=True)
-    return Prediction(faces, 0, 0.0, perf_counter() - start)
+    faces = predictor.predict(image, [box], box_style="loose")
+    return SearchResult(faces, 0, 0.0, perf_counter() - start)
 
 
-def patch_map(face: FacePrediction) -> CropMap:
+def patch_transform(face: FacePrediction) -> CropTransform:
     """Where a face's surroundings lie in the photo."""
     square = Box.square(face.box.centre, face.box.side * PATCH_REACH)
-    return CropMap.from_box(square, PATCH_SIDE, turn=face.turn)
+    return CropTransform.from_box(square, PATCH_SIDE, roll=face.roll)
 
 
 def face_at(analysis: Analysis, x: float, y: float) -> int | None:

@@ -35,11 +35,11 @@ def status_text(analysis: Analysis) -> str:
 def _remarks(analysis: Analysis) -> str:
     """Whether the picture was turned, and which faces have a low confidence."""
     text = ""
-    if analysis.turn:
-        text += f" **The picture was turned by {TURNED[analysis.turn]} to find faces.**"
-    unsure = sum(face.doubtful for face in analysis.faces)
+    if analysis.rotation:
+        text += f" **The picture was turned by {TURNED[analysis.rotation]} to find faces.**"
+    unsure = sum(face.low_confidence for face in analysis.faces)
     if unsure == len(analysis.faces) == 1:
-        text += f" **The network is not sure of it: {reason_of_doubt(analysis.faces[0], analysis.turn)}.**"
+        text += f" **The network is not sure of it: {reason_of_doubt(analysis.faces[0], analysis.rotation)}.**"
     elif unsure == len(analysis.faces) > 1:
         text += " **The network is sure of none of them: they may be no faces, or their points may be off.**"
     elif unsure == 1:

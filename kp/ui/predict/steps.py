@@ -6,8 +6,10 @@ import numpy as np
 
 from kp.drawing.faces import draw_square
 from kp.drawing.overlay import data_uri, draw_box, draw_face, enlarge, scale_box, scale_points
-from kp.geometry import Box, CropMap
-from kp.prediction.predictor import TILTED, FacePrediction, angle_between
+from kp.geometry import Box, CropTransform
+from kp.prediction.face import FacePrediction
+from kp.prediction.orientation import angle_between
+from kp.prediction.predictor import TILTED
 from kp.ui.predict.pipeline import Analysis
 from kp.ui.static import render
 
@@ -33,26 +35,26 @@ class Step:
 
 def steps_html(analysis: Analysis, chosen: int) -> str:
     """The way of one face from box to points, as a row of cards."""
-    face, crop, crop_map = analysis.faces[chosen], analysis.crops[chosen], analysis.maps[chosen]
+    face, crop, crop_transform = analysis.faces[chosen], analysis.crops[chosen], analysis.maps[chosen]
     return render(
         "predict_steps.html",
         cards=[
-            _box_step(analysis, face, crop_map),
-            _crop_step(analysis, crop, crop_map),
+            _box_step(analysis, face, crop_transform),
+            _crop_step(analysis, crop, crop_transform),
             _tensor_step(analysis, crop),
-            _output_step(analysis, face, crop, crop_map),
+            _output_step(analysis, face, crop, crop_transform),
         ],
     )
 
 
-def _box_step(analysis: Analysis, face: FacePrediction, crop_map: CropMap) -> Step:
+def _box_step(analysis: Analysis, face: FacePrediction, crop_transform: CropTransform) -> Step:
     margin, box = analysis.preprocessing.margin, scale_box(face.box, analysis.factor)
-    view = CropMap.from_box(Box.square(box.centre, box.side * margin * AROUND), STEP_SIDE)
-    first, last = -0.5, crop_map.size - 0.5
-    crop = crop_map.to_image(np.array([[first, first], [last, first], [last, last], [first, last]]))
-    picture = draw_square(view.cut(analysis.picture), view.to_crop(scale_points(crop, analysis.factor)))
+    view = CropTransform.from_box(Box.square(box.centre, box.side * margin * AROUND), STEP_SIDE)
+    first, last = -0.5, crop_transform.size - 0.5
+    crop = crop_transform.to_image(np.array([[first, first], [last, first], [last, last], [first, last]]))
+    picture = draw_square(view.warp(analysis.picture), view.to_crop(scale_points(crop, analysis.factor)))
     corners = view.to_crop(np.array([[box.left, box.top], [box.right, box.bottom]]))
-    picture = draw_box(picture, Box.around(corners), chosen=True)
+    picture = draw_box(picture, Box.from_points(corners), chosen=True)
     facts = {
         "box": f"{face.box.width:.0f} × {face.box.height:.0f} pixels",
         "found by": "you" if analysis.given else analysis.detector,
@@ -70,15 +72,15 @@ def _box_step(analysis: Analysis, face: FacePrediction, crop_map: CropMap) -> St
 
 def _levelled(analysis: Analysis, face: FacePrediction) -> str:
     """The second pass on a tilted head, relative to the turned picture; empty where there was none."""
-    tilt = angle_between(face.turn, analysis.turn)
+    tilt = angle_between(face.roll, analysis.rotation)
     if abs(tilt) < TILTED:
         return ""
     way = "counter-clockwise" if tilt > 0 else "clockwise"
     return f" A first pass found the eyes {abs(tilt):.0f}° from the level; a second pass used the crop turned {way}."
 
 
-def _crop_step(analysis: Analysis, crop: np.ndarray, crop_map: CropMap) -> Step:
-    zoom = float(np.hypot(*crop_map.matrix[:, 0]))
+def _crop_step(analysis: Analysis, crop: np.ndarray, crop_transform: CropTransform) -> Step:
+    zoom = float(np.hypot(*crop_transform.matrix[:, 0]))
     size = analysis.preprocessing.size
     facts = {"size": f"{size} × {size} pixels", "type": "uint8, RGB", "values": f"{crop.min()} to {crop.max()}"}
     return Step(
@@ -108,8 +110,8 @@ def _tensor_step(analysis: Analysis, crop: np.ndarray) -> Step:
     )
 
 
-def _output_step(analysis: Analysis, face: FacePrediction, crop: np.ndarray, crop_map: CropMap) -> Step:
-    points, unit = crop_map.to_crop(face.keypoints), analysis.preprocessing
+def _output_step(analysis: Analysis, face: FacePrediction, crop: np.ndarray, crop_transform: CropTransform) -> Step:
+    points, unit = crop_transform.to_crop(face.keypoints), analysis.preprocessing
     output = unit.encode(points)  # (68, 2), the network's own numbers
     picture, factor = enlarge(crop, STEP_SIDE)
     facts = {

@@ -43,7 +43,7 @@ def build(app: AppContext) -> None:
 
 def _wire(app: AppContext, parts: PredictParts, handlers: PredictHandlers) -> None:
     controls, result = parts.controls, parts.result
-    settings = [app.picker, controls.detector, controls.threshold, controls.margin, controls.views, result.marks]
+    settings = [app.picker, controls.detector, controls.threshold, controls.margin, controls.tta, result.marks]
     run = Action(handlers.run, [controls.photo, *settings], result.shown, progress="minimal", progress_on=result.status)
     adjust = Action(handlers.adjust, controls.detector, controls.threshold)
     take_whole = Action(handlers.take_whole, None, [controls.detector, controls.threshold])
@@ -59,7 +59,7 @@ def _wire(app: AppContext, parts: PredictParts, handlers: PredictHandlers) -> No
         controls.photo.change,
         controls.threshold.release,
         controls.margin.release,
-        controls.views.release,
+        controls.tta.release,
         app.picker.change,
     )
     run.after(adjust.on(controls.detector.input), whatever_came=True)
@@ -98,7 +98,7 @@ def _wire_box(app: AppContext, parts: PredictParts, handlers: PredictHandlers, t
     show_sides = Action(tools.show_sides, box.given, box.sides)
     run_box = Action(
         handlers.run_box,
-        [controls.photo, box.given, app.picker, controls.margin, controls.views, result.marks],
+        [controls.photo, box.given, app.picker, controls.margin, controls.tta, result.marks],
         result.shown,
     )
 
@@ -114,10 +114,10 @@ def _wire_tools(app: AppContext, parts: PredictParts, tools: PredictTools) -> No
     controls, result = parts.controls, parts.result
     test, compare, files = result.test, result.compare, result.files
     setting, face = [app.picker, controls.margin], [result.analysis, result.face]
-    box_test = Action(tools.box_test, [test.opened, *setting, controls.views, *face, *test.sliders], test.picture)
+    box_test = Action(tools.box_test, [test.opened, *setting, controls.tta, *face, *test.sliders], test.picture)
     shift_map = Action(tools.shift_map, [test.opened, *setting, *face], test.map)
     compared = Action(
-        tools.compare, [compare.opened, *setting, controls.views, *face, compare.other, compare.how], compare.view
+        tools.compare, [compare.opened, *setting, controls.tta, *face, compare.other, compare.how], compare.view
     )
     reset = Action(tools.reset_sliders, None, test.sliders)
     others = Action(tools.others, [app.picker, compare.other, app.run_ids], compare.other)

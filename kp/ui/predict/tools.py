@@ -15,7 +15,7 @@ from kp.errors import ConfigError, ImageError
 from kp.files import write_file
 from kp.formats.coco import COCO, COCO_FILE, CocoPhoto, coco_bytes
 from kp.formats.writer import FORMATS, png_bytes, write_outputs
-from kp.geometry import Box, CropMap
+from kp.geometry import Box, CropTransform
 from kp.metrics import eye_distance
 from kp.prediction.predictor import Predictor
 from kp.ui.predict.handlers import WHOLE, shown_name
@@ -63,23 +63,26 @@ class PredictTools:
         opened: bool,
         model: str | None,
         margin: float,
-        views: int,
+        tta: int,
         analysis: Analysis | None,
         chosen: int | None,
         right: float,
         down: float,
         scale: float,
-        turn: float,
+        rotation: float,
     ) -> str:
         """The points before and after the box is moved and scaled (percent of its side) and turned (degrees); HTML."""
         patch = self._patch(analysis, chosen)
         if not opened or patch is None or not model:
             return ""
-        predictor = self._predictor(model, margin, views)
+        predictor = self._predictor(model, margin, tta)
         side, (x, y) = FACE_BOX.side, FACE_BOX.centre
         box = Box.square((x + right / 100 * side, y + down / 100 * side), side * scale / 100)
-        maps = [predictor.preprocessing.crop_map(FACE_BOX), predictor.preprocessing.crop_map(box, turn=turn)]
-        before, after = predictor.answers([(patch, crop) for crop in maps]).keypoints
+        maps = [
+            predictor.preprocessing.crop_transform(FACE_BOX),
+            predictor.preprocessing.crop_transform(box, roll=rotation),
+        ]
+        before, after = predictor.predict_crops([(patch, crop) for crop in maps]).keypoints
         size = maps[1].size
         corners = maps[1].to_image(np.array([[0, 0], [size, 0], [size, size], [0, size]]) - 0.5)
         picture = draw_errors(draw_square(patch, corners), before, after)
@@ -96,8 +99,8 @@ class PredictTools:
         predictor = self._predictor(model, margin, 1)
         side, (x, y) = FACE_BOX.side, FACE_BOX.centre
         places = [(x, y), *((x + right * side, y + down * side) for down in SHIFTS for right in SHIFTS)]
-        maps = [predictor.preprocessing.crop_map(Box.square(place, side)) for place in places]
-        before, *after = predictor.answers([(patch, crop) for crop in maps]).keypoints
+        maps = [predictor.preprocessing.crop_transform(Box.square(place, side)) for place in places]
+        before, *after = predictor.predict_crops([(patch, crop) for crop in maps]).keypoints
         movement = np.array([moved(before, points) for points in after]).reshape(len(SHIFTS), len(SHIFTS))
         return map_html(movement, SHIFTS)
 
@@ -106,7 +109,7 @@ class PredictTools:
         opened: bool,
         model: str | None,
         margin: float,
-        views: int,
+        tta: int,
         analysis: Analysis | None,
         chosen: int | None,
         other: str | None,
@@ -117,15 +120,16 @@ class PredictTools:
         if not opened or patch is None or not model or not other:
             return ""
         first, second = (
-            self._predictor(name, margin if name == model else 0, views).predict(patch, [FACE_BOX])[0]
+            self._predictor(name, margin if name == model else 0, tta).predict(patch, [FACE_BOX])[0]
             for name in (model, other)
         )
         names = shown_name(model), shown_name(other)
-        view = CropMap.from_box(Box.square(FACE_BOX.centre, FACE_BOX.side * CLOSE_UP), PATCH_SIDE)
-        close, points = view.cut(patch), [view.to_crop(face.keypoints) for face in (first, second)]
+        view = CropTransform.from_box(Box.square(FACE_BOX.centre, FACE_BOX.side * CLOSE_UP), PATCH_SIDE)
+        close, points = view.warp(patch), [view.to_crop(face.keypoints) for face in (first, second)]
         if how == "side by side":
             pictures = [
-                draw_face(close, place, hollow=face.unsure) for place, face in zip(points, (first, second), strict=True)
+                draw_face(close, place, hollow=face.uncertain_points)
+                for place, face in zip(points, (first, second), strict=True)
             ]
         else:
             pictures = [draw_errors(close, *points)]
@@ -163,8 +167,8 @@ class PredictTools:
         names = [name for _, name in offered]
         return gr.Dropdown(offered, value=other if other in names else next(iter(names), None))
 
-    def _predictor(self, model: str, margin: float, views: int) -> Predictor:
-        return self.models.predictor(model, WHOLE, margin=margin or None, views=int(views))
+    def _predictor(self, model: str, margin: float, tta: int) -> Predictor:
+        return self.models.predictor(model, WHOLE, margin=margin or None, tta=int(tta))
 
     def typed_box(
         self, left: float | None, top: float | None, right: float | None, bottom: float | None

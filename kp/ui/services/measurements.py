@@ -130,14 +130,14 @@ class Measurements:
         dataset = None if self.data.problem else self.data.open()
         record = self._results.get(self._key(name, conditions, dataset))
         if record:
-            synthetic = dataset is not None and dataset.invented
+            synthetic = dataset is not None and dataset.synthetic
             return Result(name, record, HERE_ON_SYNTHETIC if synthetic else HERE, record["learnt"])
         card = self.models.card(name)
         record = card.metrics.get(conditions.key)
         if record is None:
             return None
         seen = record.get("learnt")
-        if seen is None and dataset is not None and not dataset.invented:
+        if seen is None and dataset is not None and not dataset.synthetic:
             faces = dataset.part(conditions.split, "test")
             seen = frames_learnt(card, dataset, faces) if len(faces) == record["images"] else None
         return Result(name, record, STORED, seen)

@@ -52,15 +52,15 @@ class ModelStore:
         *,
         threshold: float | None = None,
         margin: float | None = None,
-        views: int = 1,
+        tta: int = 1,
     ) -> Predictor:
         """A Predictor with these settings. Raises KpError where there is none."""
         checkpoint = self.checkpoint(name)
-        key = (id(checkpoint), detector, threshold, margin, views)
+        key = (id(checkpoint), detector, threshold, margin, tta)
         return self._kept(
             self._predictors,
             key,
-            lambda: Predictor(checkpoint, detector, threshold=threshold, margin=margin, views=views),
+            lambda: Predictor(checkpoint, detector, threshold=threshold, margin=margin, tta=tta),
         )
 
     def choices(self, run_ids: Sequence[str] = ()) -> list[tuple[str, str]]:

@@ -67,7 +67,7 @@ class Run:
         return self.state in ACTIVE
 
     @property
-    def invented(self) -> bool:
+    def synthetic(self) -> bool:
         """Whether it is trained on the synthetic faces."""
         return is_synthetic(self.data)
 
@@ -136,8 +136,8 @@ class RunManager:
     def start(self, config: TrainConfig, data: Path) -> Run:
         """Begin a run. Raises ConfigError while another one goes on."""
         limit = self.limits.max_training_seconds
-        if not config.seconds or config.seconds > limit:
-            config = replace(config, seconds=float(limit))
+        if not config.max_seconds or config.max_seconds > limit:
+            config = replace(config, max_seconds=float(limit))
         with self._lock:
             if self.active:
                 raise ConfigError(
@@ -205,7 +205,7 @@ class RunManager:
 def command_of(run: Run) -> list[str]:
     """What its process is started with."""
     settings = [f"--{name.replace('_', '-')}={value}" for name, value in run.config.to_dict().items()]
-    data = SYNTHETIC if run.invented else run.data.resolve()
+    data = SYNTHETIC if run.synthetic else run.data.resolve()
     return [sys.executable, "-m", "kp", "train", "--json", f"--data={data}", f"--out={run.checkpoint}", *settings]
 
 

@@ -9,26 +9,26 @@ from kp.training import PRESETS, TrainConfig
 from kp.training.config import CHOICES, help_of
 from kp.ui.events import Action
 
-MAIN = (("architecture",), ("crop",), ("epochs", "subset"))  # the rows on top; the others are under Advanced
+MAIN = (("architecture",), ("crop",), ("epochs", "max_train_images"))  # the rows on top; the others are under Advanced
 LABELS = {
     "architecture": "Network",
     "split": "Split",
     "validate_on": "Validate on",
-    "subset": "Training images",
+    "max_train_images": "Training images",
     "crop": "Crop",
-    "size": "Crop size, pixels",
+    "crop_size": "Crop size, pixels",
     "margin": "Crop margin, in face boxes",
     "augmentation": "Augmentation",
     "epochs": "Epochs",
-    "evaluations": "Evaluations per epoch",
-    "seconds": "Time limit, seconds",
+    "evals_per_epoch": "Evaluations per epoch",
+    "max_seconds": "Time limit, seconds",
     "batch_size": "Batch size",
     "loss": "Loss",
     "optimizer": "Optimiser",
     "learning_rate": "Learning rate",
     "schedule": "Schedule",
     "weight_decay": "Weight decay",
-    "averaging": "Weight averaging",
+    "ema_decay": "Weight averaging",
     "precision": "Precision",
     "seed": "Seed",
     "width": "Width of the network",

@@ -163,7 +163,7 @@ def caption_of(run: Run, *, mine: bool) -> str:
     if not run.started:
         return others
     begun, config = run.started, run.config
-    images = "sample faces" if run.invented else "images"
+    images = "sample faces" if run.synthetic else "images"
     threads = "1 thread" if begun["threads"] == 1 else f"{begun['threads']} threads"
     return (
         f"{others}Run {run.number}: {config.architecture}, {begun['parameters']:,} parameters; trained on "

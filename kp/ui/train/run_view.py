@@ -25,7 +25,7 @@ def status_html(run: Run | None) -> str:
     """State, progress, speed and time left of a run; how to start one where run is None."""
     if run is None:
         return render("train_status.html", state="", facts="", percent="")
-    state = "Rendering the synthetic faces" if run.state == "decoding" and run.invented else STATES[run.state]
+    state = "Rendering the synthetic faces" if run.state == "decoding" and run.synthetic else STATES[run.state]
     return render("train_status.html", state=state, facts=" · ".join(_facts(run)), percent=f"{100 * _share(run):.1f}")
 
 
@@ -74,7 +74,7 @@ def charts_html(run: Run | None, other: Run | None = None, *, epoch: int | None 
         losses |= {f"run {other.number}: {name}": line for name, line in loss_lines(other).items()}
         errors |= {f"run {other.number}": error_line(other.epochs)}
     marker = run.epochs[epoch - 1]["seconds"] if epoch else None
-    references = {} if run.invented else REFERENCES
+    references = {} if run.synthetic else REFERENCES
     return two_charts(losses, errors, run.config.loss, marker=marker, references=references)
 
 
@@ -88,7 +88,7 @@ def error_line(epochs: Sequence[dict[str, Any]]) -> list[Point]:
 
 
 def tested_on(run: Run) -> str:
-    if run.invented:
+    if run.synthetic:
         return "sample people never seen" if run.config.split == "people" else "sample test frames"
     return "people never seen" if run.config.split == "people" else "test frames"
 

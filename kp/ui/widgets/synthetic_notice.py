@@ -17,7 +17,7 @@ AFTER = {  # what that means for a tab
 
 def line_html(data: DataSource, tab: str) -> str:
     """The line of a tab, with the fault of a dataset that was named; empty where the faces are real."""
-    if data.problem or not data.open().invented:
+    if data.problem or not data.open().synthetic:
         return ""
     if data.fault:
         why = f"They stand in because the dataset cannot be used: {escape(data.fault)}"

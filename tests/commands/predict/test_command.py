@@ -62,10 +62,10 @@ def test_margin_reaches_the_network(capsys, model: str, photo: str) -> None:
 
 
 def test_views_reach_the_network(capsys, model: str, photo: str) -> None:
-    _, (record,), _ = predict(capsys, photo, "--model", model, *WHOLE, "--views", "3")
-    (face,) = Predictor(model, "whole-image", views=3).predict(read_image(photo))
+    _, (record,), _ = predict(capsys, photo, "--model", model, *WHOLE, "--tta", "3")
+    (face,) = Predictor(model, "whole-image", tta=3).predict(read_image(photo))
     assert np.array_equal(np.float32(record["faces"][0]["keypoints"]), face.keypoints)
-    code, _, err = predict(capsys, photo, "--model", model, *WHOLE, "--views", "99")
+    code, _, err = predict(capsys, photo, "--model", model, *WHOLE, "--tta", "99")
     assert code == 1 and "99" in err
 
 

@@ -21,11 +21,11 @@ from conftest import ROOT
 from kp import read_image, save_checkpoint
 from kp.__main__ import main
 from kp.commands.predict.find_images import Photo, find_photos
-from kp.commands.predict.worker_pool import Job, PhotoResult, Work, in_processes, picture_size
+from kp.commands.predict.worker_pool import ImageTask, PhotoResult, PredictSettings, in_processes, picture_size
 from kp.data.images import read_reduced
 from kp.errors import ConfigError
 from kp.files import LOG_NAME
-from kp.formats.aligned import aligned_map
+from kp.formats.aligned import aligned_transform
 from kp.formats.pts import read_pts
 from kp.formats.record import read_faces
 
@@ -135,8 +135,8 @@ def test_formats_are_chosen(run: Run, album: Path, tmp_path: Path) -> None:
     assert files(out) == {f"{stem}.{end}" for stem in ("x", "deep/x") for end in ends} | {"keypoints.coco.json"}
     (face,) = read_faces((out / "x.json").read_text())
     assert np.allclose(read_pts((out / "x.pts").read_text()), face.keypoints, atol=1e-3)
-    crop = aligned_map(face.keypoints, 96)
-    assert np.array_equal(read_image(out / "x.aligned.png"), crop.cut(read_image(album / "a" / "x.jpg")))
+    crop = aligned_transform(face.keypoints, 96)
+    assert np.array_equal(read_image(out / "x.aligned.png"), crop.warp(read_image(album / "a" / "x.jpg")))
     (entry,) = json.loads((out / "x.aligned.json").read_text())
     assert np.allclose(entry["matrix"], crop.matrix) and entry["file"] == "x.aligned.png"
     coco = json.loads((out / "keypoints.coco.json").read_text())
@@ -188,8 +188,8 @@ def test_resume_leaves_out_what_is_done(run: Run, album: Path, tmp_path: Path, m
     later = (out / "b" / "x.json").stat().st_mtime + 5
     os.utime(album / "b" / "x.jpg", (later, later))  # another photo by now
     asked = []
-    do = Work.do
-    monkeypatch.setattr(Work, "do", lambda self, job: asked.append(job.photo.stem) or do(self, job))
+    do = PredictSettings.do
+    monkeypatch.setattr(PredictSettings, "do", lambda self, job: asked.append(job.photo.stem) or do(self, job))
     code, second, _ = run(album, "--json", "--out", out, "--resume")
     assert code == 1 and sorted(asked) == ["a/x", "b/x", "bad"]
     assert json.loads(second) == json.loads(first)  # what was done before is told as well
@@ -213,7 +213,7 @@ def test_resume_knows_photos_and_settings_apart(run: Run, album: Path, tmp_path:
         ([album / "b" / "x.jpg", "--margin", "2"], 1),
         ([album / "b" / "x.jpg", "--boxes", boxes], 0),
         ([album / "b" / "x.jpg", "--boxes", boxes], 1),
-        ([album / "b" / "x.jpg", "--views", "2"], 0),
+        ([album / "b" / "x.jpg", "--tta", "2"], 0),
         ([album / "b" / "x.jpg"], 0),
     ):
         code, out, _ = run(*arguments, *options, "--resume")
@@ -222,11 +222,11 @@ def test_resume_knows_photos_and_settings_apart(run: Run, album: Path, tmp_path:
 
 def test_resume_bears_a_ledger_that_was_cut_short(run: Run, album: Path, tmp_path: Path) -> None:
     run(album, "--out", tmp_path / "out", "--formats", "json")
-    ledger = tmp_path / "out" / LOG_NAME
-    text = ledger.read_text()
+    resume_log = tmp_path / "out" / LOG_NAME
+    text = resume_log.read_text()
     assert len(text.split()) and len(re.findall("(?m)^.", text)) == 5
     for broken in (text[:-40].encode(), b"\xff"):
-        ledger.write_bytes(broken)
+        resume_log.write_bytes(broken)
         kept = broken.count(b"}}]")
         for known in (kept, 5):  # a file of the very content that would be written is known again
             code, out, _ = run(album, "--out", tmp_path / "out", "--formats", "json", "--resume")
@@ -243,10 +243,10 @@ def test_the_size_of_a_turned_photo(tmp_path: Path) -> None:
         assert picture_size(str(tmp_path / "a.jpg")) == size == read_image(tmp_path / "a.jpg").shape[1::-1]
 
 
-class Fragile(Work):
+class Fragile(PredictSettings):
     """Some photos end its process."""
 
-    def do(self, job: Job) -> PhotoResult:
+    def do(self, job: ImageTask) -> PhotoResult:
         if "bomb" in job.photo.file:
             os._exit(9)
         return PhotoResult(job.photo.file, width=os.getpid())
@@ -258,7 +258,7 @@ def fragile() -> Fragile:
 
 def test_a_photo_that_ends_its_process_fails_alone() -> None:
     names = ["a", "bomb", "b", "c", "d", "e", "f"]
-    results = dict(in_processes([Job(Photo(name, name)) for name in names], fragile(), 2))
+    results = dict(in_processes([ImageTask(Photo(name, name)) for name in names], fragile(), 2))
     assert [results[number].file for number in range(len(names))] == names
     assert [name for number, name in enumerate(names) if results[number].error] == ["bomb"]
     assert "ended the process" in results[1].error
@@ -293,7 +293,7 @@ def test_workers_know_each_other_s_files(run: Run, album: Path, tmp_path: Path) 
 def test_many_photos_start_a_worker_a_core(run: Run, album: Path, monkeypatch) -> None:
     asked = []
 
-    def note(jobs: list[Job], work: Work, workers: int):
+    def note(jobs: list[ImageTask], work: PredictSettings, workers: int):
         asked.append(workers)
         return ((number, PhotoResult(job.photo.file, 1, 1)) for number, job in enumerate(jobs))
 

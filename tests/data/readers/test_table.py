@@ -271,7 +271,7 @@ def test_a_loss_is_that_of_the_labelled_points(name: str) -> None:
     stages = {
         "keypoints": (truth + torch.randn(4, 68, 2, generator=generator) / 50).requires_grad_(),
         "heatmaps": torch.randn(4, 68, 16, 16, generator=generator).requires_grad_(),
-        "spread": torch.full((4, 68), 0.1),
+        "sigma": torch.full((4, 68), 0.1),
     }
     hidden = truth.clone()
     hidden[:, 17:30] = torch.nan
@@ -291,7 +291,7 @@ def test_no_label_makes_a_loss_infinite(name: str, value: float) -> None:
     stages = {
         "keypoints": torch.rand(2, 68, 2, requires_grad=True),
         "heatmaps": torch.randn(2, 68, 16, 16),
-        "spread": torch.full((2, 68), 0.1),
+        "sigma": torch.full((2, 68), 0.1),
     }
     loss = LOSSES[name](stages, torch.full((2, 68, 2), value))
     loss.backward()

@@ -183,7 +183,7 @@ def test_without_data_there_are_sample_faces() -> None:
     assert summary == "**36 images of 3 people** who do not exist."
     assert [label for label, _ in person.choices] == ["everybody (3)", *(f"Sample Person {n:03}" for n in (2, 3, 6))]
     _, facts, leak, others, _ = handlers.detail("people", chosen, POINTS)
-    assert f"open_data(&quot;sample&quot;)[{chosen}]" in facts and "nothing leaks" in leak and len(others) == 5
+    assert f"open_data(&quot;synthetic&quot;)[{chosen}]" in facts and "nothing leaks" in leak and len(others) == 5
 
 
 @pytest.mark.usefixtures("on_sample")

@@ -221,7 +221,7 @@ def test_a_new_file_or_other_data_is_measured_anew(handlers: EvaluateHandlers, f
     assert handlers.measurements.find("first", Conditions(*PLACE)).source == STORED
     measured(handlers, "first")
     handlers.measurements.data = SimpleNamespace(
-        problem=None, open=lambda: SimpleNamespace(root=tmp_path, part=lambda *_: [], invented=False)
+        problem=None, open=lambda: SimpleNamespace(root=tmp_path, part=lambda *_: [], synthetic=False)
     )
     assert handlers.measurements.find("first", Conditions(*PLACE)).source == STORED
 

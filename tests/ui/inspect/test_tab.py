@@ -190,7 +190,7 @@ def test_of_a_photo_only_the_part_about_the_face_is_kept_and_the_crop_stays_the_
     face = photo_face(image, predictor)
     detector = predictor.detector if predictor.detector.detect(image) else WholeImage()
     box = detector.box_map.to_tight(detector.detect(image)[0].box)
-    expected = predictor.preprocessing.crop_map(box).cut(image)
+    expected = predictor.preprocessing.crop_transform(box).warp(image)
     assert np.abs(face.crop(predictor).astype(int) - expected).mean() < 3
     assert max(face.image.shape) <= 640
 

@@ -45,7 +45,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def test_a_frame_comes_back_with_its_faces(live: LiveHandlers) -> None:
     html, state = step(live, FRAME, None, "heatmap_net", MARKS, True)
     assert "1 face." in html and "data:image/jpeg" in html
-    (face,) = live._faces(FRAME, "heatmap_net")
+    (face,) = live.predictor._faces(FRAME, "heatmap_net")
     assert point_errors(face.keypoints, TRUTH[0]).mean() < 0.05
     assert "no faces" in step(live, np.zeros_like(FRAME), state, "heatmap_net", MARKS, True)[0]
 
@@ -58,7 +58,11 @@ def test_a_trembling_face_is_held_still(live: LiveHandlers, clock: list[float]) 
         state, path = None, []
         for frame in frames:
             _, state = step(live, frame, state, "heatmap_net", MARKS, still)
-            answer = state.tracker.tracks[0].filter.value if still else live._faces(frame, "heatmap_net")[0].keypoints
+            answer = (
+                state.tracker.tracks[0].filter.value
+                if still
+                else live.predictor._faces(frame, "heatmap_net")[0].keypoints
+            )
             path.append(answer[:68])
         travel[still] = np.abs(np.diff(path, axis=0)).mean()
     assert travel[True] < 0.6 * travel[False]

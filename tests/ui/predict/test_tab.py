@@ -15,7 +15,7 @@ from kp import Predictor, read_image, save_checkpoint
 from kp.detectors import Detection
 from kp.detectors.whole_image import WholeImage
 from kp.formats.writer import faces_json
-from kp.geometry import Box, CropMap
+from kp.geometry import Box, CropTransform
 from kp.ui.predict import pipeline
 from kp.ui.predict.steps import steps_html
 from kp.ui.settings import Settings
@@ -119,12 +119,12 @@ def test_analysis_is_the_prediction_with_its_steps(model: Path) -> None:
     predictor = Predictor(str(model), "whole-image")
     analysis = pipeline.analyse(image, predictor, "tiny")
     assert faces_json(analysis.faces) == faces_json(predictor.predict(image))
-    assert np.array_equal(analysis.crops[0], analysis.maps[0].cut(image))
+    assert np.array_equal(analysis.crops[0], analysis.maps[0].warp(image))
     steps = steps_html(analysis, 0)
     assert "32 × 32 pixels" in steps and "1 × 1 × 32 × 32" in steps and "136, float32" in steps
     (face,) = analysis.faces
-    assert f"the eyes {abs(face.turn):.0f}° from the level" in steps  # this network sees them anywhere
-    level = replace(analysis, faces=[replace(face, turn=90.0)], turn=90)
+    assert f"the eyes {abs(face.roll):.0f}° from the level" in steps  # this network sees them anywhere
+    level = replace(analysis, faces=[replace(face, roll=90.0)], rotation=90)
     assert "from the level" not in steps_html(level, 0)
 
 
@@ -133,7 +133,7 @@ def test_a_click_chooses_the_smallest_face_around_it(model: Path) -> None:
     predictor = Predictor(str(model), "whole-image")
     boxes = [Box(100, 100, 500, 500), Box(200, 200, 300, 300), Box(700, 700, 800, 800)]
     faces = predictor.predict(image, boxes)
-    maps = [CropMap.from_box(box, 32) for box in boxes]
+    maps = [CropTransform.from_box(box, 32) for box in boxes]
     analysis = pipeline.Analysis(
         "tiny",
         "none",
@@ -142,7 +142,7 @@ def test_a_click_chooses_the_smallest_face_around_it(model: Path) -> None:
         image,
         1.0,
         faces,
-        [crop.cut(image) for crop in maps],
+        [crop.warp(image) for crop in maps],
         maps,
         [],
         predictor.preprocessing,
@@ -187,7 +187,7 @@ def test_page_finds_shows_and_saves(page_url: str, chromium, photo: Path, tmp_pa
     assert [len(face["keypoints"]) for face in saved] == [68]
 
     monkeypatch.setattr(WholeImage, "detect", lambda *_: [Detection(box, None) for box in TWO])
-    monkeypatch.setattr(WholeImage, "rough", False)
+    monkeypatch.setattr(WholeImage, "box_style", "tight")
     page.click("#predict-find")
     page.wait_for_selector("#predict-status >> text=2 faces")
     page.locator("#predict-face label").nth(1).click()

@@ -17,7 +17,7 @@ from kp.errors import ConfigError, ImageError
 from kp.formats.record import read_faces
 from kp.metrics import point_errors
 from kp.pose import HeadPose
-from kp.prediction.predictor import FacePrediction
+from kp.prediction.face import FacePrediction
 from kp.ui.predict import pipeline
 from kp.ui.predict.html import compare_html, face_html, map_html
 from kp.ui.predict.parts import build_parts
@@ -38,7 +38,7 @@ def photo() -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def analysis(photo: tuple[np.ndarray, np.ndarray]) -> Analysis:
-    return pipeline.analyse(photo[0], Predictor(BEST, views=4), BEST)
+    return pipeline.analyse(photo[0], Predictor(BEST, tta=4), BEST)
 
 
 @pytest.fixture
@@ -61,14 +61,14 @@ def test_the_status_says_how_the_picture_was_turned() -> None:
         image, truth = scene([110, 150], height=420, width=560, quarters=quarters)
         analysis = pipeline.analyse(image, Predictor(BEST), BEST)
         assert f"turned by {words} to find faces" in status_text(analysis)
-        assert np.array_equal(analysis.crops[0], analysis.maps[0].cut(image))
-        boxes = [Box.around(points) for points in truth]
-        assert all(max(box.overlap(face.box) for box in boxes) > 0.5 for face in analysis.faces)
+        assert np.array_equal(analysis.crops[0], analysis.maps[0].warp(image))
+        boxes = [Box.from_points(points) for points in truth]
+        assert all(max(box.iou(face.box) for box in boxes) > 0.5 for face in analysis.faces)
 
 
 def test_the_status_says_when_it_may_be_no_face() -> None:
     wall = np.full((200, 300, 3), 150, np.uint8)
-    analysis = pipeline.analyse(wall, Predictor(BEST, "whole-image", views=4), BEST)
+    analysis = pipeline.analyse(wall, Predictor(BEST, "whole-image", tta=4), BEST)
     assert "it may be no face" in status_text(analysis)
     assert "68 of 68 points are hollow" in face_html(analysis.faces[0])
     empty = status_text(pipeline.analyse(wall, Predictor(BEST), BEST))
@@ -76,7 +76,7 @@ def test_the_status_says_when_it_may_be_no_face() -> None:
 
 
 def test_a_doubtful_face_says_why(analysis: Analysis, monkeypatch) -> None:
-    face = replace(analysis.faces[0], spread=np.full(68, 30, np.float32))
+    face = replace(analysis.faces[0], expected_error=np.full(68, 30, np.float32))
     assert "not sure" not in face_html(analysis.faces[0], 1)
     assert "not sure of it: it may be no face, or its points may be off." in face_html(face, 2)
     small = replace(face, box=Box.square(face.box.centre, 20))
@@ -108,7 +108,7 @@ def test_a_face_in_words(analysis: Analysis) -> None:
 def test_doubtful_faces_are_told(photo, confidences: tuple[float, ...], words: str) -> None:
     image, (points, *_) = photo
     faces = [
-        FacePrediction(Box.around(points), None, points, np.full(68, 2 if sure > 0.5 else 200, np.float32))
+        FacePrediction(Box.from_points(points), None, points, np.full(68, 2 if sure > 0.5 else 200, np.float32))
         for sure in confidences
     ]
     analysis = replace(pipeline.analyse(image[:40, :40], Predictor(BEST), BEST), faces=faces)
@@ -121,7 +121,7 @@ def test_a_sideways_face_is_described_upright() -> None:
     for quarters in (0, 1):
         image, _ = scene([150], height=300, width=300, quarters=quarters)
         analysis = pipeline.analyse(image, Predictor(BEST), BEST)
-        words = face_html(analysis.faces[0], turn=analysis.turn)
+        words = face_html(analysis.faces[0], rotation=analysis.rotation)
         looks.append(re.search(r"Looks <b>(\d+)° to the (\w+)", words))
     assert looks[0][2] == looks[1][2]
     assert int(looks[0][1]) == pytest.approx(int(looks[1][1]), abs=3)
@@ -130,13 +130,13 @@ def test_a_sideways_face_is_described_upright() -> None:
 def test_a_rough_box_is_made_anew_about_its_points(photo: tuple[np.ndarray, np.ndarray]) -> None:
     image, truth = photo
     for points in truth:
-        box = Box.around(points)
+        box = Box.from_points(points)
         rough = Box(box.left - 0.2 * box.side, box.top - 0.25 * box.side, box.right + 0.1 * box.side, box.bottom)
         analysis = pipeline.analyse(image, Predictor(BEST), BEST, box=rough)
         (face,) = analysis.faces
         assert analysis.given and "The box is yours" in status_text(analysis)
         assert point_errors(face.keypoints, points).mean() < 0.05
-        assert face.box.overlap(box) > 0.85 > rough.overlap(box)
+        assert face.box.iou(box) > 0.85 > rough.iou(box)
 
 
 def test_two_clicks_are_a_box_in_the_photo_s_pixels(tools: PredictTools, analysis: Analysis) -> None:
@@ -198,8 +198,8 @@ def test_the_map_has_a_cell_for_each_shift(tools: PredictTools, analysis: Analys
 
 def test_the_face_lies_in_the_middle_of_its_patch(analysis: Analysis, photo: tuple[np.ndarray, np.ndarray]) -> None:
     for face, patch in zip(analysis.faces, analysis.patches, strict=True):
-        place = pipeline.patch_map(face)
-        assert np.array_equal(patch, place.cut(photo[0]))
+        place = pipeline.patch_transform(face)
+        assert np.array_equal(patch, place.warp(photo[0]))
         corners = place.to_crop(np.array([[face.box.left, face.box.top], [face.box.right, face.box.bottom]]))
         assert np.allclose(corners.ravel(), [FACE_BOX.left, FACE_BOX.top, FACE_BOX.right, FACE_BOX.bottom], atol=0.01)
 

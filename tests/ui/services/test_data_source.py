@@ -23,7 +23,7 @@ def test_sample_faces_stand_in_until_the_dataset_comes(
     data = DataSource(None, fallback=tmp_path / "home" / "data")
     assert data.missing and data.open() is few_faces and data.problem is data.fault is None
     shutil.copytree(data_root, tmp_path / "home" / "data")
-    assert not data.missing and not data.open().invented and len(data.open()) == 36
+    assert not data.missing and not data.open().synthetic and len(data.open()) == 36
     shutil.rmtree(tmp_path / "home")
     assert len(data.open()) == 36  # what was read stays
 
@@ -33,9 +33,9 @@ def test_a_folder_named_data_is_found_when_it_appears(
 ) -> None:
     monkeypatch.setattr("kp.ui.context.find_data", find_data)  # the fixture of an app without data looks elsewhere
     data = DataSource(None)
-    assert data.open().invented
+    assert data.open().synthetic
     (tmp_path / "data").symlink_to(data_root)
-    assert not data.open().invented
+    assert not data.open().synthetic
 
 
 @pytest.mark.parametrize("by_variable", [False, True])
@@ -44,13 +44,13 @@ def test_sample_faces_can_be_asked_for(by_variable: bool, data_root: Path, tmp_p
     if by_variable:
         monkeypatch.setenv("KP_DATA", SYNTHETIC)
     data = DataSource(None if by_variable else SYNTHETIC)
-    assert data.open().invented and not data.missing and data.fault is None
+    assert data.open().synthetic and not data.missing and data.fault is None
     assert "They were chosen in place" in line_html(data, "train")
 
 
 def test_a_named_folder_without_data_is_told(tmp_path: Path) -> None:
     data = DataSource(str(tmp_path))
-    assert data.open().invented and data.missing
+    assert data.open().synthetic and data.missing
     assert "holds no training_frames_keypoints.csv" in data.fault and str(tmp_path) in line_html(data, "dataset")
 
 
@@ -80,14 +80,14 @@ def test_a_broken_dataset_is_told_and_taken_when_it_is_mended(
     root = shutil.copytree(data_root, tmp_path / "<b>")
     broken(root, how)
     data = DataSource(str(root))
-    assert data.open().invented and not data.missing and says in data.fault
+    assert data.open().synthetic and not data.missing and says in data.fault
     assert "cannot be used" in line_html(data, "evaluate") and "<b>/" not in line_html(data, "evaluate")
     shutil.rmtree(root)
     shutil.copytree(data_root, root)
-    assert data.open().invented  # it was looked at a moment ago
+    assert data.open().synthetic  # it was looked at a moment ago
     monkeypatch.setattr(context, "RETRY", 0.0)
     data._again = 0.0
-    assert not data.open().invented and data.fault is None and line_html(data, "train") == ""
+    assert not data.open().synthetic and data.fault is None and line_html(data, "train") == ""
 
 
 def test_a_folder_that_may_not_be_read_is_told(data_root: Path, monkeypatch) -> None:
@@ -96,9 +96,9 @@ def test_a_folder_that_may_not_be_read_is_told(data_root: Path, monkeypatch) -> 
 
     data = DataSource(str(data_root))
     monkeypatch.setattr("os.listdir", refuse)
-    assert data.open().invented and "cannot be read (Permission denied)" in data.fault
+    assert data.open().synthetic and "cannot be read (Permission denied)" in data.fault
     monkeypatch.setattr(Path, "is_file", refuse)
-    assert DataSource(str(data_root)).open().invented
+    assert DataSource(str(data_root)).open().synthetic
 
 
 def test_a_run_s_dataset_is_found_again(few_faces: SyntheticFaces, data_root: Path) -> None:

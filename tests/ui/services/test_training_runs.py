@@ -21,7 +21,7 @@ from kp.training import TrainConfig
 from kp.ui.services.training_runs import MOST_LOSSES, Run, RunManager
 from kp.ui.settings import Settings
 
-QUICK = TrainConfig(architecture="naimishnet", size=32, subset=20, epochs=2, precision="float32")
+QUICK = TrainConfig(architecture="naimishnet", crop_size=32, max_train_images=20, epochs=2, precision="float32")
 ENDLESS = TrainConfig(**{**QUICK.to_dict(), "epochs": 10_000})
 PATIENCE = 120  # seconds; the machine may be busy
 SLEEP = "import time; time.sleep(600)"
@@ -74,7 +74,7 @@ def test_a_run_from_start_to_finish(manager: RunManager, data_root: Path, monkey
     assert run.epochs[0]["faces"].shape == (len(run.started["watched"]), 68, 2)
     assert manager.active is None
     network = load_checkpoint(run.checkpoint)
-    assert network.architecture == "naimishnet" and network.config["subset"] == 20
+    assert network.architecture == "naimishnet" and network.config["max_train_images"] == 20
     assert [entry["nme"] for entry in network.history] == pytest.approx([event["nme"] for event in run.epochs])
     network.create_model()
 
@@ -101,7 +101,7 @@ from kp.training import TrainConfig
 from kp.ui.services.training_runs import RunManager
 from kp.ui.settings import Settings
 manager = RunManager(Settings(home=Path(sys.argv[1])))
-config = TrainConfig(architecture="naimishnet", size=32, subset=20, epochs=10_000, precision="float32")
+config = TrainConfig(architecture="naimishnet", crop_size=32, max_train_images=20, epochs=10_000, precision="float32")
 run = manager.start(config, Path(sys.argv[2]))
 while not run.losses:
     assert run.active, run.message
@@ -232,7 +232,7 @@ def test_no_run_is_longer_than_the_app_allows(
     manager: RunManager, tmp_path: Path, play, asked: float, given: float
 ) -> None:
     play("")
-    assert manager.start(TrainConfig(seconds=asked), tmp_path).config.seconds == given
+    assert manager.start(TrainConfig(max_seconds=asked), tmp_path).config.max_seconds == given
 
 
 def test_the_process_gets_every_setting(manager: RunManager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,15 +247,15 @@ def test_the_process_gets_every_setting(manager: RunManager, tmp_path: Path, mon
     )
     config = TrainConfig(
         architecture="heatmap_net",
-        size=64,
+        crop_size=64,
         width=16,
         loss="heatmap",
         optimizer="adamw",
         seed=7,
         learning_rate=4e-3,
         schedule="one-cycle",
-        averaging=0.99,
-        seconds=5.0,
+        ema_decay=0.99,
+        max_seconds=5.0,
         margin=1.5,
         augmentation="full",
         validate_on="validation",

@@ -53,9 +53,9 @@ def test_a_recipe_fills_the_form_and_is_read_back(form: ConfigForm, preset: str)
 
 
 def test_numbers_come_in_the_setting_s_own_kind(form: ConfigForm) -> None:
-    config = form.read(given(form, epochs=5.0, seconds=60, seed=3.0, learning_rate=1))
-    assert config == form.read(given(form, epochs=5, seconds=60.0, seed=3, learning_rate=1.0))
-    assert isinstance(config.epochs, int) and isinstance(config.seconds, float)
+    config = form.read(given(form, epochs=5.0, max_seconds=60, seed=3.0, learning_rate=1))
+    assert config == form.read(given(form, epochs=5, max_seconds=60.0, seed=3, learning_rate=1.0))
+    assert isinstance(config.epochs, int) and isinstance(config.max_seconds, float)
 
 
 def test_an_emptied_number_is_the_default(form: ConfigForm) -> None:
@@ -69,7 +69,7 @@ def test_an_emptied_number_is_the_default(form: ConfigForm) -> None:
         ("learning_rate", -1, "learning_rate is -1.0; it must be from 1e-08 to 10"),
         ("epochs", 0, "epochs is 0; it must be from 1 to 10000"),
         ("margin", 99, "margin is 99.0"),
-        ("size", 5, "size is 5; a crop needs at least 32 pixels"),
+        ("crop_size", 5, "crop_size is 5; a crop needs at least 32 pixels"),
         ("loss", "heatmap", "five_conv does not"),
         ("architecture", "resnet", "no architecture named 'resnet'"),
     ],

@@ -338,7 +338,7 @@ def test_runs_on_sample_faces_say_so_also_when_the_dataset_has_come(
     play(script([*events(), FINISHED]))
     page, owned = started(answers, page, NOBODY)
     run = answers.app.runs.find(page.number)
-    assert run.invented and "--data=sample" in command_of(run)
+    assert run.synthetic and "--data=synthetic" in command_of(run)
     assert "trained on 24 sample faces" in watched(answers, page, owned)[-1][answers.parts.caption]
     answers.app.data.fallback = data_root
     updates = answers.show_epoch(page, 2, 0)
