@@ -27,7 +27,7 @@ FACES = "faces"  # the axis whose length is free
 
 
 class CropPixels(nn.Module):
-    """A network whose answers are pixels of the crop: keypoints (n, 68, 2), and the expected error (n, 68) where it has one."""
+    """A network in pixels of the crop: keypoints (n, 68, 2), and the expected error (n, 68) where it has one."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         super().__init__()
