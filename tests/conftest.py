@@ -1,19 +1,18 @@
 """Fixtures: a drawn dataset, the real one where it is, the app on a free port, and a browser."""
 
-import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from builders import make_dataset
 from PIL import Image
+from running import ROOT, launch_app
 from slow_tests import SLOW_TESTS
 
 from kp.checkpoint import list_checkpoints
@@ -21,13 +20,9 @@ from kp.data import FacialKeypointsDataset, find_data
 from kp.errors import CheckpointError
 from kp.synthetic.dataset import SyntheticFaces
 
-if TYPE_CHECKING:
-    from kp.ui.settings import Settings
-
 # Started in the background by a shell, tests and all that they start would be deaf to Ctrl-C, which some of them press.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-ROOT = Path(__file__).parent.parent
 REAL_DATA = os.environ.get("KP_DATA")
 CHROMIUM = Path("/usr/bin/chromium")
 CHROMIUM_FLAGS = [
@@ -40,6 +35,19 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Uploads and pictures of apps in this process go to a folder of the run's own."""
+    folder = tempfile.TemporaryDirectory(prefix="kp-tests-")
+    config.add_cleanup(folder.cleanup)
+    os.environ["GRADIO_TEMP_DIR"] = folder.name
+
+
+@pytest.fixture(autouse=True)
+def same_uploads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that starts `demo.py` in this process does not move the uploads of apps that run for all tests."""
+    monkeypatch.setenv("GRADIO_TEMP_DIR", os.environ["GRADIO_TEMP_DIR"])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -98,12 +106,6 @@ def real_dataset(real_root: Path) -> FacialKeypointsDataset:
     return FacialKeypointsDataset(real_root)
 
 
-def run_async(work: Coroutine) -> object:
-    """What `work` gives, in a thread of its own: the browser's driver keeps a loop running in this one."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, work).result()
-
-
 FRESH = """
 import json, sys, kp, kp.synthetic.face_store
 shapes = {name: kp.read_image(f"{sys.argv[1]}/{name}").shape for name in ("me.jpg", "me.png")}
@@ -128,16 +130,6 @@ def fresh_process(tmp_path_factory: pytest.TempPathFactory) -> dict:
 def shipped() -> list[str]:
     """Names of the shipped checkpoints."""
     return list(list_checkpoints())
-
-
-def launch_app(settings: "Settings") -> Iterator[str]:
-    from kp.ui.app import build_app, launch_options, stay_offline  # here: most tests need no gradio
-
-    stay_offline()
-    page = build_app(settings)
-    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **launch_options(settings))
-    yield url
-    page.close()
 
 
 @pytest.fixture(scope="session")

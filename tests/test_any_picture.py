@@ -10,8 +10,8 @@ import gradio as gr
 import numpy as np
 import pytest
 from any_picture import FILES, Handed, face
-from conftest import ROOT
 from gradio.data_classes import ImageData
+from running import ROOT
 
 from kp import Predictor, read_image
 from kp.__main__ import main

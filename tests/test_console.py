@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from PIL import Image
+from running import ROOT
 
 from kp.bench.app import free_port
 from kp.commands import COMMANDS

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from builders import drawn_face, tiny_checkpoint
-from conftest import ROOT
+from running import ROOT
 
 from kp import Box, Checkpoint, Predictor, load_checkpoint, save_checkpoint
 from kp.__main__ import main

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT
+from running import ROOT
 
 import kp
 from kp.__main__ import build_parser

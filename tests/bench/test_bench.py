@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from builders import tiny_checkpoint
-from conftest import ROOT
+from running import ROOT
 
 from kp.__main__ import main
 from kp.bench import MEASUREMENTS, Row

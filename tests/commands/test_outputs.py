@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from builders import tiny_checkpoint
-from conftest import ROOT
+from running import ROOT
 
 from kp import load_checkpoint, save_checkpoint
 from kp.__main__ import main

@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from conftest import ROOT
+from running import ROOT
 
 from kp.__main__ import main
 from kp.checkpoint import list_checkpoints

@@ -19,7 +19,7 @@ import cv2
 import gradio as gr
 import pytest
 from builders import drawn_face
-from conftest import ROOT
+from running import ROOT
 
 from kp.bench.app import free_port
 from kp.console import INTERRUPT_CODE

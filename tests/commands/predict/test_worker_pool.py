@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import pytest
 from builders import drawn_face, tiny_checkpoint
-from conftest import ROOT
+from running import ROOT
 
 from kp import read_image, save_checkpoint
 from kp.__main__ import main

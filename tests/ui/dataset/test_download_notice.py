@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from archives import FaultyServer, Page, checksums_of, faulty_server, zip_of
-from conftest import launch_app
+from running import launch_app
 
 from kp.download import http
 from kp.download.progress import Progress

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 from builders import tiny_checkpoint
-from conftest import launch_app, run_async
+from running import launch_app, run_async
 
 from kp.checkpoint import list_checkpoints, save_checkpoint
 from kp.data import FacialKeypointsDataset

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from builders import drawn_face
-from conftest import launch_app
+from running import launch_app
 
 import kp.ui.services.model_store
 from kp.checkpoint import Checkpoint, list_checkpoints, save_checkpoint

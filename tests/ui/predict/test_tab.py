@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from builders import drawn_face, tiny_checkpoint
-from conftest import launch_app
+from running import launch_app
 
 from kp import Predictor, read_image, save_checkpoint
 from kp.detectors import Detection

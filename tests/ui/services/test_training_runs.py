@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from running import ROOT
 
 import kp.ui.services.training_runs
 from kp import load_checkpoint

@@ -11,7 +11,7 @@ import gradio as gr
 import numpy as np
 import pytest
 from builders import app_context, drawn_face
-from conftest import run_async
+from running import run_async
 
 from kp.__main__ import build_parser
 from kp.commands.train import config_of
