@@ -44,7 +44,7 @@ DESCRIPTION: dict[str, type] = {  # what that object must hold
 }
 # What earlier versions called settings of a run (TrainConfig) and parts of networks: their files are read.
 OLD_SETTINGS = {
-    "max_train_images": "max_train_images",
+    "subset": "max_train_images",
     "size": "crop_size",
     "seconds": "max_seconds",
     "evaluations": "evals_per_epoch",
