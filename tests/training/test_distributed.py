@@ -60,7 +60,7 @@ with join_process_group() as team:
         if team.rank == 1 and name == "one has no number":
             LOSSES["mse"] = wrong  # the last of RUNS
         stop = lambda: team.rank == 1 and name == "one stops" and len(losses) == 2
-        for event in train(TrainConfig(**settings), dataset, stop=stop, device="cpu", team=team):
+        for event in train(TrainConfig(**settings), dataset, stop=stop, device="cpu", group=team):
             losses += [event.loss] if isinstance(event, StepDone) else []
         weights = sum(float(tensor.double().abs().sum()) for tensor in event.checkpoint.weights.values())
         told[name] = {"losses": losses, "reason": event.reason, "nme": event.nme, "weights": weights}

@@ -422,7 +422,7 @@ def test_training_in_a_browser(app_url: str, chromium) -> None:
     mine.press("#kp-train-learning-rate input", "Tab")
     start_until_told(mine, "learning_rate is -1")
     mine.fill("#kp-train-learning-rate input", "0.004")
-    mine.fill("#kp-train-seconds input", "0")
+    mine.fill("#kp-train-max-seconds input", "0")
 
     mine.click("#kp-train-start")
     mine.wait_for_selector("#kp-train-stop:not([disabled])")
