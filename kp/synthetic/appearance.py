@@ -2,7 +2,7 @@
 
 A portrait is a shape (68 points), pictures of skin, hair and clothes bent to the mean shape, and where each of them
 ends; all are a mean plus some components (PCA), the face in most detail. What stands in the file are these means and
-components, and of the numbers that multiply them only means over four people or more and spreads over 282. No number
+components, and of the numbers that multiply them only means over four people or more and statistics over 282. No number
 of any one person or picture is kept, so none can be made from it again.
 """
 
@@ -20,7 +20,7 @@ from kp.errors import CheckpointError
 from kp.files import atomic_write
 from kp.hardware import one_thread_each
 from kp.synthetic.pca import Components, unfold
-from kp.synthetic.sampling import Spreads
+from kp.synthetic.sampling import CoefficientStatistics
 
 FILE = Path(__file__).resolve().parent.parent.parent / "checkpoints" / "appearance.safetensors"
 SIDE = 160  # pixels of the bent picture; colours and edges have half of it
@@ -117,6 +117,7 @@ class Portrait:
 
 
 PARTS = ("skin", "hair", "clothes", "edges")
+TENSOR_PREFIXES = {"statistics": "spreads"}  # names in the file that differ from the field's
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ class AppearanceModel:
     clothes: Components = field(repr=False)
     edges: Components = field(repr=False)
     detail: np.ndarray = field(repr=False)
-    spreads: Spreads = field(repr=False)
+    statistics: CoefficientStatistics = field(repr=False)
 
     @property
     def parts(self) -> dict[str, slice]:
@@ -189,13 +190,15 @@ def planes(even: np.ndarray, odd: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def save_appearance(model: AppearanceModel, path: Path | str) -> None:
-    """Write the model as safetensors. Raises CheckpointError where the disk does not take it."""
+    """Write the model as safetensors. Raises CheckpointError where the file cannot be written."""
     arrays: dict[str, np.ndarray] = {}
     for name, value in vars(model).items():
-        inner = {"": value} if isinstance(value, np.ndarray) else {f".{key}": part for key, part in vars(value).items()}
-        arrays |= {
-            f"{name}{key}": np.ascontiguousarray(part) for key, part in inner.items() if isinstance(part, np.ndarray)
-        }
+        if isinstance(value, np.ndarray):
+            arrays[name] = np.ascontiguousarray(value)
+        else:
+            tensors = {key: part for key, part in vars(value).items() if isinstance(part, np.ndarray)}
+            prefix = TENSOR_PREFIXES.get(name, name)
+            arrays |= {f"{prefix}.{key}": np.ascontiguousarray(tensor) for key, tensor in tensors.items()}
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -207,17 +210,20 @@ def save_appearance(model: AppearanceModel, path: Path | str) -> None:
 
 
 def load_appearance(path: Path | str = FILE) -> AppearanceModel:
-    """The model in a file. Raises CheckpointError with advice where there is none."""
+    """The model in a file. Raises CheckpointError where it holds none."""
     try:
-        arrays: dict[str, Any] = load(Path(path).read_bytes())
-        kinds: dict[str, type] = dict.fromkeys(PARTS, Components) | {"spreads": Spreads}
-        inner: dict[str, Any] = {
-            name: kind(**{key.partition(".")[2]: arrays.pop(key) for key in list(arrays) if key.startswith(f"{name}.")})
-            for name, kind in kinds.items()
+        arrays: dict[str, np.ndarray] = load(Path(path).read_bytes())
+        fields: dict[str, type] = dict.fromkeys(PARTS, Components) | {"statistics": CoefficientStatistics}
+        parts: dict[str, Any] = {
+            name: kind(**_pop(arrays, f"{TENSOR_PREFIXES.get(name, name)}.")) for name, kind in fields.items()
         }
-        return AppearanceModel(**arrays, **inner)
+        return AppearanceModel(**arrays, **parts)
     except (OSError, SafetensorError, TypeError) as error:
         raise CheckpointError(
-            f"{path} is no appearance model ({error}). Learn one with "
-            "`python -m kp appearance`, or copy the file again."
+            f"{path} is no appearance model ({error}). Fit one with `python -m kp appearance`, or copy the file again."
         ) from None
+
+
+def _pop(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    """Remove the arrays whose names have a prefix; returns them by the rest of their names."""
+    return {name.removeprefix(prefix): arrays.pop(name) for name in list(arrays) if name.startswith(prefix)}

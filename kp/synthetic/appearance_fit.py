@@ -165,7 +165,7 @@ def fit_components(
         details.append(_detail(learnt[name], channels[0], inside(seen[layer], side // 2)))
     learnt["edges"] = learn(lambda sign: fold_edges(pictures.edges, sign), COUNTS["edges"])
     found: dict[str, Coefficients] = {"shape": shape, **learnt}
-    spreads = measure(
+    statistics = measure(
         np.concatenate([part.coefficients for part in found.values()], axis=1).astype(np.float64),
         np.concatenate([part.parity for part in found.values()]),
         people=people,
@@ -174,7 +174,11 @@ def fit_components(
         variety=np.concatenate([np.full(len(part.parity), VARIETY[name]) for name, part in found.items()]),
     )
     return AppearanceModel(
-        mean, modes, **{name: learnt[name].components for name in PARTS}, detail=np.stack(details), spreads=spreads
+        mean,
+        modes,
+        **{name: learnt[name].components for name in PARTS},
+        detail=np.stack(details),
+        statistics=statistics,
     )
 
 

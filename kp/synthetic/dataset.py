@@ -15,7 +15,7 @@ from kp.data.dataset import FacialKeypointsDataset, FrameInfo, find_data
 from kp.hardware import one_thread_each
 from kp.synthetic.appearance import AppearanceModel, load_appearance
 from kp.synthetic.face_store import SYNTHETIC, Face, FaceStore, is_synthetic
-from kp.synthetic.render import Look, View
+from kp.synthetic.settings import Appearance, FacePlacement
 
 PEOPLE, VIDEOS, FRAMES = 300, 2, 6
 TEST_FRAME = FRAMES - 1  # of each video this one lies in the folder test/, as published: that split leaks
@@ -32,20 +32,22 @@ def draw_person(
 ) -> list[Face]:
     """The frames of one synthetic person, video after video."""
     rng = np.random.default_rng((seed, number))
-    count, spreads = len(model.spreads), model.spreads
-    person, kind = rng.standard_normal(count), int(rng.integers(2 * len(spreads.kinds)))
+    count, statistics = len(model.statistics), model.statistics
+    person, kind = rng.standard_normal(count), int(rng.integers(2 * len(statistics.kinds)))
     faces = []
     for video in range(videos):
-        look, view = Look.draw(rng), draw_view(rng)
-        ahead, scene = rng.normal(0, float(np.hypot(*spreads.turns[:2]))), rng.standard_normal(count)
+        appearance, placement = Appearance.draw(rng), draw_placement(rng)
+        ahead, scene = rng.normal(0, float(np.hypot(*statistics.turns[:2]))), rng.standard_normal(count)
         for frame in range(frames):
             draws = np.stack([person, scene, rng.standard_normal(count)]).astype(np.float32)
-            turn = float(np.clip(ahead + rng.normal(0, float(spreads.turns[2])), -MOST_TURNED, MOST_TURNED))
-            faces.append(Face(turn, kind, draws, jitter(view, rng, JITTER[1]), look, (seed, number, video, frame)))
+            turn = float(np.clip(ahead + rng.normal(0, float(statistics.turns[2])), -MOST_TURNED, MOST_TURNED))
+            faces.append(
+                Face(turn, kind, draws, jitter(placement, rng, JITTER[1]), appearance, (seed, number, video, frame))
+            )
     return faces
 
 
-def draw_view(rng: np.random.Generator) -> View:
+def draw_placement(rng: np.random.Generator) -> FacePlacement:
     """A frame and where the face stands in it, as in the real ones."""
 
     def draw(middle: float, spread: float, least: float, most: float) -> float:
@@ -54,23 +56,23 @@ def draw_view(rng: np.random.Generator) -> View:
     height = round(draw(*HEIGHT))
     width = round(height * draw(*WIDTH))
     size = min(height, width) * draw(*FACE)
-    return jitter(View(height, width, (width / 2, 0.53 * height), size), rng, JITTER[0])
+    return jitter(FacePlacement(height, width, (width / 2, 0.53 * height), size), rng, JITTER[0])
 
 
-def jitter(view: View, rng: np.random.Generator, share: float) -> View:
+def jitter(placement: FacePlacement, rng: np.random.Generator, share: float) -> FacePlacement:
     """The face moved a little, so far that it stays in the frame."""
-    room = np.array([view.width, view.height]) / 2 - 0.62 * view.size
-    x, y = np.array(view.centre) + np.clip(rng.normal(0, share, 2), -0.8, 0.8) * np.maximum(room, 0)
-    low, high = 0.62 * view.size, np.array([view.width, view.height]) - 0.62 * view.size
+    room = np.array([placement.width, placement.height]) / 2 - 0.62 * placement.size
+    x, y = np.array(placement.centre) + np.clip(rng.normal(0, share, 2), -0.8, 0.8) * np.maximum(room, 0)
+    low, high = 0.62 * placement.size, np.array([placement.width, placement.height]) - 0.62 * placement.size
     return replace(
-        view, centre=(float(np.clip(x, min(low, high[0]), high[0])), float(np.clip(y, min(low, high[1]), high[1])))
+        placement, centre=(float(np.clip(x, min(low, high[0]), high[0])), float(np.clip(y, min(low, high[1]), high[1])))
     )
 
 
 def for_shapes(model: AppearanceModel) -> AppearanceModel:
-    """The model for shapes alone, four times as fast: only their part of the spreads, in float32."""
-    roots = model.spreads.roots[..., : len(model.modes)].astype(np.float32)
-    return replace(model, spreads=replace(model.spreads, roots=roots))
+    """The model for shapes alone, four times as fast: only their part of the statistics, in float32."""
+    roots = model.statistics.roots[..., : len(model.modes)].astype(np.float32)
+    return replace(model, statistics=replace(model.statistics, roots=roots))
 
 
 class SyntheticFaces(FacialKeypointsDataset):
@@ -99,7 +101,7 @@ class SyntheticFaces(FacialKeypointsDataset):
 
 
 @lru_cache(maxsize=1)
-def sample_faces() -> SyntheticFaces:
+def synthetic_faces() -> SyntheticFaces:
     """The sample faces, the same object each time: all who ask share the pictures."""
     return SyntheticFaces()
 
@@ -117,6 +119,6 @@ def open_data(folder: Path | str | None = None, *, strict: bool = False) -> Faci
     `strict` also one with a label that cannot be a face.
     """
     if names_synthetic(folder):
-        return sample_faces()
+        return synthetic_faces()
     root = find_data(folder)
-    return FacialKeypointsDataset(root, strict=strict) if root else sample_faces()
+    return FacialKeypointsDataset(root, strict=strict) if root else synthetic_faces()

@@ -11,7 +11,8 @@ import numpy as np
 from kp.data.store import ImageStore
 from kp.hardware import one_thread_each
 from kp.synthetic.appearance import AppearanceModel
-from kp.synthetic.render import Look, View, paint
+from kp.synthetic.render import render
+from kp.synthetic.settings import Appearance, FacePlacement
 from kp.synthetic.worker_processes import read_with_helpers
 
 SYNTHETIC = "synthetic"  # names these faces where a folder is asked for
@@ -34,16 +35,16 @@ class Face:
     turn: float
     kind: int
     draws: np.ndarray = field(repr=False)
-    view: View
-    look: Look
+    placement: FacePlacement
+    appearance: Appearance
     seed: tuple[int, ...]
 
     def coefficients(self, model: AppearanceModel, *, first: int | None = None) -> np.ndarray:
-        return model.spreads.coefficients(self.turn, self.kind, self.draws, first=first)
+        return model.statistics.coefficients(self.turn, self.kind, self.draws, first=first)
 
     def keypoints(self, model: AppearanceModel) -> np.ndarray:
         """float32 (68, 2), pixels."""
-        return self.view.place(model.shape(self.coefficients(model, first=len(model.modes))))
+        return self.placement.place(model.shape(self.coefficients(model, first=len(model.modes))))
 
 
 class FaceStore(ImageStore):
@@ -61,7 +62,9 @@ class FaceStore(ImageStore):
         faces = [self.faces[index] for index in indices]
         rows = np.stack([face.coefficients(self.model) for face in faces])
         return [
-            paint(portrait, self.model, face.view, look=face.look, rng=np.random.default_rng(face.seed))
+            render(
+                portrait, self.model, face.placement, appearance=face.appearance, rng=np.random.default_rng(face.seed)
+            )
             for face, portrait in zip(faces, self.model.portraits(rows), strict=True)
         ]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from kp.hardware import one_thread_each
 
-YAWS = (0.0, 1.5)  # where spreads are measured, in standard deviations of the turn to the side
+YAWS = (0.0, 1.5)  # where statistics are measured, in standard deviations of the turn to the side
 YAW_WIDTH = 0.5  # of the window in which a spread is measured, in the same unit
 FARTHEST = 2.2  # the same unit; there are few faces beyond
 KIND_PEOPLE = 4  # a kind of hair, clothes and light is the mean of one video each of so many people
@@ -20,7 +20,7 @@ LIMIT = 2.3  # no random number that a coefficient is made from is larger, in st
 
 
 @dataclass(frozen=True)
-class Spreads:
+class CoefficientStatistics:
     """Of coefficients (n,), each counted in standard deviations; the first is the turn to the side.
 
     parity: 1 or -1 for each, what mirroring does to it. trend: (4, n), means as a polynomial of the turn to one side.
@@ -83,8 +83,8 @@ def measure(
     videos: np.ndarray,
     similar: np.ndarray,
     variety: np.ndarray,
-) -> Spreads:
-    """The spreads of coefficients (frames, n). people, videos: a number for each frame.
+) -> CoefficientStatistics:
+    """The statistics of coefficients (frames, n). people, videos: a number for each frame.
 
     similar: how much each coefficient counts in telling kinds of people apart. variety: how far each one is to stray
     from its kind, as a share of how far it really does.
@@ -114,7 +114,7 @@ def measure(
         np.sqrt((weight * part[:, 0] ** 2).sum() / weight.sum())
         for part, weight in _parts(both[:, :1], levels, np.ones(len(both)))
     ]
-    return Spreads(
+    return CoefficientStatistics(
         parity.astype(np.int8),
         trend.astype(np.float32),
         kinds.astype(np.float32),

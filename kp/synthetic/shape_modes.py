@@ -10,11 +10,12 @@ from kp.errors import ConfigError
 from kp.hardware import one_thread_each
 from kp.synthetic.appearance import AppearanceModel, load_appearance
 from kp.synthetic.dataset import MOST_TURNED, Face, draw_person
-from kp.synthetic.render import Look, View, paint
+from kp.synthetic.render import render
+from kp.synthetic.settings import Appearance, FacePlacement
 
 FARTHEST = 3.0  # standard deviations that a slider may go
 MODES = 5
-VIEW = View(height=400, width=350, centre=(174.5, 222.0), size=164.0)
+PLACEMENT = FacePlacement(height=400, width=350, centre=(174.5, 222.0), size=164.0)
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class FaceSpace:
     @cached_property
     def _follow(self) -> np.ndarray:
         """(2 MODES - 1, n): what all coefficients do on average when a slider moves; the turn has its own trend."""
-        roots = self.model.spreads.roots[:, 0].astype(np.float64)
+        roots = self.model.statistics.roots[:, 0].astype(np.float64)
         covariance = sum(root.T @ root for root in roots)
         moved = self.modes[1:]
         return np.linalg.solve(covariance[np.ix_(moved, moved)], covariance[moved])
@@ -84,11 +85,11 @@ class FaceSpace:
                     f"not {', '.join(map(str, numbers))}."
                 )
             sliders[first : first + len(numbers)] = numbers
-        moved, spreads = sliders[1:] @ self._follow, self.model.spreads
+        moved, statistics = sliders[1:] @ self._follow, self.model.statistics
         if start is None:
-            return spreads.mean(float(sliders[0])) + moved
+            return statistics.mean(float(sliders[0])) + moved
         turn = float(np.clip(start.turn + sliders[0], -MOST_TURNED, MOST_TURNED))
-        return spreads.coefficients(turn, start.kind, start.draws) + moved
+        return statistics.coefficients(turn, start.kind, start.draws) + moved
 
     @one_thread_each()
     def render(
@@ -100,10 +101,10 @@ class FaceSpace:
         """
         face = None if person is None else self.somebody(person)
         coefficients = self.coefficients(shape, picture, start=face)
-        look = replace(face.look, blur=0.0) if face else Look.plain()  # it is looked at closely
+        appearance = replace(face.appearance, blur=0.0) if face else Appearance.plain()  # it is looked at closely
         portrait = self.model.portraits(coefficients[None])[0]
-        image = paint(portrait, self.model, VIEW, look=look, rng=np.random.default_rng(0))
-        return image, VIEW.place(portrait.shape)
+        image = render(portrait, self.model, PLACEMENT, appearance=appearance, rng=np.random.default_rng(0))
+        return image, PLACEMENT.place(portrait.shape)
 
     def somebody(self, number: int) -> Face:
         """An synthetic person; the same number gives the same one."""

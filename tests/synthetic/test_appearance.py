@@ -59,7 +59,7 @@ def test_the_file_comes_back_as_it_was(model: AppearanceModel, tmp_path: Path) -
     save_appearance(model, tmp_path / "again.appearance")
     assert (tmp_path / "again.appearance").stat().st_size == FILE.stat().st_size
     again = load_appearance(tmp_path / "again.appearance")
-    numbers = np.linspace(-1, 1, len(model.spreads))
+    numbers = np.linspace(-1, 1, len(model.statistics))
     assert (again.shape(numbers) == model.shape(numbers)).all()
     assert (again.portraits(numbers[None])[0].hair.luma == model.portraits(numbers[None])[0].hair.luma).all()
 
@@ -77,12 +77,12 @@ def test_no_row_in_the_file_belongs_to_one_person(model: AppearanceModel) -> Non
     """Nothing is as long as the list of frames, of videos or of people; kinds are means of four videos or more."""
     arrays = {
         **{name: value for name, value in vars(model).items() if isinstance(value, np.ndarray)},
-        **{f"spreads.{name}": value for name, value in vars(model.spreads).items()},
+        **{f"spreads.{name}": value for name, value in vars(model.statistics).items()},
     }
     frames, videos, people = 3423, 934, 282
     for array in arrays.values():
         assert not {frames, frames - 2, videos, people} & set(array.shape)
-    assert len(model.spreads.kinds) * KIND_PEOPLE <= videos
+    assert len(model.statistics.kinds) * KIND_PEOPLE <= videos
 
 
 def test_kinds_are_of_four_different_people_and_share_nobody_twice() -> None:
@@ -346,7 +346,7 @@ def test_somebody_new_is_another_one_each_time(space: FaceSpace) -> None:
 def test_lids_and_lips_never_cross(model: AppearanceModel) -> None:
     rng = np.random.default_rng(6)
     for _ in range(50):
-        points = model.shape(rng.normal(0, 2.5, len(model.spreads)))
+        points = model.shape(rng.normal(0, 2.5, len(model.statistics)))
         assert (points[LIDS[:, 1], 1] > points[LIDS[:, 0], 1]).all()
 
 
@@ -360,9 +360,9 @@ def test_the_command_refuses_what_it_cannot_learn_from(data_root: Path, tmp_path
 
 def test_no_sample_looks_like_a_real_face(real_dataset: FacialKeypointsDataset) -> None:
     """Faces of samples and of training people, both bent to the mean shape: no nearer than two people are."""
-    from kp.synthetic.dataset import sample_faces
+    from kp.synthetic.dataset import synthetic_faces
 
-    faces = sample_faces()
+    faces = synthetic_faces()
     model, training = faces.store.model, real_dataset.part("people", "train")
     firsts = {frame.person: index for index, frame in enumerate(training.frames)}
     rows = list(firsts.values())[::7]
