@@ -22,6 +22,22 @@ class FacialKeypointsDataset(Dataset):
     `frames` tells each row's name, person, video and frame; `keypoints` is float32 (n, 68, 2), in pixels, NaN where a
     point is not labelled. problems: sentences on labels that look wrong; `strict` makes them a DataError.
     synthetic: whether these people do not exist.
+
+        >>> import numpy as np
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from PIL import Image
+        >>> from kp import FacialKeypointsDataset
+        >>> from kp.synthetic.dataset import SyntheticFaces
+        >>> sample = SyntheticFaces(1)[0]
+        >>> with TemporaryDirectory() as folder:
+        ...     Path(folder, "training").mkdir()
+        ...     Image.fromarray(sample.image).save(Path(folder, "training", "Ada_Stone_00.png"))
+        ...     row = ",".join(map(str, (sample.keypoints + 1).ravel()))  # labels count pixels from 1
+        ...     _ = Path(folder, "training_frames_keypoints.csv").write_text(f"Ada_Stone_00.png,{row}")
+        ...     dataset = FacialKeypointsDataset(folder)
+        ...     dataset[0].person, np.allclose(dataset[0].keypoints, sample.keypoints, atol=1e-3)
+        ('Ada_Stone', True)
     """
 
     synthetic = False

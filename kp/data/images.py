@@ -53,6 +53,15 @@ def read_image(source: Path | str | object, *, max_pixels: int = MAX_PIXELS) -> 
     their own range, of an animation the first frame is taken. Raises ImageError with advice, for a picture of
     more than `max_pixels` (of WebP, AVIF and HEIC 50 megapixels) before it is decoded. A larger JPEG, up to 250
     megapixels, is reduced, and a warning is logged; `read_reduced` gives its whole size too.
+
+        >>> from io import BytesIO
+        >>> from PIL import Image
+        >>> from kp import read_image
+        >>> file = BytesIO()
+        >>> Image.new("L", (40, 30)).save(file, "PNG")
+        >>> image = read_image(file)
+        >>> image.shape, image.dtype.name
+        ((30, 40, 3), 'uint8')
     """
     image, reduction, (width, height) = read_reduced(source, max_pixels=max_pixels)
     if reduction > 1:

@@ -28,6 +28,11 @@ class Preprocessing:
 
     size: the crop's side, pixels. margin: the crop's side in sides of the tight face box.
     channels: 1 for grey, 3 for RGB. mean, scale: keypoints in crop pixels become (xy - mean) / scale.
+
+        >>> from kp import Box, Preprocessing
+        >>> preprocessing = Preprocessing.centred(96)
+        >>> preprocessing.crop_transform(Box(100, 100, 196, 196)).to_crop([[148.0, 148.0]]).round(1).tolist()
+        [[47.5, 47.5]]
     """
 
     size: int = 224

@@ -18,6 +18,13 @@ class Sample:
     keypoints: float32 (68, 2), xy in pixels of `image` (in the network's units after Normalize).
     matrix: 2x3, from the pixels of the picture as read to the units of `keypoints`.
     mirrored: whether left and right have changed places on the way.
+
+        >>> from kp.synthetic.dataset import SyntheticFaces
+        >>> from kp.transforms.geometric import FaceCrop
+        >>> sample = SyntheticFaces(1)[0]
+        >>> crop = FaceCrop(96)(sample)
+        >>> crop.image.shape, bool(abs(crop.to_original(crop.keypoints) - sample.keypoints).max() < 1e-3)
+        ((96, 96, 3), True)
     """
 
     image: np.ndarray | torch.Tensor
