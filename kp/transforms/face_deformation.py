@@ -42,7 +42,7 @@ class Deformation(Transform):
 
     def __call__(self, sample: Sample) -> Sample:
         image = self.pixels(sample)
-        before = np.asarray(sample.keypoints, np.float64)
+        before = sample.points().astype(np.float64)
         if self.rng.random() >= self.probability or not np.isfinite(before).all():  # all points bend the picture
             return sample
         change = self.move(before) - before

@@ -138,7 +138,7 @@ class FaceCrop(Transform):
 
     def __call__(self, sample: Sample) -> Sample:
         image = self.pixels(sample)
-        box = Box.from_points(np.asarray(sample.keypoints))
+        box = Box.from_points(sample.points())
         side = box.side * self.margin * float(np.exp(self.rng.uniform(*self.scale)))
         dx, dy = self.rng.normal(0.0, self.shift, 2) * box.side
         centre = box.centre[0] + float(dx), box.centre[1] + float(dy)
@@ -198,7 +198,7 @@ class Normalize(Transform):
         return replace(
             sample,
             image=image.astype(np.float32) / np.float32(255),
-            keypoints=apply(matrix, np.asarray(sample.keypoints)),
+            keypoints=apply(matrix, sample.points()),
             matrix=compose(matrix, sample.matrix),
         )
 
@@ -209,6 +209,6 @@ class ToTensor(Transform):
     def __call__(self, sample: Sample) -> Sample:
         if isinstance(sample.image, torch.Tensor):
             raise TransformError(f"{sample.name or 'This sample'} is a tensor already. Use ToTensor once, at the end.")
-        image = np.atleast_3d(sample.image)
+        image = np.atleast_3d(sample.pixels())
         tensor = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1), np.float32))
-        return replace(sample, image=tensor, keypoints=torch.from_numpy(np.array(sample.keypoints, np.float32)))
+        return replace(sample, image=tensor, keypoints=torch.from_numpy(np.array(sample.points(), np.float32)))
