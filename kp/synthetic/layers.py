@@ -5,15 +5,8 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from kp.synthetic.appearance import (
-    REACH,
-    SIDE,
-    AppearanceModel,
-    Layer,
-    Portrait,
-    limited,
-    plane_places,
-)
+from kp.synthetic.appearance import SIDE, AppearanceModel, Layer, Portrait
+from kp.synthetic.mean_plane import REACH, limit_outline, plane_places
 from kp.synthetic.settings import Appearance
 
 SHARPENING, SHARPENING_SIGMA = 0.8, 1.2  # amount and width (picture pixels) of the unsharp mask
@@ -90,7 +83,7 @@ def flatten(
     across, down = (np.exp(slope * place).astype(np.float32) for slope in (appearance.light[0], -appearance.light[1]))
     luma *= across
     luma *= down[:, None]
-    return luma, cv2.merge([chroma, limited(outline)])
+    return luma, cv2.merge([chroma, limit_outline(outline)])
 
 
 def darken_hair(hair: Layer) -> Layer:

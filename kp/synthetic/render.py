@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 
 from kp.hardware import one_thread_each
-from kp.synthetic.appearance import REACH, SIDE, AppearanceModel, Portrait, border_points, to_picture
+from kp.synthetic.appearance import SIDE, AppearanceModel, Portrait
 from kp.synthetic.backgrounds import background
 from kp.synthetic.layers import Texture, flatten
+from kp.synthetic.mean_plane import REACH, border_points, to_picture
 from kp.synthetic.settings import Appearance, FacePlacement
 from kp.thin_plate_spline import GRID, ThinPlate, spread_out
 
@@ -60,9 +61,9 @@ def composite(
     image = cv2.add(image, person)
     points = placement.place(shape)
     if appearance.glasses:
-        image = appearance.glasses.put_on(image, points, placement.size)
+        image = appearance.glasses.draw_on(image, points, placement.size)
     if appearance.microphone:
-        image = appearance.microphone.hold(image, points[8], placement.size)
+        image = appearance.microphone.draw_on(image, points[8], placement.size)
     return image
 
 

@@ -1,6 +1,6 @@
-"""Pictures with one or several people who do not exist, as a detector would meet them: large, with faces of all sizes.
+"""Images of one or several synthetic people, as input of a detector: large, with faces of all sizes.
 
-They are drawn from the appearance model when they are asked for; the same number gives the same picture.
+They are rendered from the appearance model; the same plan gives the same image.
 """
 
 from dataclasses import dataclass, field, replace
@@ -16,15 +16,15 @@ from kp.synthetic.layers import Texture, flatten
 from kp.synthetic.render import apply_camera, composite
 from kp.synthetic.settings import Appearance, FacePlacement
 
-ROOM = (1.45, 1.7)  # face heights from a face's middle to the sides and to the top: what a person takes
+ROOM = (1.45, 1.7)  # face heights from a face's middle to the sides and to the top of the rendered person
 DESK_EDGE = 0.012  # its lit edge, in heights of the picture
 
 
 @dataclass(frozen=True)
 class Spot:
-    """Where an synthetic person stands: xy of the face's middle and its height, in heights of the picture.
+    """The place of a synthetic person: xy of the face's middle and its height, in image heights.
 
-    person: the number that he is synthetic from. turn: to the side, in standard deviations.
+    person: the number of `draw_person`. turn: yaw, standard deviations.
     """
 
     person: int
@@ -36,7 +36,7 @@ class Spot:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a scene shows, the farthest person first. desk: how high in front of them it stands, 0 for none."""
+    """The content of a scene, the farthest person first. desk: its height in the image, a share; 0 for none."""
 
     title: str
     height: int
@@ -92,7 +92,7 @@ PLANS = (
 
 @one_thread_each()
 def draw_scene(model: AppearanceModel, plan: Plan) -> Scene:
-    """The scene of a plan."""
+    """Render the scene of a plan."""
     rng = np.random.default_rng(plan.seed)
     image = background((plan.height, plan.width), rng)
     keypoints = [_add_person(image, model, spot) for spot in plan.people]
@@ -104,7 +104,7 @@ def draw_scene(model: AppearanceModel, plan: Plan) -> Scene:
 
 
 def _add_person(image: np.ndarray, model: AppearanceModel, spot: Spot) -> np.ndarray:
-    """Put one more person in front of those in a picture float32 (h, w, 3); his keypoints (68, 2)."""
+    """Composite a person over an image float32 (h, w, 3), in place; returns the keypoints (68, 2)."""
     face: Face = replace(draw_person(model, spot.person, videos=1, frames=1)[0], turn=spot.turn)
     same = np.random.default_rng(face.appearance.seed)
     appearance = replace(face.appearance, clothes=face.appearance.clothes or Clothes.draw(same))
@@ -122,7 +122,7 @@ def _add_person(image: np.ndarray, model: AppearanceModel, spot: Spot) -> np.nda
 
 
 def _add_desk(image: np.ndarray, share: float, rng: np.random.Generator) -> None:
-    """Put a desk in front of everybody, its edge lit; share: of the picture's height."""
+    """Draw a desk over an image, in place. share: of the image's height."""
     height, top = len(image), round(len(image) * (1 - share))
     colour = np.array([rng.uniform(60, 120), rng.uniform(45, 80), rng.uniform(30, 60)], np.float32)
     darker = np.linspace(1.0, 0.75, height - top, dtype=np.float32)[:, None, None]

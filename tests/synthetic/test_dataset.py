@@ -202,9 +202,9 @@ def test_a_folder_named_sample_comes_first(data_root: Path, tmp_path: Path, monk
 def test_no_sample_is_a_kind_alone(faces: SyntheticFaces) -> None:
     """Each person strays from the mean of four people that he begins with."""
     model = faces.store.model
-    spreads = load_appearance().statistics
+    statistics = load_appearance().statistics
     for face in faces.store.faces[:20]:
-        start = spreads.coefficients(face.turn, face.kind, np.zeros_like(face.draws))
+        start = statistics.coefficients(face.turn, face.kind, np.zeros_like(face.draws))
         moved = face.coefficients(model) - start
         assert np.sqrt((moved[model.parts["skin"]] ** 2).mean()) > 0.3
 
