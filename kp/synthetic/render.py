@@ -11,7 +11,7 @@ from kp.synthetic.backgrounds import background
 from kp.synthetic.layers import Texture, flatten
 from kp.synthetic.mean_plane import REACH, border_points, to_picture
 from kp.synthetic.settings import Appearance, FacePlacement
-from kp.thin_plate_spline import GRID, ThinPlate, spread_out
+from kp.thin_plate_spline import GRID, ThinPlate, interpolate_knots
 
 EDGE = 0.018  # face heights over which the person's edge is soft
 BLURRED = 200  # pixels: the frame height that an appearance's blur refers to
@@ -76,7 +76,9 @@ def warp_person(
     plane = plate(knots)
     # The person ends at the picture's top, and at the arms on both sides.
     beyond = np.maximum(-REACH - plane[..., 1:], 0) + np.maximum(np.abs(plane[..., :1]) - ARMS, 0)
-    across, down, beyond = spread_out(np.dstack([to_picture(plane), beyond]), (placement.height, placement.width))
+    across, down, beyond = interpolate_knots(
+        np.dstack([to_picture(plane), beyond]), (placement.height, placement.width)
+    )
     place = cv2.merge([across, down])  # -1..1
     red, blue, outline = cv2.split(_interpolate(small, place))
     colours = cv2.merge([_interpolate(luma, place), red - 128, blue - 128])

@@ -9,7 +9,7 @@ from kp.synthetic.matting import CLOTHES, HAIR, SKIN, Layers
 from kp.synthetic.matting import SIDE as LAYER_SIDE
 from kp.synthetic.mean_plane import REACH, border_points, limit_outline, plane_places
 from kp.synthetic.segmentation import cut_out, fill_in, signed_distance
-from kp.thin_plate_spline import GRID, ThinPlate, spread_out
+from kp.thin_plate_spline import GRID, ThinPlate, interpolate_knots
 
 CANVAS = 160  # pixels a side in which the person is segmented
 FACE_SIDE = 100  # pixels: larger faces are reduced to this size
@@ -81,7 +81,7 @@ def straighten(
     border = border_points()
     spline = ThinPlate(np.concatenate([mean, border]), np.concatenate([shape, border]), stiffness=STIFFNESS)
     place = plane_places(GRID, SIDE)
-    source = np.dstack(list(spread_out(spline(np.stack(np.meshgrid(place, place), axis=-1)), (SIDE, SIDE))))
+    source = np.dstack(list(interpolate_knots(spline(np.stack(np.meshgrid(place, place), axis=-1)), (SIDE, SIDE))))
     outline = limit_outline(_sample(outline, source * unit + CANVAS / 2 - 0.5))
     shrink = min(1.0, FACE_SIDE / size)
     if shrink < 1:

@@ -12,15 +12,14 @@ from kp.data.preprocessing import FRAME_RATIO, Preprocessing
 from kp.geometry import Box
 from kp.training.config import TrainConfig
 from kp.training.distributed import SINGLE_PROCESS, ProcessGroup
+from kp.transforms.base import Compose, Transform
 from kp.transforms.face_deformation import RandomHeadTurn, RandomMouth
 from kp.transforms.geometric import (
-    Compose,
     FaceCrop,
     RandomCrop,
     RandomHorizontalFlip,
     RandomRotate,
     Rescale,
-    Transform,
 )
 from kp.transforms.head_shape import Head, fit_head
 from kp.transforms.photometric import RandomBlur, RandomBrightnessContrast, RandomNoise, RandomOcclusion

@@ -23,7 +23,7 @@ from kp.synthetic.sampling import KIND_PEOPLE, find_kinds, group_means, measure
 from kp.synthetic.segmentation import fill_in, signed_distance
 from kp.synthetic.shape_modes import FARTHEST, MODES, PICTURE_MODES, SHAPE_MODES, FaceSpace, Mode
 from kp.synthetic.straighten import mirrored, normalised, straighten
-from kp.thin_plate_spline import ThinPlate, spread_out
+from kp.thin_plate_spline import ThinPlate, interpolate_knots
 
 
 @pytest.fixture(scope="module")
@@ -107,9 +107,9 @@ def test_a_thin_plate_goes_through_its_points() -> None:
     assert straight(far) == pytest.approx(far @ [[0, 2], [-1, 0]] + 3, abs=1e-6)
 
 
-def test_spread_out_keeps_straight_maps_straight() -> None:
+def test_interpolate_knots_keeps_straight_maps_straight() -> None:
     x, y = np.meshgrid(np.linspace(0, 9, 5), np.linspace(0, 19, 7))
-    spread = spread_out(np.stack([x, y], axis=-1), (20, 10))
+    spread = interpolate_knots(np.stack([x, y], axis=-1), (20, 10))
     assert spread[0] == pytest.approx(np.tile(np.arange(10), (20, 1)), abs=1e-4)
     assert spread[1] == pytest.approx(np.tile(np.arange(20)[:, None], 10), abs=1e-4)
 
