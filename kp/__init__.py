@@ -1,4 +1,4 @@
-"""Keypoint Lab: 68 points on a face, and how a network learns to find them."""
+"""Keypoint Lab: networks that find 68 keypoints on faces: training, evaluation, prediction."""
 
 __version__ = "0.1.0"
 

@@ -63,7 +63,13 @@ PIECE = "//"  # a tensor too large for one shard is stored in rows: "fc1.weight/
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Architecture and weights, the Preprocessing they were trained with, and the record of how and how well."""
+    """Architecture and weights, the Preprocessing they were trained with, and the record of how and how well.
+
+    >>> from kp import load_checkpoint
+    >>> checkpoint = load_checkpoint("heatmap_net_minute")
+    >>> checkpoint.architecture, checkpoint.preprocessing.channels
+    ('heatmap_net', 1)
+    """
 
     architecture: str
     arguments: dict[str, Any]
@@ -122,6 +128,14 @@ def save_checkpoint(
     """Write `path` (and shards beside it) and return the files. Whoever reads meanwhile sees the old or the new one.
 
     dtype: torch.float16 halves the files. Raises CheckpointError where the disk does not take it.
+
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from kp import load_checkpoint, save_checkpoint
+        >>> with TemporaryDirectory() as folder:
+        ...     files = save_checkpoint(load_checkpoint("heatmap_net_minute"), Path(folder, "copy.safetensors"))
+        ...     [file.name for file in files], load_checkpoint(files[0]).architecture
+        (['copy.safetensors'], 'heatmap_net')
     """
     path = Path(path)
     weights = {
@@ -216,7 +230,12 @@ def find_checkpoint(model: str | Path) -> Path:
 
 
 def load_checkpoint(model: str | Path) -> Checkpoint:
-    """A checkpoint by name (such as "five_conv") or path. Raises CheckpointError with advice for anything else."""
+    """A checkpoint by name (such as "five_conv") or path. Raises CheckpointError with advice for anything else.
+
+    >>> from kp import load_checkpoint
+    >>> load_checkpoint("heatmap_net_minute").create_model().training
+    False
+    """
     path = find_checkpoint(model)
     meta, weights = _read(path)
     _check(path, meta)

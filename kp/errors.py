@@ -7,7 +7,15 @@ T = TypeVar("T")
 
 
 class KpError(Exception):
-    """Something that the user can put right; the message says how."""
+    """Something that the user can put right; the message says how.
+
+    >>> from kp import KpError, read_image
+    >>> try:
+    ...     read_image("no-such-file.jpg")
+    ... except KpError as error:
+    ...     print(error)
+    no-such-file.jpg does not exist. Check the path.
+    """
 
 
 class DataError(KpError):

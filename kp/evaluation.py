@@ -41,6 +41,14 @@ class EvaluationReport:
     errors: float32 (n, 68), a missed face is infinite. predicted: float32 (n, 68, 2), image pixels, a missed
     face is NaN. spread: float32 (n, 68), the errors that the network expects, as fractions of its own eye distance;
     NaN where it does not say. truth: the labels. names: the n file names. learnt: see `frames_learnt`.
+
+        >>> import numpy as np
+        >>> from kp import EvaluationReport
+        >>> points = np.zeros((1, 68, 2), np.float32)
+        >>> errors = np.full((1, 68), 0.05, np.float32)
+        >>> report = EvaluationReport("net", "people", "true-box", ["a.jpg"], errors, points, errors, points)
+        >>> round(report.summary()["nme_mean"], 2)
+        5.0
     """
 
     model: str
@@ -208,7 +216,15 @@ def evaluate(
     name: str = "",
     progress: Callable[[int, int], None] | None = None,
 ) -> EvaluationReport:
-    """The report on a part of a split. `progress(done, total)` is called along the way."""
+    """The report on a part of a split. `progress(done, total)` is called along the way.
+
+    >>> from kp import Predictor, evaluate
+    >>> from kp.synthetic.dataset import SyntheticFaces
+    >>> predictor = Predictor("heatmap_net_minute", detector="whole-image")
+    >>> report = evaluate(predictor, SyntheticFaces(2))
+    >>> report.errors.shape, report.summary()["missed"]
+    ((12, 68), 0)
+    """
     choose("setting", setting, SETTINGS)
     faces = measurable(dataset.part(split, part))
     if not len(faces):

@@ -15,7 +15,13 @@ IDENTITY = np.eye(2, 3)
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle in pixel coordinates of its image."""
+    """A rectangle in pixel coordinates of its image.
+
+    >>> from kp import Box
+    >>> box = Box(left=0, top=0, right=40, bottom=20)
+    >>> box.centre, box.iou(Box(0, 0, 20, 20))
+    ((20.0, 10.0), 0.5)
+    """
 
     left: float
     top: float

@@ -1,4 +1,4 @@
-"""Public names that are imported when they are first asked for (PEP 562): PyTorch takes seconds, not all need it."""
+"""Public names that are imported at their first use (PEP 562), as importing PyTorch takes seconds."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def getter(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
-    """A `__getattr__` for a package whose names are defined in those modules of it."""
+    """A `__getattr__` for `package`. homes: the module (below the package) that defines each name."""
 
     def get(name: str) -> Any:
         if name not in homes:

@@ -1,5 +1,5 @@
-"""Bending a plane so that given points land on given places (Bookstein, "Principal Warps: Thin-Plate Splines and
-the Decomposition of Deformations", 1989)."""
+"""Thin-plate splines: smooth maps of the plane through given points (Bookstein, "Principal Warps: Thin-Plate Splines
+and the Decomposition of Deformations", 1989)."""
 
 from functools import lru_cache
 
@@ -8,13 +8,13 @@ import numpy as np
 
 from kp.hardware import one_thread_each
 
-GRID = 41  # knots a side at which a bend is computed; between them it is interpolated
+GRID = 41  # knots a side at which a warp is computed; pixels between them are interpolated
 
 
 class ThinPlate:
     """The smoothest map that takes `source` (n, 2) to `target` (n, 2).
 
-    stiffness: 0 goes through every point exactly; more lets points lie off their places so that the plane folds less.
+    stiffness: 0 interpolates the points exactly; larger values approximate them, with less folding.
     """
 
     @one_thread_each()
@@ -26,17 +26,17 @@ class ThinPlate:
         system[:count, count] = system[count, :count] = 1
         system[:count, count + 1 :] = self.source
         system[count + 1 :, :count] = self.source.T
-        right = np.zeros((count + 3, 2))
-        right[:count] = target
-        self.weights = np.linalg.solve(system, right)
+        values = np.zeros((count + 3, 2))
+        values[:count] = target
+        self.weights = np.linalg.solve(system, values)
 
     @one_thread_each()
     def __call__(self, points: np.ndarray) -> np.ndarray:
-        """Where points (..., 2) go, float64."""
+        """The images of points (..., 2), float64."""
         flat = np.asarray(points, np.float64).reshape(-1, 2)
         count = len(self.source)
-        level = self.weights[count] + flat @ self.weights[count + 1 :]
-        return (level + _bending(flat, self.source) @ self.weights[:count]).reshape(points.shape)
+        affine = self.weights[count] + flat @ self.weights[count + 1 :]
+        return (affine + _bending(flat, self.source) @ self.weights[:count]).reshape(points.shape)
 
 
 def _bending(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
@@ -52,17 +52,17 @@ def _bending(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
 
 
 @one_thread_each()
-def spread_out(knots: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A map given at knots (m, n, c), the outermost on the centres of corner pixels, at every pixel: float32 (c, h, w).
+def interpolate_knots(knots: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Knots (m, n, c) interpolated at every pixel, float32 (c, h, w); outer knots on corner pixel centres.
 
-    Not by OpenCV: its `remap` knows places to a 32nd only, of the distance between knots.
+    Not by OpenCV's `remap`, which rounds positions to 1/32 of the distance between knots.
     """
-    down, across = (_between(count, pixels) for count, pixels in zip(knots.shape[:2], size, strict=True))
+    down, across = (_interpolation_weights(count, pixels) for count, pixels in zip(knots.shape[:2], size, strict=True))
     return np.stack([down @ channel @ across.T for channel in np.moveaxis(knots, -1, 0).astype(np.float32)])
 
 
 @lru_cache(maxsize=8)
-def _between(count: int, pixels: int) -> np.ndarray:
-    """The weights of linear interpolation, float32 (pixels, count)."""
-    place = np.linspace(0, count - 1, pixels)
-    return np.maximum(1 - np.abs(place[:, None] - np.arange(count)), 0).astype(np.float32)
+def _interpolation_weights(count: int, pixels: int) -> np.ndarray:
+    """Weights of linear interpolation, float32 (pixels, count)."""
+    position = np.linspace(0, count - 1, pixels)
+    return np.maximum(1 - np.abs(position[:, None] - np.arange(count)), 0).astype(np.float32)

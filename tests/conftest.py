@@ -80,7 +80,7 @@ def on_sample(few_faces: SyntheticFaces, tmp_path: Path, monkeypatch: pytest.Mon
     """No dataset is found; where the app looks, there are these few sample faces in place of all."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("KP_DATA", raising=False)
-    monkeypatch.setattr("kp.ui.context.sample_faces", lambda: few_faces)
+    monkeypatch.setattr("kp.ui.context.synthetic_faces", lambda: few_faces)
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def on_nothing(on_sample: None, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> SyntheticFaces:
         raise CheckpointError("appearance.safetensors is no appearance model. Copy the file again.")
 
-    monkeypatch.setattr("kp.ui.context.sample_faces", fail)
+    monkeypatch.setattr("kp.ui.context.synthetic_faces", fail)
 
 
 @pytest.fixture(scope="session")
@@ -147,7 +147,7 @@ def empty_app_url(few_faces: SyntheticFaces, tmp_path_factory: pytest.TempPathFa
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("kp.ui.context.find_data", lambda named: find_data(named) if named else None)
-        patch.setattr("kp.ui.context.sample_faces", lambda: few_faces)
+        patch.setattr("kp.ui.context.synthetic_faces", lambda: few_faces)
         yield from launch_app(Settings(home=tmp_path_factory.mktemp("home")))
 
 

@@ -50,7 +50,7 @@ def nose_aside(points: np.ndarray) -> float:
 def test_a_sample_face_that_turns_has_the_right_sign_and_turns_more() -> None:
     model = load_appearance()
     turns = np.linspace(-MOST_TURNED, MOST_TURNED, 13)
-    faces = [model.shape(model.spreads.mean(float(turn))) * 100 + 200 for turn in turns]
+    faces = [model.shape(model.statistics.mean(float(turn))) * 100 + 200 for turn in turns]
     yaws, aside = [head_pose(face).yaw for face in faces], [nose_aside(face) for face in faces]
     direction = np.sign(aside[-1])
     assert (np.diff(yaws) * direction > 0).all() and (np.diff(aside) * direction > 0).all()

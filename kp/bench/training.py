@@ -20,7 +20,8 @@ from kp.training import PRESETS, RunEnded, StepDone, TrainConfig, train
 from kp.training.batches import crop_transform
 from kp.training.device import keep_memory
 from kp.training.losses import LOSSES, Stages
-from kp.transforms.geometric import Compose, Normalize, ToTensor
+from kp.transforms.base import Compose
+from kp.transforms.geometric import Normalize, ToTensor
 
 ROUNDS = 3  # the two loops take turns, so that a busy machine slows both; the middle one counts
 WARM_UP = 2  # steps

@@ -1,4 +1,4 @@
-"""Faces with keypoints: reading them, dividing them, transforming them."""
+"""Labelled faces: datasets, samples, images, splits and preprocessing."""
 
 from typing import TYPE_CHECKING
 

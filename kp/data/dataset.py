@@ -1,4 +1,4 @@
-"""A labelled dataset as PyTorch sees it: frames with 68 keypoints each, divided into parts, transformed."""
+"""A labelled dataset for PyTorch: frames with 68 keypoints each, splits, and an optional transform."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,12 +16,28 @@ __all__ = ["PLACES", "FacialKeypointsDataset", "FrameInfo", "find_data"]
 
 
 class FacialKeypointsDataset(Dataset):
-    """Frames with 68 keypoints each: `dataset[i]` is a Sample, passed through `transform` if there is one.
+    """Frames with 68 keypoints each: `dataset[i]` is a Sample, transformed by `transform` if given.
 
     `part("people", "train")` is a smaller dataset that shares the decoded images.
-    `frames` tells each row's name, person, video and frame; `keypoints` is float32 (n, 68, 2), in pixels, NaN where a
+    `frames` holds each row's name, person, video and frame; `keypoints` is float32 (n, 68, 2), in pixels, NaN where a
     point is not labelled. problems: sentences on labels that look wrong; `strict` makes them a DataError.
-    synthetic: whether these people do not exist.
+    synthetic: whether the faces are synthetic.
+
+        >>> import numpy as np
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from PIL import Image
+        >>> from kp import FacialKeypointsDataset
+        >>> from kp.synthetic.dataset import SyntheticFaces
+        >>> sample = SyntheticFaces(1)[0]
+        >>> with TemporaryDirectory() as folder:
+        ...     Path(folder, "training").mkdir()
+        ...     Image.fromarray(sample.image).save(Path(folder, "training", "Ada_Stone_00.png"))
+        ...     row = ",".join(map(str, (sample.keypoints + 1).ravel()))  # labels count pixels from 1
+        ...     _ = Path(folder, "training_frames_keypoints.csv").write_text(f"Ada_Stone_00.png,{row}")
+        ...     dataset = FacialKeypointsDataset(folder)
+        ...     dataset[0].person, np.allclose(dataset[0].keypoints, sample.keypoints, atol=1e-3)
+        ('Ada_Stone', True)
     """
 
     synthetic = False
@@ -30,7 +46,7 @@ class FacialKeypointsDataset(Dataset):
         self, root: Path | str, *, transform: Callable[[Sample], Sample] | None = None, strict: bool = False
     ) -> None:
         found = find_data(root or ".")
-        if found is None:  # nothing was named, and the folder data/ is not there either
+        if found is None:  # no folder is given, and data/ is missing
             raise DataError(f"There is no dataset. Name its folder with {PLACES}.")
         labels = read_labels(found, strict=strict)
         self.root: Path = found
@@ -50,7 +66,7 @@ class FacialKeypointsDataset(Dataset):
     def learning(
         self, split: str, *, validate_on: str = "test", max_train_images: int = 0, seed: int = 0
     ) -> "FacialKeypointsDataset":
-        """What a network learns from: the training part, or `fit` where settings are chosen on `validation`.
+        """The training set: the part `train`, or `fit` where settings are chosen on `validation`.
 
         max_train_images: at most so many of its images, drawn with `seed`; 0 for all.
         """
@@ -78,7 +94,7 @@ class FacialKeypointsDataset(Dataset):
         return self.store.image(int(self.rows[index]), grey=grey)
 
     def sample(self, index: int, *, grey: bool = False) -> Sample:
-        """The frame as it is, before any transform."""
+        """The frame without any transform."""
         info = self.frames[index]
         return Sample(
             self.image(index, grey=grey), self.keypoints[index], info.name, info.person, info.video, info.frame
@@ -89,5 +105,5 @@ class FacialKeypointsDataset(Dataset):
         return self.transform(sample) if self.transform else sample
 
     def preload(self, progress: Callable[[int, int], None] | None = None, *, grey: bool = False) -> None:
-        """Decode all images of this part now."""
+        """Decode all images of this dataset now; `progress(done, total)` is called along the way."""
         self.store.preload(self.rows, progress, grey=grey)

@@ -1,7 +1,6 @@
 """From a face box to a network's input, and from its output back to pixels.
 
-One small record owns these numbers. It is stored in the checkpoint, so that training and prediction
-cannot drift apart.
+A Preprocessing holds these numbers. It is stored in the checkpoint, so that training and prediction use the same.
 """
 
 import math
@@ -17,17 +16,22 @@ from kp.geometry import Box, CropTransform, compose, scaling
 
 # The reference recipe rescales a frame's short side to 250 and cuts 224 out of it.
 FRAME_RATIO = 250 / 224
-# A face's tight box takes up 44 % of a frame's short side (median of the training people, as the whole-image
-# detector's box map), so that a network that learnt from such crops meets faces of this margin.
+# A face's tight box has 44 % of a frame's short side (median of the training people, as in the whole-image detector's
+# box map), so that a network trained on whole frames expects this margin.
 FRAME_MARGIN = round(1 / FRAME_RATIO / 0.444, 2)
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """The crop a network sees, and the unit of its answers.
+    """A network's input crop, and the unit of its output.
 
     size: the crop's side, pixels. margin: the crop's side in sides of the tight face box.
     channels: 1 for grey, 3 for RGB. mean, scale: keypoints in crop pixels become (xy - mean) / scale.
+
+        >>> from kp import Box, Preprocessing
+        >>> preprocessing = Preprocessing.centred(96)
+        >>> preprocessing.crop_transform(Box(100, 100, 196, 196)).to_crop([[148.0, 148.0]]).round(1).tolist()
+        [[47.5, 47.5]]
     """
 
     size: int = 224
@@ -50,11 +54,11 @@ class Preprocessing:
         return cls(size=size, margin=margin, mean=(size - 1) / 2, scale=size / 2)
 
     def crop_transform(self, box: Box, *, roll: float = 0.0) -> CropTransform:
-        """Where the crop for a tight face box lies."""
+        """The crop of a tight face box. roll: of the head, degrees."""
         return CropTransform.from_box(Box.square(box.centre, box.side * self.margin), self.size, roll=roll)
 
     def frame_transform(self, height: int, width: int) -> CropTransform:
-        """The middle of a whole frame, as large as the reference recipe's random crops."""
+        """The centre crop of a whole frame, as large as the reference recipe's random crops."""
         factor = self.size * FRAME_RATIO / min(height, width)
         resize = scaling(factor, factor)
         left, top = (width * factor - self.size) / 2, (height * factor - self.size) / 2

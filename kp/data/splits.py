@@ -1,9 +1,8 @@
-"""Which frames a network learns from, and which it is tested on.
+"""Splits into a training and a test set.
 
-`official`: the two CSV files as they are. It leaks: every test frame's video has training frames.
-`people`: all labelled frames, divided by person, so that nobody in the test part was ever seen.
-Settings are chosen on the `validation` part, a division by person of the training part;
-the test part is for looking at once, at the end.
+`official`: the two CSV files. It leaks: every test frame's video has training frames.
+`people`: all labelled frames, split by person, so that no test person is in the training set.
+Settings are chosen on the part `validation`, people of the training set; the test set is for the final evaluation.
 """
 
 from collections.abc import Sequence
@@ -32,22 +31,23 @@ NEEDED = (
 
 
 def person_number(person: str) -> int:
-    """A number that depends on the name alone, the same on every machine."""
+    """A hash of the name, the same on every machine."""
     return int(sha256(person.encode()).hexdigest(), 16)
 
 
 def describe_people(people: Sequence[str]) -> str:
-    """How many frames and people there are, for messages: "12 frames of 1 person"."""
+    """The numbers of frames and people, for messages: "12 frames of 1 person"."""
     count = len(set(people))
     return f"{len(people)} frame{'s' * (len(people) != 1)} of {count} {'person' if count == 1 else 'people'}"
 
 
 def is_test_person(person: str) -> bool:
+    """Whether a person is in the test set, about a fifth of all."""
     return person_number(person) % 5 == 0
 
 
 def is_validation_person(person: str) -> bool:
-    """An eighth or so of the people who are not test people."""
+    """Whether a person is in the validation set, about an eighth of the training people."""
     return not is_test_person(person) and (person_number(person) // 5) % 8 == 0
 
 
@@ -69,7 +69,7 @@ def part_indices(people: Sequence[str], in_test_csv: Sequence[bool], split: str,
 
 
 def _some(people: Sequence[str], chosen: Sequence[str]) -> set[str]:
-    """Those chosen; of two people or more at least one, and not all of them."""
+    """The chosen people; with two people or more at least one, and not all of them."""
     if len(people) < 2:
         return set()
     return set(chosen[: len(people) - 1] or people[:1])

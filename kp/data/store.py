@@ -1,4 +1,4 @@
-"""Images of a dataset, decoded once; without PyTorch, so that a process which only makes images starts soon."""
+"""Images of a dataset, decoded once; without PyTorch, so that worker processes start quickly."""
 
 import os
 from collections.abc import Callable, Generator, Sequence
@@ -10,7 +10,7 @@ import numpy as np
 
 from kp.data.images import read_frame, to_grey
 
-TELL_EVERY = 100  # images between two tellings of how far it is
+REPORT_EVERY = 100  # images between two progress reports
 
 
 class ImageStore:
@@ -25,7 +25,7 @@ class ImageStore:
         return read_frame(self.paths[index])
 
     def read_group(self, indices: Sequence[int] | np.ndarray) -> list[np.ndarray]:
-        """Those images, as `read` gives each."""
+        """These images, each as `read` returns it."""
         return [self.read(index) for index in indices]
 
     def image(self, index: int, *, grey: bool = False) -> np.ndarray:
@@ -46,17 +46,17 @@ class ImageStore:
         *,
         grey: bool = False,
     ) -> None:
-        """Decode these images on all cores; `progress(done, total)` is called now and then."""
+        """Decode these images on all cores; `progress(done, total)` is called every REPORT_EVERY images."""
         missing = [index for index in map(int, indices) if (index, grey) not in self._images]
-        done = told = 0
+        done = reported = 0
         with closing(self.read_groups(self.together(missing))) as reading:
             for group, images in reading:
                 for index, image in zip(group, images, strict=True):
                     self._keep(index, image, grey)
                 done += len(group)
-                if progress and (done - told >= TELL_EVERY or done == len(missing)):
+                if progress and (done - reported >= REPORT_EVERY or done == len(missing)):
                     progress(done, len(missing))
-                    told = done
+                    reported = done
 
     def read_groups(self, groups: Sequence[list[int]]) -> Generator[tuple[list[int], list[np.ndarray]]]:
         """Each group and its images, read on all cores."""
@@ -64,5 +64,5 @@ class ImageStore:
             yield from zip(groups, pool.map(self.read_group, groups), strict=True)
 
     def together(self, indices: Sequence[int] | np.ndarray) -> list[list[int]]:
-        """These images in groups that are best read together. Here each is alone."""
+        """The indices in groups that are best read together; here one image each."""
         return [[int(index)] for index in indices]

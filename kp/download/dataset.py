@@ -1,4 +1,4 @@
-"""Fetch the dataset: from the first source that has it, checked, and in its place as a whole or not at all."""
+"""Download the dataset from the first source that works, verify it, and move it into place atomically."""
 
 import logging
 import os
@@ -10,16 +10,16 @@ from pathlib import Path
 from kp.download.disk import ELSEWHERE, writing
 from kp.download.http import SourceFailed, fetch
 from kp.download.progress import Progress, ProgressReporter
-from kp.download.sources import CSVS, SOURCES, Checksums, Source, quick_fault_of, verify
+from kp.download.sources import CSVS, SOURCES, Checksums, Source, verify, verify_quickly
 from kp.download.unpack import unpack
 from kp.errors import DownloadError
 
 try:
     import fcntl
-except ImportError:  # Windows: two downloads at once into one folder are not kept apart there
+except ImportError:  # Windows: no lock against two downloads into one folder
     fcntl = None  # type: ignore[assignment]
 
-TIMEOUT = 20.0  # seconds to connect, and without a byte
+TIMEOUT = 20.0  # seconds to connect, and without data
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +32,10 @@ def download(
     cancelled: Callable[[], bool] = lambda: False,
     timeout: float = TIMEOUT,
 ) -> Path:
-    """The dataset's folder: `folder`, or data/ in it where `folder` itself cannot be made anew (it is in use).
+    """The dataset's folder: `folder`, or data/ in it where `folder` itself cannot be replaced (it is in use).
 
-    What is there already is not fetched again. Raises DownloadError with every source's reason; DownloadCancelled
-    as soon as `cancelled()` is true. What has arrived by then is kept beside, in .NAME.download, for the next call.
+    A dataset that is there is not downloaded again. Raises DownloadError with every source's reason, and
+    DownloadCancelled once `cancelled()` is true; the received bytes are kept in .NAME.download for the next call.
     """
     folder = Path(folder).expanduser()
     checksums = sources[0].checksums
@@ -44,12 +44,12 @@ def download(
         return there
     target = _place(folder)
     with _working_folder(target) as work:
-        if there := find_download(folder, checksums):  # from another process, a moment ago
+        if there := find_download(folder, checksums):  # another process has just finished
             return there
-        meter, reasons = ProgressReporter(progress, cancelled), []
+        reporter, reasons = ProgressReporter(progress, cancelled), []
         for source in sources:
             try:
-                unpacked = _obtain(source, work, meter=meter, timeout=timeout)
+                unpacked = _obtain(source, work, reporter=reporter, timeout=timeout)
             except SourceFailed as error:
                 log.info("%s: %s", source.name, error)
                 reasons.append(f"{source.name}: {error}.")
@@ -67,10 +67,10 @@ def download(
 
 
 def find_download(folder: Path, checksums: Checksums) -> Path | None:
-    """Where the dataset is below `folder`, by a quick look. Raises DownloadError for another one, or one with gaps."""
+    """The dataset's folder at or below `folder`, or None. Raises DownloadError for another or incomplete dataset."""
     for root in (folder, folder / "data"):
         if any((root / name).is_file() for name in CSVS.values()):
-            if fault := quick_fault_of(root, checksums):
+            if fault := verify_quickly(root, checksums):
                 raise DownloadError(
                     f"{root} holds another dataset, or not all of it: {fault}. Move it away, or {ELSEWHERE}."
                 )
@@ -79,7 +79,7 @@ def find_download(folder: Path, checksums: Checksums) -> Path | None:
 
 
 def _place(folder: Path) -> Path:
-    """Where one rename can put the dataset: a mounted folder, or one that holds something, gets it inside, as data/."""
+    """The target of the final rename: `folder`, or data/ in it where `folder` is mounted or not empty."""
     with writing(folder):
         if not folder.exists():
             return folder
@@ -93,7 +93,7 @@ def _place(folder: Path) -> Path:
 
 @contextmanager
 def _working_folder(target: Path) -> Iterator[Path]:
-    """A folder beside `target`, for one process at a time; it stays only if it keeps an archive."""
+    """A folder beside `target`, locked for one process; it is kept only while it holds an archive."""
     work = target.parent / f".{target.name}.download"
     with writing(target.parent):
         work.mkdir(parents=True, exist_ok=True)
@@ -112,16 +112,16 @@ def _working_folder(target: Path) -> Iterator[Path]:
             os.close(lock)
 
 
-def _obtain(source: Source, work: Path, *, meter: ProgressReporter, timeout: float) -> Path:
-    """The dataset from one source, unpacked and checked. An archive that is found wrong is removed."""
+def _obtain(source: Source, work: Path, *, reporter: ProgressReporter, timeout: float) -> Path:
+    """The dataset from one source, unpacked and verified. A wrong archive is deleted."""
     unpacked = work / "unpacked"
     shutil.rmtree(unpacked, ignore_errors=True)  # of a download that was killed
-    archive = fetch(source, work, meter=meter, timeout=timeout)
+    archive = fetch(source, work, reporter=reporter, timeout=timeout)
     with ExitStack() as cleanup:
         cleanup.callback(shutil.rmtree, unpacked, ignore_errors=True)
         try:
-            digests = unpack(archive, unpacked, meter=meter)
-            meter.begin("checking", source.name)
+            digests = unpack(archive, unpacked, reporter=reporter)
+            reporter.begin("checking", source.name)
             if fault := verify(unpacked, digests, source.checksums):
                 raise SourceFailed(f"{fault}, so this is not the dataset as published")
         except SourceFailed:

@@ -1,4 +1,4 @@
-"""Errors of the disk in plain words."""
+"""Errors of the disk as DownloadErrors."""
 
 import errno
 import shutil
@@ -8,14 +8,14 @@ from pathlib import Path
 
 from kp.errors import DownloadError
 
-SPARE = 20_000_000  # bytes that stay free, for whoever else writes
+SPARE = 20_000_000  # bytes that stay free for other programs
 FULL = (errno.ENOSPC, errno.EDQUOT)
 ELSEWHERE = "name another folder with --data DIR or the environment variable KP_DATA"
 
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """Raises DownloadError with what to do where the body meets an OSError."""
+    """Turns an OSError of the body into a DownloadError that says what to do."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""How far a download is, and whether somebody has cancelled it."""
+"""Progress reports of a download, and its cancellation."""
 
 import time
 from collections.abc import Callable
@@ -7,8 +7,8 @@ from typing import Any
 
 from kp.errors import DownloadCancelled
 
-INTERVAL = 0.1  # seconds between two reports: often enough to look smooth
-WARM_UP = 0.5  # seconds before the speed is worth telling
+INTERVAL = 0.1  # seconds between two reports
+WARM_UP = 0.5  # seconds before the time left is estimated
 
 
 @dataclass(frozen=True)
@@ -26,40 +26,41 @@ class Progress:
 
 
 class ProgressReporter:
-    """Counts bytes, tells a listener ten times a second, and raises DownloadCancelled when `cancelled()` says so."""
+    """Counts bytes, reports to `listen` ten times a second, and raises DownloadCancelled once `cancelled()` is true."""
 
     def __init__(self, listen: Callable[[Progress], None], cancelled: Callable[[], bool]) -> None:
         self.listen, self.cancelled = listen, cancelled
         self.state = Progress("connecting", "")
-        self.begun = self.told = 0.0
+        self.begun = self.reported = 0.0
         self.start = 0
 
     def begin(self, step: str, source: str, *, done: int = 0, total: int | None = None) -> None:
-        """A new step; told at once."""
+        """Start a step and report it at once."""
         self.state, self.start = Progress(step, source, done, total), done
-        self.begun = self.told = time.monotonic()
+        self.begun = self.reported = time.monotonic()
         self.check()
         self.listen(self.state)
 
     def advance(self, count: int) -> None:
-        """So many bytes more."""
+        """Count `count` more bytes."""
         now, done, total = time.monotonic(), self.state.done + count, self.state.total
         spent = now - self.begun
         left = spent * (total - done) / (done - self.start) if total and done > self.start and spent > WARM_UP else None
         self.state = Progress(self.state.step, self.state.source, done, total, left)
         self.check()
-        if now - self.told > INTERVAL or done == total:
-            self.told = now
+        if now - self.reported > INTERVAL or done == total:
+            self.reported = now
             self.listen(self.state)
 
     def check(self) -> None:
+        """Raises DownloadCancelled if cancelled."""
         if self.cancelled():
             raise DownloadCancelled(
                 "The download was cancelled. What has arrived is kept: the next download goes on from there."
             )
 
     def pause(self, seconds: float) -> None:
-        """Wait, and stay ready to be cancelled."""
+        """Wait, checking for cancellation."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self.check()

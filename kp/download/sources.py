@@ -1,4 +1,4 @@
-"""Where the dataset can be fetched, and how to know that it is the right one, whole and unchanged."""
+"""Sources of the dataset, and checksums that verify it."""
 
 import csv
 import hashlib
@@ -12,9 +12,9 @@ CSVS = {"training": "training_frames_keypoints.csv", "test": "test_frames_keypoi
 
 @dataclass(frozen=True)
 class Checksums:
-    """SHA-256 in hex. csvs: of the two files. images: of the sets of images that the CSVs name, see `set_digest`.
+    """SHA-256 in hex. csvs: of the two files. images: of the images that each CSV names, see `set_digest`.
 
-    whole_test: of the test folder as published, which has `whole_test_count` images; the CSV labels a part of them.
+    whole_test: of the published test folder with `whole_test_count` images, not all of them labelled.
     """
 
     csvs: Mapping[str, str]
@@ -39,7 +39,7 @@ CHECKSUMS = Checksums(
 
 @dataclass(frozen=True)
 class Source:
-    """A zip archive with the dataset somewhere in it. name: for people. megabytes: about; a server may not tell."""
+    """A zip archive that contains the dataset. name: shown to users. megabytes: approximate size."""
 
     name: str
     url: str
@@ -48,7 +48,7 @@ class Source:
 
     @property
     def key(self) -> str:
-        """A name for files: another address is another archive."""
+        """A file name that depends on the address alone."""
         return hashlib.sha256(self.url.encode()).hexdigest()[:12]
 
 
@@ -67,7 +67,7 @@ SOURCES = (
 
 
 def set_digest(digests: Mapping[str, bytes]) -> str:
-    """One SHA-256 for a set of files, from the 32 bytes of each: their names and contents, in the names' order."""
+    """One SHA-256 for a set of files, of their names and digests (32 bytes each) in the order of the names."""
     whole = hashlib.sha256()
     for name in sorted(digests):
         whole.update(name.encode() + b"\0" + digests[name])
@@ -75,13 +75,13 @@ def set_digest(digests: Mapping[str, bytes]) -> str:
 
 
 def labelled_names(table: Path) -> list[str]:
-    """The first column of a CSV file, without its head: the images that it labels."""
+    """The first column of a CSV file without its header: the labelled images."""
     with table.open(newline="", encoding="utf-8") as file:
         return [row[0] for row in csv.reader(file) if row][1:]
 
 
 def verify(root: Path, digests: Mapping[str, bytes], checksums: Checksums) -> str | None:
-    """What differs from what was published, None if nothing. digests: SHA-256 by the file's name below `root`."""
+    """The first difference from the published dataset; None without one. digests: SHA-256 by file name below `root`."""
     for part, expected in checksums.csvs.items():
         found = digests[CSVS[part]].hex()
         if found != expected:
@@ -102,8 +102,8 @@ def verify(root: Path, digests: Mapping[str, bytes], checksums: Checksums) -> st
     return None
 
 
-def quick_fault_of(root: Path, checksums: Checksums) -> str | None:
-    """The same for a folder, without reading the images: the CSV files' checksums, and whether every image is there."""
+def verify_quickly(root: Path, checksums: Checksums) -> str | None:
+    """As `verify` for a folder, without reading images: checksums of the CSV files, and the presence of every image."""
     for part, expected in checksums.csvs.items():
         table = root / CSVS[part]
         if not table.is_file():

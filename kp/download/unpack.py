@@ -1,4 +1,4 @@
-"""The dataset out of a zip archive that may hold anything: only what belongs to it, in its place, and not too much."""
+"""Unpacking the dataset from an untrusted zip archive: only expected files, within limits of size and number."""
 
 import hashlib
 import io
@@ -17,20 +17,20 @@ from kp.download.progress import ProgressReporter
 from kp.download.sources import CSVS
 
 CHUNK = 256 * 1024
-# The dataset has 5772 files with about 340 MB, the largest 2.7 MB; with a Mac's litter there are twice as many.
+# The dataset has 5772 files with about 340 MB, the largest 2.7 MB; macOS metadata doubles the number.
 MOST_ENTRIES = 50_000
 MOST_FILE_BYTES = 20_000_000
 MOST_BYTES = 1_000_000_000
-MOST_DIRECTORY_BYTES = 10_000_000  # of the archive's list of files, which is read into memory as a whole
-METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others may take gigabytes of memory to unpack
+MOST_DIRECTORY_BYTES = 10_000_000  # of the archive's directory, which is read into memory at once
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # other methods may need gigabytes of memory
 IMAGE = re.compile(r'[^\x00-\x1f<>:"|?*]{1,100}\.(jpe?g|png)', re.IGNORECASE)
-BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError)  # what zipfile raises
+BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError)  # raised by zipfile
 
 
-def unpack(archive: Path, folder: Path, *, meter: ProgressReporter) -> dict[str, bytes]:
-    """Write the two CSV files and the images into `folder`. You get each file's SHA-256, 32 bytes, by name.
+def unpack(archive: Path, folder: Path, *, reporter: ProgressReporter) -> dict[str, bytes]:
+    """Write the two CSV files and the images into `folder`; returns each file's SHA-256 (32 bytes) by name.
 
-    Raises SourceFailed for an archive that is broken, unsafe, too large or something else.
+    Raises SourceFailed for an archive that is broken, unsafe, too large or without the dataset.
     """
     with _readable(), _BoundedFile(archive) as file, zipfile.ZipFile(file) as zipped:
         wanted = _select(zipped.infolist())
@@ -38,15 +38,15 @@ def unpack(archive: Path, folder: Path, *, meter: ProgressReporter) -> dict[str,
         if total > MOST_BYTES:
             raise SourceFailed(f"its archive unpacks to {total / 1e6:.0f} MB, far more than the dataset")
         require_room(folder.parent, total)
-        meter.begin("unpacking", meter.state.source, total=total)
+        reporter.begin("unpacking", reporter.state.source, total=total)
         with writing(folder):
             for place in (folder, *(folder / part for part in CSVS)):
                 place.mkdir()
-            return {name: _extract(zipped, info, folder / name, meter=meter) for name, info in wanted.items()}
+            return {name: _extract(zipped, info, folder / name, reporter=reporter) for name, info in wanted.items()}
 
 
 class _BoundedFile(io.FileIO):
-    """A file whose reader cannot ask for everything at once."""
+    """A file that refuses single reads over MOST_DIRECTORY_BYTES."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size > MOST_DIRECTORY_BYTES:
@@ -63,10 +63,12 @@ def _readable() -> Iterator[None]:
 
 
 def _select(entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
-    """What belongs to the dataset, by name below the folder that has the training CSV."""
+    """The dataset's entries by their names below the folder with the training CSV."""
     if len(entries) > MOST_ENTRIES:
         raise SourceFailed(f"its archive has {len(entries)} entries, far more than the dataset")
-    files = {parts: info for info in entries if (parts := _parts(info)) and not info.is_dir() and not _is_litter(parts)}
+    files = {
+        parts: info for info in entries if (parts := _parts(info)) and not info.is_dir() and not _is_metadata(parts)
+    }
     roots = sorted((parts[:-1] for parts in files if parts[-1] == CSVS["training"]), key=len)
     if not roots or (*roots[0], CSVS["test"]) not in files:
         raise SourceFailed("its archive does not hold the two CSV files")
@@ -90,8 +92,8 @@ def _parts(info: zipfile.ZipInfo) -> tuple[str, ...]:
     return parts
 
 
-def _is_litter(parts: Iterable[str]) -> bool:
-    """__MACOSX, .DS_Store, ._NAME and other hidden files."""
+def _is_metadata(parts: Iterable[str]) -> bool:
+    """Whether a path is __MACOSX, .DS_Store, ._NAME or another hidden file."""
     return any(part.startswith(".") or part == "__MACOSX" for part in parts)
 
 
@@ -102,7 +104,7 @@ def _belongs(parts: tuple[str, ...]) -> bool:
 
 
 def _check(name: str, info: zipfile.ZipInfo) -> None:
-    """Raises SourceFailed for links, and for what would not unpack within bounds."""
+    """Raises SourceFailed for links, and for entries beyond the limits."""
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG):
         raise SourceFailed(f"its archive is not safe: {name[:80]!r} is a link or a device, not a file")
@@ -112,12 +114,12 @@ def _check(name: str, info: zipfile.ZipInfo) -> None:
         raise SourceFailed(f"its archive packs {name[:80]!r} by method {info.compress_type}, which is not read here")
 
 
-def _extract(zipped: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, *, meter: ProgressReporter) -> bytes:
-    """One file, never more bytes than it announces: zipfile stops there, and compares its CRC. Its SHA-256."""
+def _extract(zipped: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, *, reporter: ProgressReporter) -> bytes:
+    """Unpack a file; returns its SHA-256. zipfile checks the CRC and reads no more bytes than announced."""
     digest = hashlib.sha256()
     with zipped.open(info) as packed, path.open("xb") as file:
         while chunk := packed.read(CHUNK):
             file.write(chunk)
             digest.update(chunk)
-            meter.advance(len(chunk))
+            reporter.advance(len(chunk))
     return digest.digest()

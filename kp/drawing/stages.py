@@ -9,6 +9,7 @@ import torch
 
 from kp.data.sample import Sample
 from kp.drawing.overlay import draw_face, enlarge, scale_points
+from kp.transforms.base import Transform
 from kp.transforms.geometric import (
     FaceCrop,
     Normalize,
@@ -17,7 +18,6 @@ from kp.transforms.geometric import (
     RandomRotate,
     Rescale,
     ToTensor,
-    Transform,
 )
 from kp.transforms.photometric import RandomBlur, RandomBrightnessContrast, RandomNoise, RandomOcclusion
 

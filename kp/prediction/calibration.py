@@ -88,12 +88,14 @@ def measure(
     head, errors, expected = fit_head(faces.keypoints), [], []
     for done, row in enumerate(rows.tolist(), start=1):
         _, sample = degraded(faces.sample(row), head, (seed, row))
-        truth = Box.from_points(sample.keypoints)
+        truth = Box.from_points(sample.points())
         face = max(
-            predictor.predict(sample.image), key=lambda face: truth.iou(Box.from_points(face.keypoints)), default=None
+            predictor.predict(sample.pixels()),
+            key=lambda face: truth.iou(Box.from_points(face.keypoints)),
+            default=None,
         )
         if face is not None and truth.iou(Box.from_points(face.keypoints)) > FOUND and face.expected_share is not None:
-            errors.append(float(nme(face.keypoints, sample.keypoints)))
+            errors.append(float(nme(face.keypoints, sample.points())))
             expected.append(face.expected_share)
         if progress:
             progress(done, len(rows))

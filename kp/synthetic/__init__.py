@@ -1,1 +1,1 @@
-"""Synthetic faces with exact labels: nobody real, painted from statistics and a seed."""
+"""Synthetic faces (nobody real) with exact labels, rendered from a statistical model and a seed."""

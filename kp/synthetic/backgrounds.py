@@ -1,13 +1,13 @@
-"""Backgrounds for portraits of nobody: what stands behind people in television pictures, out of focus.
+"""Backgrounds of synthetic portraits, out of focus as in television images.
 
 Overlapping shapes of all sizes ("dead leaves": Lee, Mumford and Huang, "Occlusion Models for Natural Images", 2001)
-have the statistics of natural pictures; blurred they look like a room or a street, panels like a studio.
+have the statistics of natural images; blurred, they resemble a room or a street, and panels a studio.
 """
 
 import cv2
 import numpy as np
 
-SIDE = 120  # pixels of the longer side that a background is painted with; it is blurred anyway
+SIDE = 120  # pixels of the longer side at which a background is drawn, before it is enlarged
 STUDIO, PANELS, LEAVES = range(3)
 SHARES = (0.25, 0.4, 0.35)
 BLURS = {PANELS: 0.5, LEAVES: 1.5}  # the least, in pixels of the painted size

@@ -1,4 +1,4 @@
-"""Collars, ties and lapels, drawn: means of many people's clothes are a blur."""
+"""Drawn clothes with collars, ties and lapels; the model's mean clothes are blurred."""
 
 from dataclasses import dataclass, field
 
@@ -8,14 +8,14 @@ import numpy as np
 SUIT, SHIRT, PULLOVER = range(3)
 SHARES = (0.45, 0.25, 0.3)
 TIE_SHARE = 0.75  # of suits
-FINER = 3  # times as many pixels are drawn, and averaged: soft edges
+FINER = 3  # supersampling factor, for soft edges
 # Outlines in the plane of the mean shape, in face heights about the face's middle; the chin is at 0.56.
 NECK, TOP, BOTTOM = 0.27, 0.5, 1.6
 
 
 @dataclass(frozen=True)
 class Clothes:
-    """Colours (YCrCb, 0..255) of cloth, shirt and tie, and how deep and wide the shirt shows, in face heights."""
+    """Colours (YCrCb, 0..255) of cloth, shirt and tie, and depth and width of the visible shirt, face heights."""
 
     kind: int
     cloth: np.ndarray = field(repr=False)
@@ -43,7 +43,7 @@ class Clothes:
         )
 
     def picture(self, places: np.ndarray) -> np.ndarray:
-        """float32 (n, n, 3), YCrCb; places: where the rows lie in the plane."""
+        """float32 (n, n, 3), YCrCb; places: plane coordinates of the rows."""
         fine = np.interp(np.arange(FINER * len(places)) / FINER - 0.5 + 0.5 / FINER, range(len(places)), places)
         return cv2.resize(self._drawn(fine), (len(places), len(places)), interpolation=cv2.INTER_AREA)
 
@@ -79,5 +79,5 @@ class Clothes:
 
 
 def _colour(rng: np.random.Generator, *, value: float, vivid: float) -> np.ndarray:
-    """A colour of this lightness, float32 (3,); vivid: how far it is from grey, one standard deviation."""
+    """A colour of this lightness, float32 (3,); vivid: standard deviation of its chroma."""
     return np.array([value, *np.clip(rng.normal(128, vivid, 2), 60, 196)], np.float32)

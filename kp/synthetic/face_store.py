@@ -1,4 +1,4 @@
-"""The pictures of synthetic faces, painted when they are asked for. Without PyTorch: see `kp.data.store`."""
+"""Images of synthetic faces, rendered at first use. Without PyTorch: see `kp.data.store`."""
 
 import os
 from collections.abc import Generator, Sequence
@@ -11,43 +11,44 @@ import numpy as np
 from kp.data.store import ImageStore
 from kp.hardware import one_thread_each
 from kp.synthetic.appearance import AppearanceModel
-from kp.synthetic.render import Look, View, paint
-from kp.synthetic.worker_processes import read_with_helpers
+from kp.synthetic.render import render
+from kp.synthetic.settings import Appearance, FacePlacement
+from kp.synthetic.worker_processes import read_with_workers
 
-SYNTHETIC = "synthetic"  # names these faces where a folder is asked for
-MOST_HELPERS = 3  # processes that paint beside this one
-WORTH_HELPERS = 200  # faces: a helper is ready after the time that these take
+SYNTHETIC = "synthetic"  # in place of a dataset folder
+MOST_WORKERS = 3  # processes that render beside this one
+LEAST_FOR_WORKERS = 200  # faces: rendering them takes as long as starting a worker
 
 
 def is_synthetic(name: object) -> bool:
-    """Whether a dataset of this name is these faces; "sample" is what earlier versions called them."""
+    """Whether a dataset's name is "synthetic" or "sample", the name in earlier versions."""
     return str(name) in (SYNTHETIC, "sample")
 
 
 @dataclass(frozen=True)
 class Face:
-    """One synthetic frame: the turn to the side and the kind of person, random numbers (levels, n), how it is taken.
+    """One synthetic frame. turn: yaw, standard deviations. kind: of person. draws: random numbers (levels, n).
 
-    seed: of the picture's grain.
+    seed: of the film grain.
     """
 
     turn: float
     kind: int
     draws: np.ndarray = field(repr=False)
-    view: View
-    look: Look
+    placement: FacePlacement
+    appearance: Appearance
     seed: tuple[int, ...]
 
     def coefficients(self, model: AppearanceModel, *, first: int | None = None) -> np.ndarray:
-        return model.spreads.coefficients(self.turn, self.kind, self.draws, first=first)
+        return model.statistics.coefficients(self.turn, self.kind, self.draws, first=first)
 
     def keypoints(self, model: AppearanceModel) -> np.ndarray:
         """float32 (68, 2), pixels."""
-        return self.view.place(model.shape(self.coefficients(model, first=len(model.modes))))
+        return self.placement.place(model.shape(self.coefficients(model, first=len(model.modes))))
 
 
 class FaceStore(ImageStore):
-    """Paints each face once and keeps it."""
+    """Renders each face once and keeps it."""
 
     def __init__(self, model: AppearanceModel, faces: Sequence[Face], names: Sequence[str]) -> None:
         super().__init__([Path(SYNTHETIC, name) for name in names])
@@ -61,20 +62,22 @@ class FaceStore(ImageStore):
         faces = [self.faces[index] for index in indices]
         rows = np.stack([face.coefficients(self.model) for face in faces])
         return [
-            paint(portrait, self.model, face.view, look=face.look, rng=np.random.default_rng(face.seed))
+            render(
+                portrait, self.model, face.placement, appearance=face.appearance, rng=np.random.default_rng(face.seed)
+            )
             for face, portrait in zip(faces, self.model.portraits(rows), strict=True)
         ]
 
     def together(self, indices: Sequence[int] | np.ndarray) -> list[list[int]]:
-        """The frames of a video, which have much in common."""
+        """Groups of the frames of a video, which share background and texture."""
         ordered = sorted(map(int, indices), key=lambda index: self.faces[index].seed)
         return [list(group) for _, group in groupby(ordered, key=lambda index: self.faces[index].seed[:-1])]
 
     def read_groups(self, groups: Sequence[list[int]]) -> Generator[tuple[list[int], list[np.ndarray]]]:
         with one_thread_each():
-            helpers = min((os.cpu_count() or 1) - 1, MOST_HELPERS)
-            if not helpers or sum(map(len, groups)) < WORTH_HELPERS:
+            workers = min((os.cpu_count() or 1) - 1, MOST_WORKERS)
+            if not workers or sum(map(len, groups)) < LEAST_FOR_WORKERS:
                 yield from super().read_groups(groups)
             else:
                 store = FaceStore(self.model, self.faces, [path.name for path in self.paths])
-                yield from read_with_helpers(store, groups, helpers, self.read_group)
+                yield from read_with_workers(store, groups, workers, self.read_group)

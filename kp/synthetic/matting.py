@@ -1,4 +1,4 @@
-"""Which part of a straightened portrait is skin, which hair, which clothes: told by colour and by place."""
+"""Labels of skin, hair and clothes in a portrait warped to the mean shape, by colour and position."""
 
 import cv2
 import numpy as np
@@ -6,16 +6,16 @@ import numpy as np
 from kp.synthetic.segmentation import signed_distance
 
 SKIN, HAIR, CLOTHES = range(3)
-SIDE = 80  # pixels of the pictures that are looked at
-LIGHT = 0.35  # light varies more than colour: its weight
-NOISE = np.array([6, 3, 3], np.float32)  # no colour is known better than this, in weighted grey levels
-FARTHEST = 14.0  # no colour counts as farther than this, in variances
+SIDE = 80  # pixels of the labelled pictures
+LIGHT = 0.35  # weight of luma, which varies more than colour
+NOISE = np.array([6, 3, 3], np.float32)  # least standard deviation of a colour, in weighted grey levels
+FARTHEST = 14.0  # largest colour distance, in variances
 SMOOTH = 1.2  # pixels
-MANY = 20  # pixels that tell a colour
+MANY = 20  # least number of pixels that determine a colour
 
 
 class Layers:
-    """Tells the layers of portraits that are bent to one mean shape (68, 2). places: the plane at each row, (SIDE,)."""
+    """Labels portraits warped to a mean shape (68, 2). places: plane coordinates of the rows, (SIDE,)."""
 
     def __init__(self, mean: np.ndarray, places: np.ndarray) -> None:
         self.x, self.y = np.meshgrid(places, places)
@@ -59,24 +59,24 @@ class Layers:
         clothes = _cost(colours, [(centre, 2 * NOISE) for centre in _two_colours(clothed)])
         costs = np.minimum(np.stack([skin, hair, clothes]), FARTHEST) + self.prior
         labels = np.stack([cv2.GaussianBlur(cost, (0, 0), SMOOTH) for cost in costs]).argmin(axis=0)
-        # Behind the person, what is nearest: so that layers end where the person ends, not a little before.
+        # Background pixels get the nearest layer, so that layers reach the person's outline.
         near = [signed_distance(person & (labels == layer)) for layer in (SKIN, HAIR, CLOTHES)]
         return np.where(person, labels, np.argmax(near, axis=0))
 
 
 def _typical(colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The median of colours (n, 3) and how they vary about it."""
+    """Median and standard deviation (robust) of colours (n, 3)."""
     middle = np.median(colours, axis=0)
     return middle, 1.6 * np.maximum(1.5 * np.median(np.abs(colours - middle), axis=0), NOISE)
 
 
 def _two_colours(colours: np.ndarray) -> np.ndarray:
-    """Of a jacket and a shirt, say: (2, 3)."""
+    """Medians of the darker and the lighter half, such as jacket and shirt: (2, 3)."""
     light = colours[:, 0]
     dark = light <= np.median(light)
     return np.stack([np.median(colours[part], axis=0) for part in (dark, ~dark) if part.any()])
 
 
 def _cost(colours: np.ndarray, kinds: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    """How far each pixel's colour is from the nearest of some, in variances."""
-    return np.min([(((colours - middle) / spread) ** 2).sum(axis=2) for middle, spread in kinds], axis=0)
+    """Distance of each pixel's colour to the nearest of `kinds` (mean, deviation), in variances."""
+    return np.min([(((colours - middle) / deviation) ** 2).sum(axis=2) for middle, deviation in kinds], axis=0)

@@ -1,7 +1,7 @@
 """Principal components of pictures and their mirror images.
 
-Where a picture and its mirror image are equally likely, each component is the same on both sides (even) or opposite
-(odd): half of it tells the whole.
+Where a picture and its mirror image are equally likely, each component is symmetric (even) or antisymmetric (odd), so
+that its left half is stored.
 """
 
 from collections.abc import Callable
@@ -33,12 +33,12 @@ class Components:
         return self.even.astype(np.float32), self.odd.astype(np.float32)
 
     def halves(self, coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The even and the odd part of the sum, flat left halves, float32; of one row of coefficients or of many."""
+        """The even and the odd part of the sum, flat left halves, float32; of one row of coefficients or several."""
         scaled = (coefficients * self.scale).astype(np.float32)
         even, odd = self._matrices
         if scaled.ndim == 1:
             return self.mean + scaled[: len(even)] @ even, scaled[len(even) :] @ odd
-        # Row by row: a product of matrices rounds otherwise, and a face would depend on those painted with it.
+        # Row by row: a matrix product rounds differently, and a face would depend on the others of its batch.
         return (
             self.mean + np.stack([row[: len(even)] @ even for row in scaled]),
             np.stack([row[len(even) :] @ odd for row in scaled]),
@@ -47,43 +47,45 @@ class Components:
 
 @dataclass(frozen=True)
 class Coefficients:
-    """Of the faces that a model is fitted to: coefficients (n, count), in standard deviations.
+    """Coefficients (n, count) of the n fitted faces, in standard deviations.
 
-    parity: 1 for an even one, -1 for an odd one. spread: the share of each in what pictures differ by, squared.
+    parity: 1 for an even one, -1 for an odd one. share: standard deviations of all, scaled to the norm 1.
     """
 
     coefficients: np.ndarray
     parity: np.ndarray
-    spread: np.ndarray
+    share: np.ndarray
 
 
 @dataclass(frozen=True)
-class Learnt(Coefficients):
-    """The same of pictures, with their components."""
+class FittedComponents(Coefficients):
+    """Coefficients of pictures, with their components."""
 
     components: Components
 
 
-def learn(halves: Callable[[int], np.ndarray], counts: tuple[int, int], weight: np.ndarray | float = 1.0) -> Learnt:
-    """Components of pictures; `halves(sign)` gives their folded parts. weight: how much each pixel matters."""
-    rows, coefficients, spreads, mean = [], [], [], np.empty(0)
+def fit_pca(
+    halves: Callable[[int], np.ndarray], counts: tuple[int, int], weight: np.ndarray | float = 1.0
+) -> FittedComponents:
+    """Components of pictures; `halves(sign)` returns their folded parts. weight: of each pixel."""
+    rows, coefficients, deviations, mean = [], [], [], np.empty(0)
     for sign, count in zip((1, -1), counts, strict=True):
         part = halves(sign)
         if sign == 1:
             mean = part.mean(axis=0)
             part -= mean
         part *= weight
-        found, values, spread = principal(part, count)
-        rows.append(found * spread[:, None] / weight)
+        found, values, deviation = principal(part, count)
+        rows.append(found * deviation[:, None] / weight)
         coefficients.append(values)
-        spreads.append(spread)
+        deviations.append(deviation)
     scales = [np.abs(part).max(axis=1) / 127 for part in rows]
     even, odd = (np.round(part / scale[:, None]).astype(np.int8) for part, scale in zip(rows, scales, strict=True))
-    spread = np.concatenate(spreads)
-    return Learnt(
+    share = np.concatenate(deviations)
+    return FittedComponents(
         np.concatenate(coefficients, axis=1),
         np.repeat([1, -1], counts),
-        spread / np.linalg.norm(spread),
+        share / np.linalg.norm(share),
         Components(mean, even, odd, np.concatenate(scales).astype(np.float32)),
     )
 
@@ -102,9 +104,9 @@ def unfold(even: np.ndarray, odd: np.ndarray) -> np.ndarray:
 
 
 def principal(rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of centred float32 rows (n, size): components (count, size), coefficients (n, count), and their spreads.
+    """Components (count, size), coefficients (n, count) and standard deviations (count,) of centred rows (n, size).
 
-    Components are orthonormal, the largest first; coefficients are divided by their spread.
+    Components are orthonormal, the largest first; coefficients are divided by their standard deviations.
     """
     rng = np.random.default_rng(0)
     start = rng.standard_normal((rows.shape[1], min(count + EXTRA, *rows.shape)), np.float32)
@@ -116,5 +118,5 @@ def principal(rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.
     order = np.argsort(-values)[:count]
     components = (vectors[:, order].T @ small) / np.sqrt(values[order])[:, None]
     coefficients = rows @ components.T.astype(np.float32)
-    spread = np.sqrt((coefficients**2).mean(axis=0, dtype=np.float64))
-    return components.astype(np.float32), coefficients / spread, spread
+    deviations = np.sqrt((coefficients**2).mean(axis=0, dtype=np.float64))
+    return components.astype(np.float32), coefficients / deviations, deviations

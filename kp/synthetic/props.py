@@ -1,11 +1,11 @@
-"""What people in television pictures have in front of their faces: glasses and microphones."""
+"""Objects in front of faces, as in television images: glasses and microphones."""
 
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-DARK = 0.1  # of glasses are for the sun
+DARK = 0.1  # share of sunglasses
 SHIFT = 3  # OpenCV draws in eighths of a pixel
 
 
@@ -33,8 +33,8 @@ class Glasses:
             tint=float(rng.uniform(0.6, 0.9) if dark else rng.uniform(0.0, 0.12)),
         )
 
-    def put_on(self, image: np.ndarray, points: np.ndarray, unit: float) -> np.ndarray:
-        """A picture float32 (h, w, 3) with them; points: the 68 in its pixels; unit: pixels a face height."""
+    def draw_on(self, image: np.ndarray, points: np.ndarray, unit: float) -> np.ndarray:
+        """An image float32 (h, w, 3) with the glasses. points: (68, 2), pixels. unit: pixels per face height."""
         rims, lenses = np.zeros(image.shape[:2], np.uint8), np.zeros(image.shape[:2], np.uint8)
         thick = max(1, round(self.rim * unit))
         along = points[45] - points[36]
@@ -60,7 +60,7 @@ class Glasses:
 
 @dataclass(frozen=True)
 class Microphone:
-    """Where its head is from the chin, and its radius, in face heights; lean: of its stick; grey: 0..255."""
+    """place, radius: of its head, relative to the chin, face heights. lean: slope of its stick. grey: 0..255."""
 
     place: tuple[float, float]
     radius: float
@@ -76,8 +76,8 @@ class Microphone:
             grey=float(rng.uniform(8, 60)),
         )
 
-    def hold(self, image: np.ndarray, chin: np.ndarray, unit: float) -> np.ndarray:
-        """A picture float32 (h, w, 3) with it; chin: xy; unit: pixels a face height."""
+    def draw_on(self, image: np.ndarray, chin: np.ndarray, unit: float) -> np.ndarray:
+        """An image float32 (h, w, 3) with the microphone. chin: xy, pixels. unit: pixels per face height."""
         cover = np.zeros(image.shape[:2], np.uint8)
         head = chin + np.array(self.place) * unit
         foot = head + np.array([self.lean, 1.0]) * 2 * unit

@@ -1,4 +1,4 @@
-"""How the numbers that describe faces spread: with the head's turn, between kinds of people, and within them."""
+"""Statistics of the coefficients of faces: by the head's yaw, between kinds of people, and within them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,24 +8,25 @@ import numpy as np
 
 from kp.hardware import one_thread_each
 
-YAWS = (0.0, 1.5)  # where spreads are measured, in standard deviations of the turn to the side
-YAW_WIDTH = 0.5  # of the window in which a spread is measured, in the same unit
-FARTHEST = 2.2  # the same unit; there are few faces beyond
-KIND_PEOPLE = 4  # a kind of hair, clothes and light is the mean of one video each of so many people
-# A mean of several lies nearer to the middle than each of them; what differs between left and right is rather pose
-# and light than the kind of person.
+YAWS = (0.0, 1.5)  # at which statistics are measured, in standard deviations of the yaw
+YAW_WIDTH = 0.5  # sigma of the window about each of YAWS, same unit
+FARTHEST = 2.2  # same unit; there are few faces beyond
+KIND_PEOPLE = 4  # people in a kind: the mean of one video each, for hair, clothes and light
+# Factors of even and odd coefficients of kinds: averaging reduces contrast, and left-right differences are due to pose
+# and light rather than to the kind of person.
 KIND_CONTRAST = (1.2, 0.5)
-KINDS_KEPT = 0.8  # the rest are of people who are not alike
-LIMIT = 2.3  # no random number that a coefficient is made from is larger, in standard deviations
+KINDS_KEPT = 0.8  # share of kinds, the most homogeneous ones
+LIMIT = 2.3  # of random numbers, in standard deviations
 
 
 @dataclass(frozen=True)
-class Spreads:
-    """Of coefficients (n,), each counted in standard deviations; the first is the turn to the side.
+class CoefficientStatistics:
+    """Statistics of coefficients (n,) in standard deviations; the first one is the yaw.
 
-    parity: 1 or -1 for each, what mirroring does to it. trend: (4, n), means as a polynomial of the turn to one side.
-    kinds: (kinds, n), means of similar people, to be added. turns: (levels,), the turn's spread between people, between
-    a person's videos, and between a video's frames. roots: (levels, yaws, n, n), square roots of covariances.
+    parity: 1 or -1 for each, its factor under a horizontal flip. trend: (4, n), the mean as a polynomial of the yaw.
+    kinds: (kinds, n), offsets of groups of similar people. turns: (levels,), the yaw's standard deviation between
+    people, between a person's videos, and between a video's frames. roots: (levels, yaws, n, n), square roots of
+    covariances.
     """
 
     parity: np.ndarray = field(repr=False)
@@ -39,19 +40,19 @@ class Spreads:
 
     @one_thread_each()
     def coefficients(self, turn: float, kind: int, draws: np.ndarray, *, first: int | None = None) -> np.ndarray:
-        """Those of a face; draws: standard normal numbers (levels, n). first: only so many, for speed.
+        """The coefficients of a face. draws: standard normal numbers (levels, n). first: how many; None for all.
 
-        kind: a number below twice that of `kinds`; the second half of them are mirrored.
+        kind: 0 to 2 * len(kinds) - 1; the second half are the mirrored kinds.
         """
         flip = self.parity if turn < 0 else np.ones_like(self.parity)
         place = float(np.interp(abs(turn), YAWS, range(len(YAWS))))
         low = min(int(place), len(YAWS) - 2)
         draws = (np.clip(draws, -LIMIT, LIMIT) * flip).astype(np.float32)
-        spread = sum(
+        deviation = sum(
             share * sum(row @ root[at, :, :first] for row, root in zip(draws, self._roots, strict=True))
             for at, share in ((low, low + 1 - place), (low + 1, place - low))
         )
-        values = self.mean(turn)[:first] + self._kind(kind)[:first] + spread * flip[:first]
+        values = self.mean(turn)[:first] + self._kind(kind)[:first] + deviation * flip[:first]
         values[0] = turn
         return values
 
@@ -61,7 +62,7 @@ class Spreads:
 
     @one_thread_each()
     def mean(self, turn: float) -> np.ndarray:
-        """Coefficients of the mean face turned so far."""
+        """Coefficients of the mean face at this yaw."""
         values = powers(np.float64(turn).clip(-FARTHEST, FARTHEST)) @ self.trend
         values[0] = turn
         return values
@@ -71,7 +72,7 @@ class Spreads:
 
 
 def powers(turns: np.ndarray) -> np.ndarray:
-    """(..., 4): what a trend is multiplied with."""
+    """Powers 0 to 3, (..., 4)."""
     return np.stack([turns**power for power in range(4)], axis=-1)
 
 
@@ -83,13 +84,13 @@ def measure(
     videos: np.ndarray,
     similar: np.ndarray,
     variety: np.ndarray,
-) -> Spreads:
-    """The spreads of coefficients (frames, n). people, videos: a number for each frame.
+) -> CoefficientStatistics:
+    """The statistics of coefficients (frames, n). people, videos: a number for each frame.
 
-    similar: how much each coefficient counts in telling kinds of people apart. variety: how far each one is to stray
-    from its kind, as a share of how far it really does.
+    similar: weights of the coefficients in the distance between kinds of people. variety: factors of their standard
+    deviations within a kind.
     """
-    both = np.concatenate([coefficients, coefficients * parity])  # mirrored people are other people
+    both = np.concatenate([coefficients, coefficients * parity])  # mirrored people count as other people
     levels = [np.concatenate([group, group + group.max() + 1]) for group in (people, videos)]
     turns = both[:, 0].clip(-FARTHEST, FARTHEST)
     trend = np.linalg.lstsq(powers(turns), both, rcond=None)[0]
@@ -110,15 +111,15 @@ def measure(
             for yaw in YAWS
         ]
     )
-    spread = [
+    yaw_deviations = [
         np.sqrt((weight * part[:, 0] ** 2).sum() / weight.sum())
         for part, weight in _parts(both[:, :1], levels, np.ones(len(both)))
     ]
-    return Spreads(
+    return CoefficientStatistics(
         parity.astype(np.int8),
         trend.astype(np.float32),
         kinds.astype(np.float32),
-        np.array(spread, np.float32),
+        np.array(yaw_deviations, np.float32),
         (roots.swapaxes(0, 1) * variety).astype(np.float16),
     )
 
@@ -126,7 +127,7 @@ def measure(
 def group_means(
     rows: np.ndarray, groups: np.ndarray, weight: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Means of rows (n, size) that have the same group number, and each group's weight."""
+    """Means of rows (n, size) by group number, and each group's weight."""
     weight = np.ones(len(rows)) if weight is None else weight
     total = np.bincount(groups, weight)
     sums = np.zeros((len(total), rows.shape[1]))
@@ -135,7 +136,7 @@ def group_means(
 
 
 def _parts(rows: np.ndarray, levels: Sequence[np.ndarray], weight: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Rows as a sum of group means of each level and what is left, each with weights."""
+    """Rows as a sum of the group means of each level and a residual, each with weights."""
     parts, left = [], rows
     for groups in levels:
         parts.append(group_means(left, groups, weight))
@@ -150,7 +151,7 @@ def _root(rows: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 
 def find_kinds(rows: np.ndarray, owner: np.ndarray) -> list[list[int]]:
-    """Groups of KIND_PEOPLE rows that are alike, each of another owner, no row in two groups; the closest first."""
+    """Disjoint groups of KIND_PEOPLE similar rows with different owners, the most similar groups first."""
     free, groups, widths = set(range(len(rows))), [], []
     for start in np.random.default_rng(0).permutation(len(rows)).tolist():
         if start not in free:

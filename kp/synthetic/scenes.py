@@ -1,6 +1,6 @@
-"""Pictures with one or several people who do not exist, as a detector would meet them: large, with faces of all sizes.
+"""Images of one or several synthetic people, as input of a detector: large, with faces of all sizes.
 
-They are drawn from the appearance model when they are asked for; the same number gives the same picture.
+They are rendered from the appearance model; the same plan gives the same image.
 """
 
 from dataclasses import dataclass, field, replace
@@ -12,17 +12,19 @@ from kp.synthetic.appearance import AppearanceModel
 from kp.synthetic.backgrounds import background
 from kp.synthetic.clothes import Clothes
 from kp.synthetic.dataset import Face, draw_person
-from kp.synthetic.render import Look, Texture, View, finish, flatten, stand
+from kp.synthetic.layers import Texture, flatten
+from kp.synthetic.render import apply_camera, composite
+from kp.synthetic.settings import Appearance, FacePlacement
 
-ROOM = (1.45, 1.7)  # face heights from a face's middle to the sides and to the top: what a person takes
+ROOM = (1.45, 1.7)  # face heights from a face's middle to the sides and to the top of the rendered person
 DESK_EDGE = 0.012  # its lit edge, in heights of the picture
 
 
 @dataclass(frozen=True)
 class Spot:
-    """Where an synthetic person stands: xy of the face's middle and its height, in heights of the picture.
+    """The place of a synthetic person: xy of the face's middle and its height, in image heights.
 
-    person: the number that he is synthetic from. turn: to the side, in standard deviations.
+    person: the number of `draw_person`. turn: yaw, standard deviations.
     """
 
     person: int
@@ -34,7 +36,7 @@ class Spot:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a scene shows, the farthest person first. desk: how high in front of them it stands, 0 for none."""
+    """The content of a scene, the farthest person first. desk: its height in the image, a share; 0 for none."""
 
     title: str
     height: int
@@ -90,35 +92,37 @@ PLANS = (
 
 @one_thread_each()
 def draw_scene(model: AppearanceModel, plan: Plan) -> Scene:
-    """The scene of a plan."""
+    """Render the scene of a plan."""
     rng = np.random.default_rng(plan.seed)
     image = background((plan.height, plan.width), rng)
     keypoints = [_add_person(image, model, spot) for spot in plan.people]
     if plan.desk:
         _add_desk(image, plan.desk, rng)
-    whole = View(plan.height, plan.width, (0.0, 0.0), 1.0)
-    camera = replace(Look.plain(), blur=0.35, grain=0.8)
-    return Scene(plan.title, finish(image, camera, whole, rng), np.stack(keypoints))
+    whole = FacePlacement(plan.height, plan.width, (0.0, 0.0), 1.0)
+    camera = replace(Appearance.plain(), blur=0.35, grain=0.8)
+    return Scene(plan.title, apply_camera(image, camera, whole, rng), np.stack(keypoints))
 
 
 def _add_person(image: np.ndarray, model: AppearanceModel, spot: Spot) -> np.ndarray:
-    """Put one more person in front of those in a picture float32 (h, w, 3); his keypoints (68, 2)."""
+    """Composite a person over an image float32 (h, w, 3), in place; returns the keypoints (68, 2)."""
     face: Face = replace(draw_person(model, spot.person, videos=1, frames=1)[0], turn=spot.turn)
-    same = np.random.default_rng(face.look.seed)
-    look = replace(face.look, clothes=face.look.clothes or Clothes.draw(same))
+    same = np.random.default_rng(face.appearance.seed)
+    appearance = replace(face.appearance, clothes=face.appearance.clothes or Clothes.draw(same))
     portrait = model.portraits(face.coefficients(model)[None])[0]
-    layers = flatten(portrait, model, look, Texture.draw(look, same))
+    layers = flatten(portrait, model, appearance, Texture.draw(appearance, same))
     height, width = image.shape[:2]
     size, x, y = (value * height for value in (spot.size, spot.x, spot.y))
     left, top = max(0, round(x - ROOM[0] * size)), max(0, round(y - ROOM[1] * size))
     right = min(width, round(x + ROOM[0] * size))
-    part = View(height - top, right - left, (x - left, y - top), size)
-    image[top:, left:right] = stand(image[top:, left:right], model, portrait.shape, layers, view=part, look=look)
-    return View(height, width, (x, y), size).place(portrait.shape)
+    part = FacePlacement(height - top, right - left, (x - left, y - top), size)
+    image[top:, left:right] = composite(
+        image[top:, left:right], model, portrait.shape, layers, placement=part, appearance=appearance
+    )
+    return FacePlacement(height, width, (x, y), size).place(portrait.shape)
 
 
 def _add_desk(image: np.ndarray, share: float, rng: np.random.Generator) -> None:
-    """Put a desk in front of everybody, its edge lit; share: of the picture's height."""
+    """Draw a desk over an image, in place. share: of the image's height."""
     height, top = len(image), round(len(image) * (1 - share))
     colour = np.array([rng.uniform(60, 120), rng.uniform(45, 80), rng.uniform(30, 60)], np.float32)
     darker = np.linspace(1.0, 0.75, height - top, dtype=np.float32)[:, None, None]

@@ -18,7 +18,7 @@ def cut_out(image: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
 
 
 def _guess(size: tuple[int, int], keypoints: np.ndarray) -> np.ndarray:
-    """What GrabCut starts from: face and neck are the person, an oval and shoulders probably, the top corners not."""
+    """GrabCut's initial labels: face and neck foreground, an oval and shoulders probable, top corners background."""
     height, width = size
     labels = np.full(size, GC_PR_BGD, np.uint8)
     side = np.ptp(keypoints, axis=0).max()
@@ -48,11 +48,11 @@ def signed_distance(mask: np.ndarray) -> np.ndarray:
     inside, outside = (
         cv2.distanceTransform(part.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5) for part in (mask, ~mask)
     )
-    return np.clip(inside - outside, -FARTHEST, FARTHEST)  # without any edge OpenCV gives huge numbers
+    return np.clip(inside - outside, -FARTHEST, FARTHEST)  # OpenCV gives huge numbers without an edge
 
 
 def fill_in(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The picture with the colours of `mask` spread over the rest; uint8 (H, W, 3)."""
+    """The image with the colours of `mask` extended over the rest; uint8 (H, W, 3)."""
     weight = mask.astype(np.float32)
     levels = [(image.astype(np.float32) * weight[..., None], weight)]
     while levels[-1][1].size > 1:

@@ -1,4 +1,4 @@
-"""The space of faces: the mean face, what its first modes do, and how somebody looks who is a few steps from it."""
+"""The first modes of the appearance model as sliders: the mean face or a synthetic person, moved along them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,18 +10,19 @@ from kp.errors import ConfigError
 from kp.hardware import one_thread_each
 from kp.synthetic.appearance import AppearanceModel, load_appearance
 from kp.synthetic.dataset import MOST_TURNED, Face, draw_person
-from kp.synthetic.render import Look, View, paint
+from kp.synthetic.render import render
+from kp.synthetic.settings import Appearance, FacePlacement
 
-FARTHEST = 3.0  # standard deviations that a slider may go
+FARTHEST = 3.0  # standard deviations: the range of a slider
 MODES = 5
-VIEW = View(height=400, width=350, centre=(174.5, 222.0), size=164.0)
+PLACEMENT = FacePlacement(height=400, width=350, centre=(174.5, 222.0), size=164.0)
 
 
 @dataclass(frozen=True)
 class Mode:
-    """What a slider does, said from looking at it: in all, at its lower and at its upper end; and these two ends.
+    """A slider: its observed effect, that of its lower and of its upper end, and its range.
 
-    Directions are those of the picture, as its viewer sees them.
+    Directions are those of the image.
     """
 
     name: str
@@ -32,7 +33,7 @@ class Mode:
 
 
 SHAPE_MODES = (
-    Mode("Turning", "to the left", "to the right", -MOST_TURNED, MOST_TURNED),  # beyond, the picture folds over
+    Mode("Turning", "to the left", "to the right", -MOST_TURNED, MOST_TURNED),  # beyond, the image folds over
     Mode("Tilting", "to the left", "to the right"),
     Mode("Nodding", "down", "up"),
     Mode("Width", "a long face", "a broad face"),
@@ -62,9 +63,9 @@ class FaceSpace:
         return np.concatenate([np.arange(MODES), self.model.parts["skin"].start + largest])
 
     @cached_property
-    def _follow(self) -> np.ndarray:
-        """(2 MODES - 1, n): what all coefficients do on average when a slider moves; the turn has its own trend."""
-        roots = self.model.spreads.roots[:, 0].astype(np.float64)
+    def _regression(self) -> np.ndarray:
+        """(2 MODES - 1, n): regression of all coefficients on each slider; the yaw has its own trend."""
+        roots = self.model.statistics.roots[:, 0].astype(np.float64)
         covariance = sum(root.T @ root for root in roots)
         moved = self.modes[1:]
         return np.linalg.solve(covariance[np.ix_(moved, moved)], covariance[moved])
@@ -73,7 +74,7 @@ class FaceSpace:
     def coefficients(
         self, shape: Sequence[float] = (), picture: Sequence[float] = (), *, start: Face | None = None
     ) -> np.ndarray:
-        """Those of the face so many standard deviations from `start`, else from the mean; what is not named is 0."""
+        """Coefficients of the face so many standard deviations from `start` or the mean; missing numbers are 0."""
         sliders = np.zeros(2 * MODES)
         for first, numbers, modes in ((0, shape, SHAPE_MODES), (MODES, picture, PICTURE_MODES)):
             known = zip(numbers, modes, strict=False)
@@ -84,29 +85,29 @@ class FaceSpace:
                     f"not {', '.join(map(str, numbers))}."
                 )
             sliders[first : first + len(numbers)] = numbers
-        moved, spreads = sliders[1:] @ self._follow, self.model.spreads
+        moved, statistics = sliders[1:] @ self._regression, self.model.statistics
         if start is None:
-            return spreads.mean(float(sliders[0])) + moved
+            return statistics.mean(float(sliders[0])) + moved
         turn = float(np.clip(start.turn + sliders[0], -MOST_TURNED, MOST_TURNED))
-        return spreads.coefficients(turn, start.kind, start.draws) + moved
+        return statistics.coefficients(turn, start.kind, start.draws) + moved
 
     @one_thread_each()
     def render(
         self, shape: Sequence[float] = (), picture: Sequence[float] = (), *, person: int | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The face there: uint8 (400, 350, 3) RGB and its keypoints float32 (68, 2).
+        """The rendered face: uint8 (400, 350, 3) RGB and its keypoints float32 (68, 2).
 
-        person: the number of somebody synthetic whom the sliders move; None for the mean face.
+        person: the number of the synthetic person that the sliders move; None for the mean face.
         """
-        face = None if person is None else self.somebody(person)
+        face = None if person is None else self.person_face(person)
         coefficients = self.coefficients(shape, picture, start=face)
-        look = replace(face.look, blur=0.0) if face else Look.plain()  # it is looked at closely
+        appearance = replace(face.appearance, blur=0.0) if face else Appearance.plain()  # shown enlarged
         portrait = self.model.portraits(coefficients[None])[0]
-        image = paint(portrait, self.model, VIEW, look=look, rng=np.random.default_rng(0))
-        return image, VIEW.place(portrait.shape)
+        image = render(portrait, self.model, PLACEMENT, appearance=appearance, rng=np.random.default_rng(0))
+        return image, PLACEMENT.place(portrait.shape)
 
-    def somebody(self, number: int) -> Face:
-        """An synthetic person; the same number gives the same one."""
+    def person_face(self, number: int) -> Face:
+        """A synthetic person, the same for a number."""
         return draw_person(self.model, number, seed=1, videos=1, frames=1)[0]
 
 

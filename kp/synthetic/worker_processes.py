@@ -1,7 +1,7 @@
-"""Other processes that read images for a store: numpy's many small steps hold threads of one process up.
+"""Processes that read images for a store: numpy's many small steps serialise threads of one process.
 
-A helper is told a store, then groups of indices, and answers with their images. Not `multiprocessing`, which would run
-the program that asks once more in each of its processes.
+A worker receives a store, then groups of indices, and sends their images. Not `multiprocessing`, which would import the
+calling program again in each process.
 """
 
 import os
@@ -23,10 +23,10 @@ Group = list[int]
 Images = list[np.ndarray]
 
 PROGRAM = "from kp.synthetic.worker_processes import main; main()"
-HOME = Path(__file__).resolve().parents[2]  # where `kp` is found
+HOME = Path(__file__).resolve().parents[2]  # the folder that holds the package `kp`
 
 
-class Helper:
+class Worker:
     """A process that reads images for `store`, which has `read_group` and can be pickled."""
 
     def __init__(self, store: Any) -> None:
@@ -38,30 +38,32 @@ class Helper:
             stdout=subprocess.PIPE,
             start_new_session=True,
         )
-        assert self._process.stdin and self._process.stdout  # as asked for with PIPE
-        self._stdin, self._stdout = self._process.stdin, self._process.stdout
+        stdin, stdout = self._process.stdin, self._process.stdout
+        if stdin is None or stdout is None:
+            raise OSError("A worker process has no pipes.")
+        self._stdin, self._stdout = stdin, stdout
 
     def read(self, groups: SimpleQueue[Group], done: SimpleQueue[tuple[Group, Images] | None]) -> None:
-        """Take groups until there are none, put each with its images into `done`, and None at the end.
+        """Read groups until none is left, put each with its images into `done`, and None at the end.
 
-        Should the process end before, the group that it has goes back.
+        A process that ends early returns its group to `groups`.
         """
         group: Group = []
         try:
-            self._tell(self._store)
+            self._send(self._store)
             while True:
                 group = groups.get_nowait()
-                self._tell(group)
+                self._send(group)
                 done.put((group, pickle.load(self._stdout)))
                 group = []
         except (Empty, OSError, EOFError, ValueError, pickle.UnpicklingError):
-            return  # all is read, or the process has ended
+            return  # no group is left, or the process has ended
         finally:
             if group:
                 groups.put(group)
             done.put(None)
 
-    def _tell(self, thing: Any) -> None:
+    def _send(self, thing: Any) -> None:
         pickle.dump(thing, self._stdin, pickle.HIGHEST_PROTOCOL)
         self._stdin.flush()
 
@@ -70,12 +72,12 @@ class Helper:
         self._process.wait()
 
 
-def read_with_helpers(
+def read_with_workers(
     store: Any, groups: Sequence[Group], count: int, read_here: Callable[[Group], Images]
 ) -> Iterator[tuple[Group, Images]]:
-    """Each group and its images, in any order, from so many helpers and from this thread, which calls `read_here`.
+    """Each group and its images, in any order, from `count` workers and from this thread, which calls `read_here`.
 
-    What helpers leave that cannot be started, or that end early, is read here.
+    This thread also reads the groups of workers that cannot start or that end early.
     """
     waiting: SimpleQueue[Group] = SimpleQueue()
     done: SimpleQueue[tuple[Group, Images] | None] = SimpleQueue()
@@ -85,43 +87,43 @@ def read_with_helpers(
     with ExitStack() as stack:
         for _ in range(count):
             try:
-                helper = Helper(store)
-            except OSError:  # a machine that allows no more processes
+                worker = Worker(store)
+            except OSError:  # no more processes are allowed
                 break
-            stack.callback(helper.close)
-            threading.Thread(target=helper.read, args=(waiting, done), daemon=True).start()
+            stack.callback(worker.close)
+            threading.Thread(target=worker.read, args=(waiting, done), daemon=True).start()
         while left:
             try:
                 group = waiting.get_nowait()
             except Empty:
-                answer = done.get()
+                result = done.get()
             else:
-                answer = group, read_here(group)
-            if answer is not None:
+                result = group, read_here(group)
+            if result is not None:
                 left -= 1
-                yield answer
+                yield result
             while left and not done.empty():
-                answer = done.get()
-                if answer is not None:
+                result = done.get()
+                if result is not None:
                     left -= 1
-                    yield answer
+                    yield result
 
 
-def serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    """What a helper does, until nobody asks any more."""
+def serve(requests: BinaryIO, replies: BinaryIO) -> None:
+    """A worker's loop: groups of indices in, images out, until the input ends."""
     store = pickle.load(requests)
     while True:
         try:
             group = pickle.load(requests)
         except EOFError:
             return
-        pickle.dump(store.read_group(group), answers, pickle.HIGHEST_PROTOCOL)
-        answers.flush()
+        pickle.dump(store.read_group(group), replies, pickle.HIGHEST_PROTOCOL)
+        replies.flush()
 
 
 def main() -> None:
-    """What a helper's process does."""
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever prints does not print among the answers
+    """The entry point of a worker process."""
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # prints must not mix with the replies
     with one_thread_each():
-        serve(sys.stdin.buffer, answers)
+        serve(sys.stdin.buffer, replies)

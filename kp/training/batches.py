@@ -12,15 +12,14 @@ from kp.data.preprocessing import FRAME_RATIO, Preprocessing
 from kp.geometry import Box
 from kp.training.config import TrainConfig
 from kp.training.distributed import SINGLE_PROCESS, ProcessGroup
+from kp.transforms.base import Compose, Transform
 from kp.transforms.face_deformation import RandomHeadTurn, RandomMouth
 from kp.transforms.geometric import (
-    Compose,
     FaceCrop,
     RandomCrop,
     RandomHorizontalFlip,
     RandomRotate,
     Rescale,
-    Transform,
 )
 from kp.transforms.head_shape import Head, fit_head
 from kp.transforms.photometric import RandomBlur, RandomBrightnessContrast, RandomNoise, RandomOcclusion
@@ -58,8 +57,8 @@ def crop_transform(config: TrainConfig, rng: np.random.Generator, head: Head | N
 
 def to_batch(samples: list[Sample], preprocessing: Preprocessing) -> tuple[Tensor, Tensor]:
     """Inputs float32 (n, channels, size, size) and targets float32 (n, 68, 2), in the network's units."""
-    keypoints = np.stack([sample.keypoints for sample in samples])
-    crops = preprocessing.to_tensor([sample.image for sample in samples])
+    keypoints = np.stack([sample.points() for sample in samples])
+    crops = preprocessing.to_tensor([sample.pixels() for sample in samples])
     return crops.contiguous(memory_format=torch.channels_last), torch.from_numpy(preprocessing.encode(keypoints))
 
 
@@ -115,9 +114,9 @@ def validation_crops(dataset: FacialKeypointsDataset, config: TrainConfig) -> li
     for index in range(len(dataset)):
         sample = dataset.sample(index, grey=preprocessing.channels == 1)
         crop = (
-            preprocessing.frame_transform(*sample.image.shape[:2])
+            preprocessing.frame_transform(*sample.pixels().shape[:2])
             if config.crop == "frame"
-            else preprocessing.crop_transform(Box.from_points(sample.keypoints))
+            else preprocessing.crop_transform(Box.from_points(sample.points()))
         )
-        crops.append(sample.moved(crop.warp(sample.image), crop.matrix))
+        crops.append(sample.moved(crop.warp(sample.pixels()), crop.matrix))
     return crops

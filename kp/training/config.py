@@ -61,7 +61,12 @@ def setting(default: Any, sentence: str) -> Any:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """One training run. The defaults are the reference recipe, but for the crop and its size."""
+    """One training run. The defaults are the reference recipe, but for the crop and its size.
+
+    >>> from kp import TrainConfig
+    >>> TrainConfig("heatmap_net", crop_size=96).preprocessing.size
+    96
+    """
 
     architecture: str = setting("five_conv", "network architecture")
     split: str = setting("people", "how the frames are divided into a training and a test set")

@@ -46,6 +46,13 @@ def train(
     It is a new one, or goes on from `start`, which must be of the same architecture and split.
     `stop` is asked at every step, and while images are decoded. A loss that is no number ends the run with the last
     good weights. device: one of DEVICES. group: the processes that train it together, each in a call of its own.
+
+        >>> from kp import TrainConfig, train
+        >>> from kp.synthetic.dataset import SyntheticFaces
+        >>> config = TrainConfig("naimishnet", crop_size=32, epochs=1, max_train_images=4)
+        >>> *_, ended = train(config, SyntheticFaces(2))
+        >>> ended.reason, ended.checkpoint.architecture
+        ('finished', 'naimishnet')
     """
     place = find_device(device, group.local_rank)
     if start:

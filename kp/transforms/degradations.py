@@ -1,4 +1,4 @@
-"""Frames made harder, with a fixed seed: what a calibration of confidence is fitted to and checked on."""
+"""Degraded frames, the same for a seed: confidence is calibrated and checked on them."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from kp.data.sample import Sample
+from kp.errors import TransformError
 from kp.geometry import Box
 from kp.transforms.face_deformation import RandomHeadTurn
 from kp.transforms.geometric import RandomRotate
@@ -17,7 +18,7 @@ KINDS = ("turned", "dark", "covered", "blurred", "other camera")
 def degraded(sample: Sample, head: Head, seed: Sequence[int]) -> tuple[str, Sample]:
     """The kind of degradation (one of KINDS) and the degraded frame with its keypoints; the same for the same seed.
 
-    The strength is drawn from slight to so strong that a network fails on many of the frames.
+    Strengths range from slight to those at which a network fails on many frames.
     """
     rng = np.random.default_rng(seed)
     kind = KINDS[int(rng.integers(len(KINDS)))]
@@ -25,18 +26,18 @@ def degraded(sample: Sample, head: Head, seed: Sequence[int]) -> tuple[str, Samp
         sample = RandomHeadTurn(head, 1.0, turn=70.0, nod=35.0, rng=rng)(sample)
         return kind, RandomRotate(60.0, rng=rng)(sample)
     change = {"dark": _dark, "covered": _covered, "blurred": _blurred, "other camera": _other_camera}[kind]
-    return kind, sample.moved(change(sample.image, Box.from_points(sample.keypoints), rng), np.eye(2, 3))
+    return kind, sample.moved(change(sample.pixels(), Box.from_points(sample.points()), rng), np.eye(2, 3))
 
 
 def _dark(image: np.ndarray, face: Box, rng: np.random.Generator) -> np.ndarray:
-    """Few grey levels, with the noise that a sensor has in little light."""
+    """Low light: few grey levels, and sensor noise."""
     light = np.exp(rng.uniform(np.log(0.02), np.log(0.2)))
     noise = rng.normal(0, rng.uniform(0.5, 4), image.shape)
     return np.clip(image * light + noise, 0, 255).astype(np.uint8)
 
 
 def _covered(image: np.ndarray, face: Box, rng: np.random.Generator) -> np.ndarray:
-    """One to four plain patches of three tenths to nine tenths of the face's side, each somewhere on the face."""
+    """One to four patches of one colour on the face, with sides of 0.3 to 0.9 of its side."""
     covered = image.copy()
     for _ in range(int(rng.integers(1, 5))):
         width, height = rng.uniform(0.3, 0.9, 2) * face.side
@@ -47,15 +48,15 @@ def _covered(image: np.ndarray, face: Box, rng: np.random.Generator) -> np.ndarr
 
 
 def _blurred(image: np.ndarray, face: Box, rng: np.random.Generator) -> np.ndarray:
-    """Out of focus or moved while the shutter was open, in proportion to the face."""
+    """Defocus or motion blur, in proportion to the face."""
     if rng.random() < 0.5:
         return cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.01, 0.07) * face.side))
     length = max(3, int(rng.uniform(0.05, 0.25) * face.side))
     line = np.zeros((length, length), np.float32)
     turn, middle = rng.uniform(0, np.pi), (length - 1) / 2
     reach = middle * np.array([np.cos(turn), np.sin(turn)])
-    ends = [tuple(int(value) for value in np.round(middle + sign * reach)) for sign in (-1, 1)]
-    cv2.line(line, *ends, 1.0)
+    start, end = np.round(middle + np.stack([-reach, reach])).astype(int).tolist()
+    cv2.line(line, start, end, (1.0,))
     return cv2.filter2D(image, -1, line / line.sum())
 
 
@@ -67,4 +68,7 @@ def _other_camera(image: np.ndarray, face: Box, rng: np.random.Generator) -> np.
     seen = small * rng.uniform(0.6, 1.3, 3) + rng.normal(0, rng.uniform(0, 25), small.shape)
     large = cv2.resize(np.clip(seen, 0, 255).astype(np.uint8), (width, height), interpolation=cv2.INTER_LINEAR)
     _, file = cv2.imencode(".jpg", large, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(10, 60))])
-    return cv2.imdecode(file, cv2.IMREAD_COLOR)
+    decoded = cv2.imdecode(file, cv2.IMREAD_COLOR)
+    if decoded is None:
+        raise TransformError("OpenCV cannot decode the JPEG that it encoded. Install opencv-python-headless again.")
+    return decoded

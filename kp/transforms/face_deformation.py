@@ -1,4 +1,4 @@
-"""Changes of the face itself: the head turned in depth, the mouth opened. Picture and keypoints bend together."""
+"""Deformations of the face: the head turned in depth, the mouth opened. Image and keypoints are warped together."""
 
 from dataclasses import replace
 
@@ -8,19 +8,19 @@ import numpy as np
 from kp.data.sample import Sample
 from kp.geometry import Box
 from kp.landmarks import CONTOURS
-from kp.thin_plate_spline import ThinPlate, spread_out
-from kp.transforms.geometric import Rng, Transform
+from kp.thin_plate_spline import ThinPlate, interpolate_knots
+from kp.transforms.base import Rng, Transform
 from kp.transforms.head_shape import Head
 
-KNOTS = 25  # a side, at which a bend is computed
-STIFFNESS = 0.004  # points may lie a little off their places where the picture would fold
-NARROWEST = 0.1  # of a picture, by area: what is drawn out to more is about to fold over
-PARTS = (1, 0.6, 0.3)  # of a change: less where the picture would fold over
-RING = 16  # places round the face that stay, one box side from its centre
+KNOTS = 25  # a side, at which a warp is computed
+STIFFNESS = 0.004  # of the spline: points may deviate a little, so that the image folds less
+LEAST_AREA = 0.1  # of a grid cell, relative to the median: smaller cells are about to fold
+PARTS = (1, 0.6, 0.3)  # shares of a deformation, tried until the image does not fold
+RING = 16  # fixed points around the face, one box side from its centre
 MOST_YAW = 75.0  # degrees; beyond, too little is left of the far side
-STRAIGHT = 10.0  # degrees: a head turned less is turned to either side, else further the way it looks; the half
-# of a face that is not seen cannot be turned to the front
-# How far each point goes down with the jaw: of lips and jaw line, in what the chin goes.
+# Degrees: a head with less yaw is turned to either side, else further to its own, as its far half is not visible.
+STRAIGHT = 10.0
+# Movement of each point with the jaw, relative to the chin.
 WITH_JAW = np.zeros(68)
 WITH_JAW[3:14] = [0.15, 0.4, 0.7, 0.9, 1, 1, 1, 0.9, 0.7, 0.4, 0.15]
 WITH_JAW[[48, 54, 60, 64]] = 0.35
@@ -30,9 +30,9 @@ INNER_LIP = list(dict.fromkeys(CONTOURS["inner lip"]))
 
 
 class Deformation(Transform):
-    """Moves the keypoints, with a probability, and bends the picture after them.
+    """Moves the keypoints, with a probability, and warps the image to them.
 
-    Only a picture's pixels and keypoints: `to_original` does not undo it.
+    `to_original` does not invert it.
     """
 
     shown: tuple[str, ...] = ("probability",)
@@ -42,30 +42,30 @@ class Deformation(Transform):
 
     def __call__(self, sample: Sample) -> Sample:
         image = self.pixels(sample)
-        before = np.asarray(sample.keypoints, np.float64)
-        if self.rng.random() >= self.probability or not np.isfinite(before).all():  # all points bend the picture
+        before = sample.points().astype(np.float64)
+        if self.rng.random() >= self.probability or not np.isfinite(before).all():  # the warp needs all points
             return sample
         change = self.move(before) - before
         for part in PARTS:
             after = before + part * change
-            bent = bend(image, before, after)
-            if bent is not None:
-                return replace(sample, image=self.paint(bent, before, after), keypoints=after.astype(np.float32))
+            warped = warp_face(image, before, after)
+            if warped is not None:
+                return replace(sample, image=self.fill(warped, before, after), keypoints=after.astype(np.float32))
         return sample
 
     def move(self, keypoints: np.ndarray) -> np.ndarray:
-        """Where keypoints (68, 2), pixels, go."""
+        """The new positions of keypoints (68, 2), pixels."""
         raise NotImplementedError
 
-    def paint(self, image: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
-        """What a bent picture lacks."""
+    def fill(self, image: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+        """The warped image with newly visible regions filled."""
         return image
 
 
 class RandomHeadTurn(Deformation):
-    """Turns the head in depth, by the solid head that lies under its keypoints.
+    """Turns the head in depth, by a rigid 3D head fitted to the keypoints.
 
-    turn, nod: the most degrees, to either side.
+    turn, nod: the largest yaw and pitch, degrees to either side.
     """
 
     shown = ("probability", "turn", "nod")
@@ -91,7 +91,7 @@ class RandomHeadTurn(Deformation):
 
 
 class RandomMouth(Deformation):
-    """Opens the mouth, by up to `most` eye distances; between lips that were closed it is dark."""
+    """Opens the mouth by up to `most` eye distances; the opening is filled with a dark colour."""
 
     shown = ("probability", "most")
 
@@ -103,7 +103,7 @@ class RandomMouth(Deformation):
         axes, scale = self.head.camera(keypoints)
         return keypoints + WITH_JAW[:, None] * axes[:2, 1] * (scale * self.rng.uniform(0.05, self.most))
 
-    def paint(self, image: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    def fill(self, image: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
         closed, opened = (cv2.contourArea(points[INNER_LIP].astype(np.float32)) for points in (before, after))
         if opened <= closed:
             return image
@@ -113,14 +113,14 @@ class RandomMouth(Deformation):
         mask *= (1 - closed / opened) / 255
         mask = mask.reshape(mask.shape + (1,) * (image.ndim - 2))
         x, y = np.clip(np.round(after[30]).astype(int), 0, (image.shape[1] - 1, image.shape[0] - 1))
-        dark = image[y, x] * self.rng.uniform(0.0, 0.6)  # of the skin, at the tip of the nose
+        dark = image[y, x] * self.rng.uniform(0.0, 0.6)  # share of the skin colour at the tip of the nose
         return (image * (1 - mask) + dark * mask).astype(np.uint8)
 
 
-def bend(image: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray | None:
-    """The picture bent so that points (68, 2) go from `before` to `after`; what is far from the face stays.
+def warp_face(image: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray | None:
+    """The image warped so that points (68, 2) move from `before` to `after`; pixels far from the face stay.
 
-    None where it would fold over, so that something is seen twice.
+    None where the warp would fold.
     """
     box = Box.from_points(before)
     angles = np.linspace(0, 2 * np.pi, RING, endpoint=False)
@@ -132,7 +132,7 @@ def bend(image: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray
     source = ThinPlate(there, here, stiffness=STIFFNESS)((knots - centre) / side)
     across, down = source[:-1, 1:] - source[:-1, :-1], source[1:, :-1] - source[:-1, :-1]
     areas = across[..., 0] * down[..., 1] - across[..., 1] * down[..., 0]
-    if areas.min() < NARROWEST * np.median(areas):
+    if areas.min() < LEAST_AREA * np.median(areas):
         return None
-    x, y = spread_out(source * side + centre, (height, width))
+    x, y = interpolate_knots(source * side + centre, (height, width))
     return cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -1,12 +1,8 @@
-"""Transforms: each takes a Sample and gives a new one, picture and keypoints moved by one matrix.
+"""Geometric transforms, which move image and keypoints by one 2x3 matrix, and the conversion to tensors.
 
-    Compose([Rescale(250), RandomCrop(224), Normalize(), ToTensor()])      the reference recipe
-
-Each works alone, says its parameters in its `repr`, and draws what is random from `rng` (a seed or a
-numpy Generator). `sample.to_original(keypoints)` undoes any chain of them for the keypoints.
+`sample.to_original(keypoints)` inverts any chain of them for the keypoints.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import cv2
@@ -18,57 +14,11 @@ from kp.data.sample import Sample
 from kp.errors import TransformError
 from kp.geometry import Box, CropTransform, apply, compose, horizontal_flip, rotation, scaling, warp
 from kp.landmarks import MIRROR
-
-Rng = np.random.Generator | int | None
-
-
-class Transform:
-    """Takes a Sample, gives a Sample. A subclass names its settings in `shown`, for `repr`."""
-
-    shown: Sequence[str] = ()
-
-    def __call__(self, sample: Sample) -> Sample:
-        raise NotImplementedError
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in self.shown)})"
-
-    def pixels(self, sample: Sample) -> np.ndarray:
-        """The sample's picture, or a TransformError if it is no uint8 picture any more."""
-        if isinstance(sample.image, np.ndarray) and sample.image.dtype == np.uint8:
-            return sample.image
-        state = "a tensor" if isinstance(sample.image, torch.Tensor) else "normalised"
-        raise TransformError(
-            f"{self!r} works on a uint8 picture, but {sample.name or 'this sample'} is already "
-            f"{state}. Put it before Normalize and ToTensor."
-        )
-
-
-class Compose(Transform):
-    """One transform after the other."""
-
-    def __init__(self, transforms: Sequence[Transform]) -> None:
-        self.transforms = list(transforms)
-
-    def __call__(self, sample: Sample) -> Sample:
-        for transform in self.transforms:
-            sample = transform(sample)
-        return sample
-
-    def __repr__(self) -> str:
-        return f"Compose([{', '.join(map(repr, self.transforms))}])"
-
-
-def checked_size(what: str, size: int | tuple[int, int]) -> tuple[int, int]:
-    """(height, width) in pixels from an int or a pair. Raises TransformError for anything else."""
-    sides = (size, size) if isinstance(size, int) else tuple(size) if isinstance(size, tuple | list) else ()
-    if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
-        raise TransformError(f"{what} needs a positive whole number, or (height, width); not {size!r}.")
-    return sides
+from kp.transforms.base import Rng, Transform, checked_size
 
 
 class Rescale(Transform):
-    """Resizes to `size`: an int is the new short side, the aspect kept; or (height, width)."""
+    """Resizes to `size`: the new short side (int), with the aspect ratio kept, or (height, width)."""
 
     shown = ("size",)
 
@@ -84,14 +34,14 @@ class Rescale(Transform):
             new_height, new_width = round(height * factor), round(width * factor)
         else:
             new_height, new_width = self.size
-        # Shrinking averages, enlarging interpolates; one side may do this and the other that.
+        # Shrinking averages, enlarging interpolates, each side on its own.
         shrunk = cv2.resize(image, (min(new_width, width), min(new_height, height)), interpolation=cv2.INTER_AREA)
         resized = cv2.resize(shrunk, (new_width, new_height), interpolation=cv2.INTER_LINEAR)
         return sample.moved(resized, scaling(new_width / width, new_height / height))
 
 
 class RandomCrop(Transform):
-    """Cuts a piece of `size` (an int for a square, or height and width) at a random place."""
+    """Crops `size` (an int for a square, or height and width) at a random position."""
 
     shown = ("size",)
 
@@ -116,7 +66,7 @@ class FaceCrop(Transform):
     """A square crop about the keypoints' box, with optional jitter, in a single resampling.
 
     margin: the crop's side, in box sides. scale: (low, high) of a uniform log factor of the size.
-    shift: standard deviation, in box sides. turn: standard deviation, in degrees.
+    shift: standard deviation, in box sides. turn: standard deviation of the roll, degrees.
     """
 
     shown = ("size", "margin", "scale", "shift", "turn")
@@ -138,7 +88,7 @@ class FaceCrop(Transform):
 
     def __call__(self, sample: Sample) -> Sample:
         image = self.pixels(sample)
-        box = Box.from_points(np.asarray(sample.keypoints))
+        box = Box.from_points(sample.points())
         side = box.side * self.margin * float(np.exp(self.rng.uniform(*self.scale)))
         dx, dy = self.rng.normal(0.0, self.shift, 2) * box.side
         centre = box.centre[0] + float(dx), box.centre[1] + float(dy)
@@ -147,7 +97,7 @@ class FaceCrop(Transform):
 
 
 class RandomRotate(Transform):
-    """Turns the picture about its centre by a uniform angle within +-`degrees`; the size stays."""
+    """Rotates the image about its centre by a uniform angle within +-`degrees`; the size stays."""
 
     shown = ("degrees",)
 
@@ -162,7 +112,7 @@ class RandomRotate(Transform):
 
 
 class RandomHorizontalFlip(Transform):
-    """Swaps left and right with a probability; the keypoints change places too (an eye stays an eye)."""
+    """Flips the image with a probability; keypoints are reordered, so that the left eye's stay the left eye's."""
 
     shown = ("probability",)
 
@@ -178,9 +128,9 @@ class RandomHorizontalFlip(Transform):
 
 
 class Normalize(Transform):
-    """Picture to 0..1 float32 (grey: (H, W); else (H, W, 3)), keypoints to (xy - mean) / scale.
+    """Image to float32 in 0..1 (grey: (H, W); else (H, W, 3)), keypoints to (xy - mean) / scale.
 
-    The defaults are the reference recipe's, made for crops of 224 px: about -2..2, centred near 0.
+    The defaults are those of the reference recipe, for crops of 224 px: about -2..2, centred near 0.
     """
 
     shown = ("mean", "scale", "grey")
@@ -198,17 +148,17 @@ class Normalize(Transform):
         return replace(
             sample,
             image=image.astype(np.float32) / np.float32(255),
-            keypoints=apply(matrix, np.asarray(sample.keypoints)),
+            keypoints=apply(matrix, sample.points()),
             matrix=compose(matrix, sample.matrix),
         )
 
 
 class ToTensor(Transform):
-    """Picture (H, W) or (H, W, C) to a float32 tensor (C, H, W), keypoints to a tensor (68, 2)."""
+    """Image (H, W) or (H, W, C) to a float32 tensor (C, H, W), keypoints to a tensor (68, 2)."""
 
     def __call__(self, sample: Sample) -> Sample:
         if isinstance(sample.image, torch.Tensor):
             raise TransformError(f"{sample.name or 'This sample'} is a tensor already. Use ToTensor once, at the end.")
-        image = np.atleast_3d(sample.image)
+        image = np.atleast_3d(sample.pixels())
         tensor = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1), np.float32))
-        return replace(sample, image=tensor, keypoints=torch.from_numpy(np.array(sample.keypoints, np.float32)))
+        return replace(sample, image=tensor, keypoints=torch.from_numpy(np.array(sample.points(), np.float32)))

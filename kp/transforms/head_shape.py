@@ -1,8 +1,7 @@
-"""How deep a head is, from keypoints alone: a solid head that explains what many frames show of it.
+"""A rigid 3D head from the keypoints of many frames, by factorisation (Tomasi and Kanade, "Shape and Motion from Image
+Streams under Orthography", 1992).
 
-Frames of one rigid thing, seen from afar, are three numbers a point and a camera each (Tomasi and Kanade, "Shape and
-Motion from Image Streams under Orthography", 1992). People differ and faces move, so that it is an average head; with
-the frames' mirror images among them, it is the same on both sides.
+It is an average over people and expressions, and symmetric, as the frames' mirror images are included.
 """
 
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from kp.hardware import one_thread_each
 from kp.landmarks import EYE_CORNERS, MIRROR
 
 AXES = np.array([(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)])  # the six numbers of a symmetric 3x3 matrix
-FLATTEST = 0.01  # of the largest: a depth of less is none
+FLATTEST = 0.01  # least depth, relative to the largest axis
 
 
 @dataclass(frozen=True)
@@ -26,23 +25,23 @@ class Head:
     points: np.ndarray = field(repr=False)
 
     def camera(self, keypoints: np.ndarray) -> tuple[np.ndarray, float]:
-        """How it is seen as those keypoints (68, 2): a rotation, float64 (3, 3), and pixels a unit."""
-        seen = np.linalg.lstsq(self.points, keypoints - keypoints.mean(axis=0), rcond=None)[0].T  # (2, 3)
-        left, scale, right = np.linalg.svd(seen, full_matrices=False)
+        """Rotation, float64 (3, 3), and scale (pixels per unit) that project the head to keypoints (68, 2)."""
+        projection = np.linalg.lstsq(self.points, keypoints - keypoints.mean(axis=0), rcond=None)[0].T  # (2, 3)
+        left, scale, right = np.linalg.svd(projection, full_matrices=False)
         across, down = left @ right
         return np.stack([across, down, np.cross(across, down)]), float(scale.mean())
 
 
 @one_thread_each()
 def fit_head(keypoints: np.ndarray) -> Head:
-    """The head of those frames, (n, 68, 2). Raises ConfigError where they show it from too few sides."""
-    frames = keypoints[np.isfinite(keypoints).all(axis=(1, 2))].astype(np.float64)  # those with all labels
+    """The head of keypoints (n, 68, 2). Raises ConfigError where the yaw varies too little."""
+    frames = keypoints[np.isfinite(keypoints).all(axis=(1, 2))].astype(np.float64)  # frames with all labels
     frames = np.concatenate([frames, apply(horizontal_flip(1), frames)[:, MIRROR]])
     frames -= frames.mean(axis=1, keepdims=True)
     views, strength, points = np.linalg.svd(np.concatenate([frames[..., 0], frames[..., 1]]), full_matrices=False)
-    across, down = np.split(views[:, :3] * strength[:3], 2)  # of each frame's camera, up to one matrix for all
+    across, down = np.split(views[:, :3] * strength[:3], 2)  # axes of each frame's camera, up to one common matrix
     size = (across**2 + down**2).sum(axis=1)[:, None]
-    # With that matrix, squared, a camera's two axes are as long as each other, and at right angles.
+    # The symmetric square of that matrix makes each camera's axes equally long and orthogonal.
     conditions = np.concatenate(
         [(_products(across, across) - _products(down, down)) / size, _products(across, down) / size]
     )
@@ -53,21 +52,21 @@ def fit_head(keypoints: np.ndarray) -> Head:
         lengths = -lengths
     if lengths.min() < FLATTEST * lengths.max():
         raise ConfigError(
-            f"{len(keypoints)} frames that all show the face from the same side do not tell how deep a "
-            "head is. Learn from more frames, or choose the augmentation 'full'."
+            f"{len(keypoints)} frames that all show the face from the same side do not determine the "
+            "depth of a head. Train on more frames, or choose the augmentation 'full'."
         )
     return Head(_upright(((turn / np.sqrt(lengths)).T @ points[:3]).T))
 
 
 def _products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Of rows (n, 3): what each number of a symmetric matrix m has to do with a m b, (n, 6)."""
+    """Coefficients, (n, 6), of the six numbers of a symmetric matrix m in the products a m b of rows (n, 3)."""
     products = np.einsum("ni,nj->nij", a, b)
     both = products + products.transpose(0, 2, 1)
     return both[:, AXES[:, 0], AXES[:, 1]] * np.where(AXES[:, 0] == AXES[:, 1], 0.5, 1.0)
 
 
 def _upright(points: np.ndarray) -> np.ndarray:
-    """Eyes level, chin below, nose in front; the same on both sides; in distances of the outer eye corners."""
+    """The head upright, facing the camera and symmetric, in distances of the outer eye corners."""
     left, right = EYE_CORNERS
     x = points[right] - points[left]
     x = x / np.linalg.norm(x)
@@ -76,6 +75,6 @@ def _upright(points: np.ndarray) -> np.ndarray:
     y = y / np.linalg.norm(y)
     points = points @ np.stack([x, y, np.cross(x, y)], axis=1)
     if points[30, 2] > points[[left, right], 2].mean():
-        points[:, 2] = -points[:, 2]  # frames from afar show a head and its hollow mask alike
+        points[:, 2] = -points[:, 2]  # a head and its depth-inverted mask have the same orthographic projections
     points = (points + (points * [-1, 1, 1])[MIRROR]) / 2
     return (points - points.mean(axis=0)) / np.linalg.norm(points[right] - points[left])

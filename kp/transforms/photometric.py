@@ -1,14 +1,14 @@
-"""Changes of light, sharpness and content that leave the keypoints where they are."""
+"""Photometric transforms: light, sharpness, noise and occlusion; keypoints stay unchanged."""
 
 import cv2
 import numpy as np
 
 from kp.data.sample import Sample
-from kp.transforms.geometric import Rng, Transform
+from kp.transforms.base import Rng, Transform
 
 
 class PixelTransform(Transform):
-    """Changes the pixels only, with a probability; a subclass says how in `change`."""
+    """Changes the pixels only, with a probability; a subclass implements `change`."""
 
     shown = ("probability",)
 
@@ -22,12 +22,12 @@ class PixelTransform(Transform):
         return sample.moved(self.change(image), np.eye(2, 3))
 
     def change(self, image: np.ndarray) -> np.ndarray:
-        """uint8 in, uint8 out, the same shape."""
+        """The changed image, uint8 of the same shape."""
         raise NotImplementedError
 
 
 class RandomBrightnessContrast(PixelTransform):
-    """Contrast, brightness and gamma, and a shadow across the face: one curve for each pixel value."""
+    """Contrast, brightness and gamma as one curve, and sometimes a shadow across the face."""
 
     def change(self, image: np.ndarray) -> np.ndarray:
         gamma, contrast = np.exp(self.rng.uniform(-0.5, 0.5)), np.exp(self.rng.uniform(-0.6, 0.3))
@@ -46,7 +46,7 @@ class RandomBrightnessContrast(PixelTransform):
 
 
 class RandomBlur(PixelTransform):
-    """Out of focus, or of low resolution: shrunk and enlarged again."""
+    """Defocus, or low resolution: shrunk and enlarged again."""
 
     def change(self, image: np.ndarray) -> np.ndarray:
         height, width = image.shape[:2]
@@ -68,7 +68,7 @@ class RandomNoise(PixelTransform):
 
 
 class RandomOcclusion(PixelTransform):
-    """Something in front of the face: a patch of one colour, or of another place of the same picture."""
+    """One or two patches of one colour, or copied from elsewhere in the same image."""
 
     def change(self, image: np.ndarray) -> np.ndarray:
         height, width = image.shape[:2]

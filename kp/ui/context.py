@@ -11,7 +11,7 @@ import gradio as gr
 
 from kp.data import FacialKeypointsDataset, find_data
 from kp.errors import DataError, KpError
-from kp.synthetic.dataset import is_synthetic, names_synthetic, sample_faces
+from kp.synthetic.dataset import is_synthetic, names_synthetic, synthetic_faces
 from kp.ui.services.downloads import DownloadManager
 from kp.ui.services.model_store import ModelStore
 from kp.ui.services.training_runs import RunManager
@@ -39,12 +39,12 @@ class DataSource:
         with self._lock:
             if self._dataset is None and not names_synthetic(self.folder):
                 self._dataset = self._real()
-            return sample_faces() if self._dataset is None else self._dataset
+            return synthetic_faces() if self._dataset is None else self._dataset
 
     def at(self, root: Path) -> FacialKeypointsDataset | None:
         """The dataset that has this root; None where another one has taken its place."""
         if is_synthetic(root):
-            return sample_faces()
+            return synthetic_faces()
         dataset = self.open()
         return dataset if dataset.root == root else None
 

@@ -51,7 +51,7 @@ def test_the_command_prints_json_for_programs(data_root: Path, capsys: pytest.Ca
 
 
 def test_synthetic_faces_are_measured_as_files(few_faces, monkeypatch, capsys: pytest.CaptureFixture) -> None:
-    monkeypatch.setattr("kp.synthetic.dataset.sample_faces", lambda: few_faces)
+    monkeypatch.setattr("kp.synthetic.dataset.synthetic_faces", lambda: few_faces)
     assert main(["bench", "--only", "data", "--data", "synthetic", "--json"]) == 0
     figures = json.loads(capsys.readouterr().out)["figures"]
     assert len(figures) == 5 and all(row["value"] > 0 for row in figures)

@@ -231,7 +231,7 @@ def test_without_data_a_command_works_on_synthetic_faces_and_says_so(
     kp, tiny: Path, few_faces, monkeypatch, command: list[str]
 ) -> None:
     monkeypatch.delenv("KP_DATA", raising=False)
-    monkeypatch.setattr("kp.synthetic.dataset.sample_faces", lambda: few_faces)
+    monkeypatch.setattr("kp.synthetic.dataset.synthetic_faces", lambda: few_faces)
     monkeypatch.chdir(tiny.parent)
     assert_one_sentence(kp(*command, "--data", "nowhere"), "nowhere", "training_frames_keypoints.csv")
     said = kp(*command)
@@ -243,7 +243,7 @@ def test_without_data_a_command_works_on_synthetic_faces_and_says_so(
 
 
 def test_figures_on_synthetic_faces_are_marked(kp, tiny: Path, few_faces, monkeypatch) -> None:
-    monkeypatch.setattr("kp.synthetic.dataset.sample_faces", lambda: few_faces)
+    monkeypatch.setattr("kp.synthetic.dataset.synthetic_faces", lambda: few_faces)
     for name in ("synthetic", "sample"):
         assert json.loads(kp("evaluate", tiny, "--data", name, "--json").out)["data"] == "synthetic"
     assert "synthetic faces" in kp("evaluate", tiny, "--data", "synthetic").out

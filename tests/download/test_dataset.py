@@ -18,7 +18,7 @@ from kp.data import FacialKeypointsDataset, find_data
 from kp.download import disk, http, unpack
 from kp.download.dataset import download
 from kp.download.progress import Progress
-from kp.download.sources import CHECKSUMS, SOURCES, Checksums, quick_fault_of, set_digest
+from kp.download.sources import CHECKSUMS, SOURCES, Checksums, set_digest, verify_quickly
 from kp.errors import DownloadCancelled, DownloadError
 
 
@@ -412,7 +412,7 @@ def test_memory_stays_small(data_root, sums, server, tmp_path) -> None:
 
 @pytest.mark.real_data
 def test_the_published_checksums_are_those_of_the_real_data(real_root: Path) -> None:
-    assert quick_fault_of(real_root, CHECKSUMS) is None
+    assert verify_quickly(real_root, CHECKSUMS) is None
     digests = {path.name: hashlib.sha256(path.read_bytes()).digest() for path in (real_root / "test").iterdir()}
     assert set_digest(digests) == CHECKSUMS.images["test"]
     assert all(source.url.startswith("https://") for source in SOURCES)

@@ -14,26 +14,16 @@ from kp.checkpoint import list_checkpoints
 from kp.data import FacialKeypointsDataset
 from kp.errors import CheckpointError, ConfigError
 from kp.landmarks import MIRROR
-from kp.synthetic.appearance import (
-    FILE,
-    LIDS,
-    SIDE,
-    AppearanceModel,
-    limited,
-    load_appearance,
-    plane_places,
-    save_appearance,
-    to_picture,
-    to_plane,
-)
-from kp.synthetic.appearance_fit import mirrored, normalised, straighten
+from kp.synthetic.appearance import FILE, LIDS, SIDE, AppearanceModel, load_appearance, save_appearance
 from kp.synthetic.dataset import MOST_TURNED
 from kp.synthetic.matting import CLOTHES, HAIR, SKIN, Layers
-from kp.synthetic.pca import Components, fold, learn, principal, unfold
+from kp.synthetic.mean_plane import limit_outline, plane_places, to_picture, to_plane
+from kp.synthetic.pca import Components, fit_pca, fold, principal, unfold
 from kp.synthetic.sampling import KIND_PEOPLE, find_kinds, group_means, measure
 from kp.synthetic.segmentation import fill_in, signed_distance
 from kp.synthetic.shape_modes import FARTHEST, MODES, PICTURE_MODES, SHAPE_MODES, FaceSpace, Mode
-from kp.thin_plate_spline import ThinPlate, spread_out
+from kp.synthetic.straighten import mirrored, normalised, straighten
+from kp.thin_plate_spline import ThinPlate, interpolate_knots
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +49,7 @@ def test_the_file_comes_back_as_it_was(model: AppearanceModel, tmp_path: Path) -
     save_appearance(model, tmp_path / "again.appearance")
     assert (tmp_path / "again.appearance").stat().st_size == FILE.stat().st_size
     again = load_appearance(tmp_path / "again.appearance")
-    numbers = np.linspace(-1, 1, len(model.spreads))
+    numbers = np.linspace(-1, 1, len(model.statistics))
     assert (again.shape(numbers) == model.shape(numbers)).all()
     assert (again.portraits(numbers[None])[0].hair.luma == model.portraits(numbers[None])[0].hair.luma).all()
 
@@ -77,12 +67,12 @@ def test_no_row_in_the_file_belongs_to_one_person(model: AppearanceModel) -> Non
     """Nothing is as long as the list of frames, of videos or of people; kinds are means of four videos or more."""
     arrays = {
         **{name: value for name, value in vars(model).items() if isinstance(value, np.ndarray)},
-        **{f"spreads.{name}": value for name, value in vars(model.spreads).items()},
+        **{f"spreads.{name}": value for name, value in vars(model.statistics).items()},
     }
     frames, videos, people = 3423, 934, 282
     for array in arrays.values():
         assert not {frames, frames - 2, videos, people} & set(array.shape)
-    assert len(model.spreads.kinds) * KIND_PEOPLE <= videos
+    assert len(model.statistics.kinds) * KIND_PEOPLE <= videos
 
 
 def test_kinds_are_of_four_different_people_and_share_nobody_twice() -> None:
@@ -117,9 +107,9 @@ def test_a_thin_plate_goes_through_its_points() -> None:
     assert straight(far) == pytest.approx(far @ [[0, 2], [-1, 0]] + 3, abs=1e-6)
 
 
-def test_spread_out_keeps_straight_maps_straight() -> None:
+def test_interpolate_knots_keeps_straight_maps_straight() -> None:
     x, y = np.meshgrid(np.linspace(0, 9, 5), np.linspace(0, 19, 7))
-    spread = spread_out(np.stack([x, y], axis=-1), (20, 10))
+    spread = interpolate_knots(np.stack([x, y], axis=-1), (20, 10))
     assert spread[0] == pytest.approx(np.tile(np.arange(10), (20, 1)), abs=1e-4)
     assert spread[1] == pytest.approx(np.tile(np.arange(20)[:, None], 10), abs=1e-4)
 
@@ -138,9 +128,9 @@ def test_components_are_those_of_the_covariance() -> None:
     turn = np.linalg.qr(rng.normal(size=(6, 6)))[0]
     rows = (rng.normal(size=(400, 6)) * [9, 5, 3, 1, 1, 1] @ turn).astype(np.float32)
     rows -= rows.mean(axis=0)
-    components, coefficients, spread = principal(rows, 3)
+    components, coefficients, deviations = principal(rows, 3)
     values = np.linalg.eigvalsh(rows.T.astype(float) @ rows / 400)[::-1]
-    assert spread**2 == pytest.approx(values[:3], rel=1e-3)
+    assert deviations**2 == pytest.approx(values[:3], rel=1e-3)
     assert components @ components.T == pytest.approx(np.eye(3), abs=1e-4)
     assert (coefficients**2).mean(axis=0) == pytest.approx(np.ones(3), rel=1e-3)
 
@@ -149,7 +139,7 @@ def test_learnt_components_rebuild_what_they_are_learnt_from() -> None:
     rng = np.random.default_rng(4)
     basis = rng.normal(size=(5, 8, 8))
     pictures = (np.tensordot(rng.normal(size=(60, 5)), basis, 1) + 20).astype(np.float32)
-    learnt = learn(lambda sign: fold(pictures, sign), (6, 6))
+    learnt = fit_pca(lambda sign: fold(pictures, sign), (6, 6))
     assert isinstance(learnt.components, Components)
     even, odd = learnt.components.halves(learnt.coefficients)
     rebuilt = unfold(even.reshape(60, 8, 4), odd.reshape(60, 8, 4))
@@ -157,7 +147,7 @@ def test_learnt_components_rebuild_what_they_are_learnt_from() -> None:
     assert learnt.parity.tolist() == [1] * 6 + [-1] * 6
 
 
-def test_spreads_find_what_was_put_in() -> None:
+def test_statistics_recover_those_of_the_data() -> None:
     """Three levels of known size, and a trend with the turn."""
     rng = np.random.default_rng(5)
     people, videos = np.repeat(np.arange(60), 20), np.repeat(np.arange(240), 5)
@@ -166,11 +156,13 @@ def test_spreads_find_what_was_put_in() -> None:
         [turn, turn**2 + 2 * rng.normal(size=60)[people] + rng.normal(size=240)[videos] + 0.5 * rng.normal(size=1200)],
         axis=1,
     )
-    spreads = measure(values, np.array([-1, 1]), people=people, videos=videos, similar=np.zeros(2), variety=np.ones(2))
-    at = [spreads.mean(yaw)[1] for yaw in (-1.5, 0.0, 1.5)]
+    statistics = measure(
+        values, np.array([-1, 1]), people=people, videos=videos, similar=np.zeros(2), variety=np.ones(2)
+    )
+    at = [statistics.mean(yaw)[1] for yaw in (-1.5, 0.0, 1.5)]
     assert at[0] == pytest.approx(at[2], abs=0.01)
     assert at[2] - at[1] == pytest.approx(2.25, abs=0.4)
-    person, video, frame = (float(np.abs(root[0][1, 1])) for root in spreads.roots)
+    person, video, frame = (float(np.abs(root[0][1, 1])) for root in statistics.roots)
     assert person > video > frame
     assert frame == pytest.approx(0.5, abs=0.1)
 
@@ -200,7 +192,7 @@ def test_signed_distance_is_positive_inside() -> None:
 
 
 def test_no_hair_above_the_oval_and_shoulders_at_the_bottom() -> None:
-    nobody, everybody = (limited(np.full((80, 80), value, np.float32)) for value in (-0.4, 0.4))
+    nobody, everybody = (limit_outline(np.full((80, 80), value, np.float32)) for value in (-0.4, 0.4))
     assert nobody[-1, 40] > 0
     assert nobody[0].max() < 0
     assert everybody[0].max() < 0
@@ -346,7 +338,7 @@ def test_somebody_new_is_another_one_each_time(space: FaceSpace) -> None:
 def test_lids_and_lips_never_cross(model: AppearanceModel) -> None:
     rng = np.random.default_rng(6)
     for _ in range(50):
-        points = model.shape(rng.normal(0, 2.5, len(model.spreads)))
+        points = model.shape(rng.normal(0, 2.5, len(model.statistics)))
         assert (points[LIDS[:, 1], 1] > points[LIDS[:, 0], 1]).all()
 
 
@@ -359,10 +351,10 @@ def test_the_command_refuses_what_it_cannot_learn_from(data_root: Path, tmp_path
 
 
 def test_no_sample_looks_like_a_real_face(real_dataset: FacialKeypointsDataset) -> None:
-    """Faces of samples and of training people, both bent to the mean shape: no nearer than two people are."""
-    from kp.synthetic.dataset import sample_faces
+    """Synthetic faces and training people, both warped to the mean shape: no nearer than two people are."""
+    from kp.synthetic.dataset import synthetic_faces
 
-    faces = sample_faces()
+    faces = synthetic_faces()
     model, training = faces.store.model, real_dataset.part("people", "train")
     firsts = {frame.person: index for index, frame in enumerate(training.frames)}
     rows = list(firsts.values())[::7]

@@ -18,13 +18,13 @@ from kp.evaluation import frames_learnt
 from kp.geometry import Box
 from kp.pose import head_pose
 from kp.synthetic.appearance import load_appearance
-from kp.synthetic.dataset import FRAMES, PEOPLE, SYNTHETIC, VIDEOS, SyntheticFaces, open_data, sample_faces
+from kp.synthetic.dataset import FRAMES, PEOPLE, SYNTHETIC, VIDEOS, SyntheticFaces, open_data, synthetic_faces
 from kp.synthetic.scenes import PLANS, draw_scene
 
 
 @pytest.fixture(scope="module")
 def faces() -> SyntheticFaces:
-    return sample_faces()
+    return synthetic_faces()
 
 
 @pytest.fixture
@@ -100,14 +100,14 @@ MEAN_OF_1000 = 71.44
 
 
 def test_frames_are_as_large_as_the_real_ones(faces: SyntheticFaces) -> None:
-    heights = np.array([face.view.height for face in faces.store.faces])
+    heights = np.array([face.placement.height for face in faces.store.faces])
     assert heights.min() >= 90
     assert heights.max() <= 480
     assert 180 < np.median(heights) < 220
     eyes = np.linalg.norm(faces.keypoints[:, 36] - faces.keypoints[:, 45], axis=1)
     assert 38 < np.median(eyes) < 50
     inside = [
-        ((points > -0.5) & (points < (face.view.width, face.view.height))).all()
+        ((points > -0.5) & (points < (face.placement.width, face.placement.height))).all()
         for face, points in zip(faces.store.faces, faces.keypoints, strict=True)
     ]
     assert np.mean(inside) > 0.97
@@ -128,7 +128,7 @@ def test_frames_of_a_person_are_more_alike_than_people(faces: SyntheticFaces) ->
     skin = model.parts["skin"]
     rows = np.stack(
         [
-            face.coefficients(model)[skin] - model.spreads.mean(face.turn)[skin]
+            face.coefficients(model)[skin] - model.statistics.mean(face.turn)[skin]
             for face in sorted(faces.store.faces, key=lambda face: face.seed)[: 60 * VIDEOS * FRAMES]
         ]
     )
@@ -145,7 +145,7 @@ def test_the_picture_shows_the_face_where_the_keypoints_are(faces: SyntheticFace
         for index in range(0, 600, 13):
             image, points = faces.image(index, grey=True), faces.keypoints[index]
             for eye in (points[36:42], points[42:48]):
-                place = eye.mean(axis=0) + (0, shift * faces.store.faces[index].view.size)
+                place = eye.mean(axis=0) + (0, shift * faces.store.faces[index].placement.size)
                 x, y = place.round().astype(int).clip(0, np.array(image.shape[::-1]) - 1)
                 values.append(float(image[y, x]))
         return float(np.mean(values))
@@ -184,11 +184,11 @@ def test_open_data_takes_the_real_one_where_there_is_one(data_root: Path, tmp_pa
     monkeypatch.delenv("KP_DATA", raising=False)
     monkeypatch.chdir(tmp_path)
     assert open_data(data_root).root == data_root
-    assert open_data() is sample_faces()
-    assert open_data(SYNTHETIC) is sample_faces()
+    assert open_data() is synthetic_faces()
+    assert open_data(SYNTHETIC) is synthetic_faces()
     monkeypatch.setenv("KP_DATA", str(data_root))
     assert open_data().root == data_root
-    assert open_data(SYNTHETIC) is sample_faces()
+    assert open_data(SYNTHETIC) is synthetic_faces()
     with pytest.raises(DataError, match="Name the folder"):
         open_data(tmp_path)
 
@@ -202,9 +202,9 @@ def test_a_folder_named_sample_comes_first(data_root: Path, tmp_path: Path, monk
 def test_no_sample_is_a_kind_alone(faces: SyntheticFaces) -> None:
     """Each person strays from the mean of four people that he begins with."""
     model = faces.store.model
-    spreads = load_appearance().spreads
+    statistics = load_appearance().statistics
     for face in faces.store.faces[:20]:
-        start = spreads.coefficients(face.turn, face.kind, np.zeros_like(face.draws))
+        start = statistics.coefficients(face.turn, face.kind, np.zeros_like(face.draws))
         moved = face.coefficients(model) - start
         assert np.sqrt((moved[model.parts["skin"]] ** 2).mean()) > 0.3
 

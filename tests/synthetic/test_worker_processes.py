@@ -1,4 +1,4 @@
-"""Other processes that paint sample faces: the same pictures, whatever becomes of them."""
+"""Processes that render synthetic faces: the same images, even if they end early."""
 
 from queue import SimpleQueue
 
@@ -7,22 +7,22 @@ from threadpoolctl import threadpool_info
 
 from kp.synthetic import face_store, worker_processes
 from kp.synthetic.dataset import SyntheticFaces
-from kp.synthetic.render import flatten
+from kp.synthetic.layers import flatten
 
 
 @pytest.fixture
 def processes(monkeypatch) -> list:
-    """The helpers' processes of the test: two for any number of faces."""
+    """The worker processes of the test: two for any number of faces."""
     started = []
 
-    class Watched(worker_processes.Helper):
+    class Watched(worker_processes.Worker):
         def __init__(self, store) -> None:
             super().__init__(store)
             started.append(self._process)
 
-    monkeypatch.setattr(worker_processes, "Helper", Watched)
-    monkeypatch.setattr(face_store, "WORTH_HELPERS", 1)
-    monkeypatch.setattr(face_store, "MOST_HELPERS", 2)
+    monkeypatch.setattr(worker_processes, "Worker", Watched)
+    monkeypatch.setattr(face_store, "LEAST_FOR_WORKERS", 1)
+    monkeypatch.setattr(face_store, "MOST_WORKERS", 2)
     monkeypatch.setattr("os.cpu_count", lambda: 8)
     return started
 
@@ -32,9 +32,9 @@ def test_the_pictures_are_the_same(few_faces: SyntheticFaces, processes: list) -
     waiting, done = SimpleQueue(), SimpleQueue()
     for group in part.store.together(range(36)):
         waiting.put(group)
-    helper = worker_processes.Helper(part.store)
-    helper.read(waiting, done)  # all of them, since nobody else reads
-    helper.close()
+    worker = worker_processes.Worker(part.store)
+    worker.read(waiting, done)  # all of them, since nobody else reads
+    worker.close()
     painted = 0
     for group, images in iter(done.get, None):
         for there, here in zip(images, part.store.read_group(group), strict=True):

@@ -11,7 +11,7 @@ from kp.errors import ConfigError
 from kp.landmarks import MIRROR
 from kp.pose import head_pose
 from kp.synthetic.dataset import SyntheticFaces
-from kp.transforms.face_deformation import Deformation, RandomHeadTurn, RandomMouth, bend
+from kp.transforms.face_deformation import Deformation, RandomHeadTurn, RandomMouth, warp_face
 from kp.transforms.head_shape import Head, fit_head
 
 UPPER_LIP, LOWER_LIP, CHIN = 62, 66, 8
@@ -113,8 +113,8 @@ def test_the_picture_goes_with_the_points(make: type[Deformation], grey: bool, f
 
 def test_what_would_fold_over_is_not_bent(few_faces: SyntheticFaces) -> None:
     image, points = few_faces.image(0), few_faces.keypoints[0].astype(np.float64)
-    assert bend(image, points, points[MIRROR]) is None
-    same = bend(image, points, points)
+    assert warp_face(image, points, points[MIRROR]) is None
+    same = warp_face(image, points, points)
     assert np.abs(same.astype(int) - image).max() <= 2
 
 

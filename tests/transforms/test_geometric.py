@@ -9,8 +9,8 @@ from builders import drawn_face, face_shape
 from kp.data import Sample
 from kp.errors import TransformError
 from kp.landmarks import MIRROR
+from kp.transforms.base import Compose, Transform
 from kp.transforms.geometric import (
-    Compose,
     FaceCrop,
     Normalize,
     RandomCrop,
@@ -18,7 +18,6 @@ from kp.transforms.geometric import (
     RandomRotate,
     Rescale,
     ToTensor,
-    Transform,
 )
 from kp.transforms.photometric import RandomBlur, RandomBrightnessContrast, RandomNoise, RandomOcclusion
 

@@ -1,13 +1,13 @@
-"""Labels that cannot be those of a face in that image: wrong columns, units or resolution, swapped points."""
+"""Labels that cannot be a face in their image: wrong columns, units or resolution, swapped points."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-LEAST_EXTENT = 1.0  # pixels; all points within that are no face
-# Of a shape's size: farther from any face. Of 4232 labels of YouTube Faces the two that are known to be corrupt have
-# 0.40 and 0.46, all others at most 0.20; columns in another order have 0.9.
+LEAST_EXTENT = 1.0  # pixels: the least extent of a face
+# Largest distance of a face from the average one, as a fraction of its size. Of 4232 labels of YouTube Faces the two
+# known corrupt ones have 0.40 and 0.46, all others at most 0.20; columns in another order have 0.9.
 UNLIKE = 0.3
 LEAST_POINTS = 20  # labelled points of a face whose shape can be judged
 # An average face (68, 2), in face heights about its middle, from the training people's labels.
@@ -31,7 +31,7 @@ AVERAGE_FACE = np.array([
 
 @dataclass(frozen=True)
 class Suspect:
-    """A label that cannot be right. useless: whether nothing can be learnt from it, so that it is left out."""
+    """A label that cannot be right. useless: whether it is left out."""
 
     row: int
     reason: str
@@ -41,7 +41,7 @@ class Suspect:
 def find_suspects(keypoints: np.ndarray, sizes: Sequence[tuple[int, int] | None]) -> list[Suspect]:
     """The labels (n, 68, 2), pixels from 0 or from 1, that cannot be faces in images of these (height, width).
 
-    A size of None is not known. Points that are NaN are not labelled.
+    A size of None is unknown. NaN points are not labelled.
     """
     labels = keypoints.astype(np.float64)
     distances = shape_distances(labels)
@@ -52,20 +52,20 @@ def find_suspects(keypoints: np.ndarray, sizes: Sequence[tuple[int, int] | None]
     return found
 
 
-def _judge(row: int, seen: np.ndarray, size: tuple[int, int] | None, distance: float) -> Suspect | None:
-    """seen: the labelled points (n, 2)."""
-    if not len(seen):
+def _judge(row: int, labelled: np.ndarray, size: tuple[int, int] | None, distance: float) -> Suspect | None:
+    """The reason for suspicion, or None. labelled: the labelled points (n, 2)."""
+    if not len(labelled):
         return Suspect(row, "no point is labelled", useless=True)
-    low, high = seen.min(axis=0), seen.max(axis=0)
-    if len(seen) > 1 and low.min() >= 0 and high.max() <= 1:
+    low, high = labelled.min(axis=0), labelled.max(axis=0)
+    if len(labelled) > 1 and low.min() >= 0 and high.max() <= 1:
         return Suspect(row, "all points lie in 0..1; labels are in pixels", useless=True)
-    if len(seen) > 1 and (high - low).max() < LEAST_EXTENT:
+    if len(labelled) > 1 and (high - low).max() < LEAST_EXTENT:
         return Suspect(row, "all points lie in one place", useless=True)
     if size and (low.min() < -1 or high[0] > size[1] + 1 or high[1] > size[0] + 1):
-        outside = ((seen < -1) | (seen > (size[1] + 1, size[0] + 1))).any(axis=1)
+        outside = ((labelled < -1) | (labelled > (size[1] + 1, size[0] + 1))).any(axis=1)
         if outside.mean() > 0.5:
             where = f"the image of {size[1]}x{size[0]} pixels"
-            return Suspect(row, f"{outside.sum()} of {len(seen)} points lie outside {where}")
+            return Suspect(row, f"{outside.sum()} of {len(labelled)} points lie outside {where}")
     if distance == np.inf:
         return Suspect(row, "left and right are swapped, or x and y")
     return Suspect(row, "the points do not have the shape of a face") if distance > UNLIKE else None
@@ -74,8 +74,8 @@ def _judge(row: int, seen: np.ndarray, size: tuple[int, int] | None, distance: f
 def shape_distances(shapes: np.ndarray) -> np.ndarray:
     """How far shapes (n, 68, 2) are from any view of the average face: (n,), as fractions of the shapes' size.
 
-    It is the RMS of what an affine map and a turn to the side leave; infinite for a mirrored shape. Points that are NaN
-    are left out; with fewer than LEAST_POINTS others it is 0.
+    The RMS residual of an affine map and a yaw; infinite for a mirrored shape. NaN points are left out; with fewer than
+    LEAST_POINTS others it is 0.
     """
     whole = np.isfinite(shapes).all(axis=(1, 2))
     distances = np.zeros(len(shapes))
@@ -88,17 +88,17 @@ def shape_distances(shapes: np.ndarray) -> np.ndarray:
 
 
 def _distances(shapes: np.ndarray, face: np.ndarray) -> np.ndarray:
-    """Of shapes (n, points, 2) from the same points of a face."""
+    """Distances (n,) of shapes (n, points, 2) from the same points of a face."""
     centred = shapes - shapes.mean(axis=1, keepdims=True)
     x, y = face.T
-    basis = np.column_stack([x, y, x**2, np.ones_like(x)])  # x squared: of a head that is turned, one cheek is longer
+    basis = np.column_stack([x, y, x**2, np.ones_like(x)])  # x squared: with yaw, one cheek is longer
     fitted = np.linalg.pinv(basis) @ centred  # (n, 4, 2)
-    left, whole = (np.linalg.norm(part, axis=(1, 2)) for part in (centred - basis @ fitted, centred))
-    return np.where(np.linalg.det(fitted[:, :2]) < 0, np.inf, left / np.maximum(whole, 1e-9))
+    residual, size = (np.linalg.norm(part, axis=(1, 2)) for part in (centred - basis @ fitted, centred))
+    return np.where(np.linalg.det(fitted[:, :2]) < 0, np.inf, residual / np.maximum(size, 1e-9))
 
 
 def summary(suspects: Sequence[Suspect], places: Sequence[str], total: int) -> str:
-    """One sentence on all of them: how many, where the first stands and why."""
+    """A sentence: how many, the first one's place and reason."""
     first = suspects[0]
     useless = sum(suspect.useless for suspect in suspects)
     left_out = f" {useless} of them are left out." if useless else ""

@@ -1,4 +1,4 @@
-"""The layout of the published dataset, and of any set made like it; one of the two tables is enough.
+"""The layout of the published dataset, and of any dataset in the same layout; one of the two tables is enough.
 
 training_frames_keypoints.csv   training/NAME.jpg
 test_frames_keypoints.csv       test/NAME.jpg      (may hold more images than the table labels)
@@ -6,35 +6,30 @@ test_frames_keypoints.csv       test/NAME.jpg      (may hold more images than th
 
 import logging
 import os
-import re
-import struct
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
+from kp.data.readers.image_files import PERSON_VF, ImageFolder, image_size
 from kp.data.readers.plausibility import find_suspects, summary
 from kp.data.readers.table import LabelTable, read_table
 from kp.errors import DataError
 
-# The labels as published count pixels from 1: eight independent landmark models agree, under mirroring,
-# that they sit one pixel to the right, and taking (1, 1) off cuts a network's error by 13 %.
-# It is taken off here and nowhere else: all keypoints in this program count from 0.
+# The published labels count pixels from 1: eight independent landmark models, checked under mirroring, agree on an
+# offset of one pixel, and subtracting (1, 1) reduces a network's error by 13 %.
+# It is subtracted here and nowhere else: all keypoints in this program count from 0.
 LABEL_ORIGIN = np.float32(1.0)
 FOLDERS = ("training", "test")
 PLACES = "--data DIR, the environment variable KP_DATA, or the folder data/"
-PERSON_VF = re.compile(r"(.+)_(\d)(\d)")  # of a file name without its ending
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class FrameInfo:
-    """Where a frame comes from; PERSON_VF.jpg is frame F of video V of PERSON."""
+    """Person, video and frame of an image; PERSON_VF.jpg is frame F of video V of PERSON."""
 
     name: str
     folder: str
@@ -44,7 +39,7 @@ class FrameInfo:
 
     @classmethod
     def parse(cls, name: str, folder: str, person: str = "") -> "FrameInfo":
-        """person: where a table says who it is. Without one, a file that is not PERSON_VF is a person of its own."""
+        """person: from the table; "" takes it from the name. A name that is not PERSON_VF is a person of its own."""
         match = PERSON_VF.fullmatch(Path(name).stem)
         if match:
             return cls(name, folder, person or match[1], match[2], match[3])
@@ -57,7 +52,7 @@ class FrameInfo:
 
 @dataclass(frozen=True)
 class Labels:
-    """What a dataset's tables say of n frames. keypoints: float32 (n, 68, 2), pixels from 0, NaN where not labelled.
+    """The labels of n frames. keypoints: float32 (n, 68, 2), pixels from 0, NaN where not labelled.
 
     unlabelled: images of the test folder that no table names. problems: sentences on labels that look wrong.
     """
@@ -76,7 +71,7 @@ def table_file(root: Path, folder: str) -> Path:
 def find_data(folder: Path | str | None = None) -> Path | None:
     """The dataset's folder: `folder` if given, else KP_DATA, else data/; None where there is none.
 
-    A folder that was named but is not a dataset is an error, not a None.
+    Raises DataError for a folder that is named but is no dataset.
     """
     named = folder or os.environ.get("KP_DATA")
     for place in [Path(named)] if named else [Path("data")]:
@@ -95,15 +90,15 @@ def find_data(folder: Path | str | None = None) -> Path | None:
 
 
 def read_labels(root: Path, *, strict: bool = False) -> Labels:
-    """All labels below `root`, and warnings about what was assumed. Raises DataError for what cannot be read.
+    """All labels below `root`; assumptions are logged as warnings. Raises DataError for what cannot be read.
 
-    strict: a label that cannot be a face in its image is an error, not a warning. Frames with labels from which nothing
-    can be learnt are left out.
+    strict: a label that cannot be a face in its image is an error, not a warning. Frames with unusable labels are left
+    out.
     """
     tables = {folder: read_table(table_file(root, folder)) for folder in FOLDERS if table_file(root, folder).is_file()}
     frames, paths, places, unlabelled = [], [], [], 0
     for folder, table in tables.items():
-        files = _Files(root, folder)
+        files = ImageFolder(root, folder)
         found = [
             files.find(name, table_file(root, folder), line)
             for name, line in zip(table.names, table.lines, strict=True)
@@ -115,7 +110,7 @@ def read_labels(root: Path, *, strict: bool = False) -> Labels:
             for name, line in zip(table.names, table.lines, strict=True)
         ]
         if folder == "test":
-            unlabelled = len(files.count_images - {path.name for path in found})
+            unlabelled = len(files.image_names - {path.name for path in found})
         for note in table.notes:
             log.warning("%s", note)
     if not frames:
@@ -157,72 +152,3 @@ def _note_people(frames: Sequence[FrameInfo], named: bool) -> None:
             len(frames),
             others[0].name,
         )
-
-
-class _Files:
-    """The images that a table may name: as they are called in its folder, or nearly so."""
-
-    def __init__(self, root: Path, folder: str) -> None:
-        self.root, self.folder = root, root / folder
-        try:
-            self.names = set(os.listdir(self.folder))
-        except (FileNotFoundError, NotADirectoryError):
-            self.names = set()
-        except OSError as error:
-            raise DataError(
-                f"{self.folder} cannot be read ({error.strerror or error}). Check its permissions."
-            ) from None
-
-    @property
-    def count_images(self) -> set[str]:
-        """Names of the folder's files; .DS_Store and the like are no images."""
-        return {name for name in self.names if not name.startswith(".")}
-
-    @cached_property
-    def by_key(self) -> dict[str, Path]:
-        """All files below the folder, and those beside the table, by their names without regard to case and to how
-        accents are composed."""
-        beside = {_key(path.name): path for path in sorted(self.root.iterdir()) if path.is_file()}
-        return beside | {
-            _key(path.relative_to(self.folder).as_posix()): path
-            for path in sorted(self.folder.rglob("*"))
-            if path.is_file()
-        }
-
-    def find(self, name: str, table: Path, line: int) -> Path:
-        """The file that a row names. Raises DataError where there is none."""
-        if name in self.names:
-            return self.folder / name
-        plain = name.replace("\\", "/")
-        if Path(plain).is_absolute() and Path(plain).is_file():
-            return Path(plain)
-        for path in (self.folder / plain, self.root / plain):
-            if path.is_file():
-                return path
-        for key in (plain, plain.removeprefix(f"{self.folder.name}/"), PureWindowsPath(name).name):
-            if path := self.by_key.get(_key(key)):
-                return path
-        again = " Or download the dataset again." if PERSON_VF.fullmatch(Path(plain).stem) else ""
-        raise DataError(
-            f"{table}, line {line}: {self.folder / plain} is missing. Put the image there, or remove the line.{again}"
-        )
-
-
-def _key(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
-
-
-def image_size(path: Path) -> tuple[int, int] | None:
-    """Height and width from a file's first bytes; None where they do not tell, as of a damaged image."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(26)
-            if head.startswith(b"\x89PNG\r\n\x1a\n") and len(head) >= 24:  # a tenth of Pillow's time
-                width, height = struct.unpack(">II", head[16:24])
-                return height, width
-            file.seek(0)
-            with Image.open(file) as image:
-                turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-                return (image.width, image.height) if turned else (image.height, image.width)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        return None  # whoever reads its pixels says what is wrong with it

@@ -25,7 +25,7 @@ def build_face_space() -> None:
         first = picture_html(space, None, False, [0.0] * 2 * MODES)
     except KpError:
         return
-    introduction = INTRODUCTION.format(numbers=len(space.model.spreads), modes=MODES)
+    introduction = INTRODUCTION.format(numbers=len(space.model.statistics), modes=MODES)
     with gr.Accordion("Shape space: a face in ten sliders", open=False, elem_id="dataset-space"):
         gr.Markdown(introduction, elem_classes="kp-note")
         person = gr.State(None)

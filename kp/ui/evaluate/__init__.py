@@ -1,1 +1,1 @@
-"""The tab: how good networks are, and where they fail."""
+"""The Evaluate tab: the accuracy of networks, and the faces on which they fail."""

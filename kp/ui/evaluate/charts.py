@@ -25,14 +25,14 @@ def charts_html(results: Sequence[Result], *, can_run: bool) -> str:
         _grouped("Error by size: pixels between the eyes", "by_size", labels),
         _expected(labels),
     ]
-    spreads = {label: result.record["spread"] for label, result in labels.items() if result.record.get("spread")}
+    expected = {label: result.record["spread"] for label, result in labels.items() if result.record.get("spread")}
     return render(
         "evaluate_charts.html",
         plots=[Markup(plot) for plot in plots if plot],
         can_run=can_run,
         key=[(label, colour_of(number)) for number, label in enumerate(labels)],
         without_errors=[label for label, result in labels.items() if not result.errors],
-        sentences=[error_sentence(label, spread) for label, spread in spreads.items()],
+        sentences=[error_sentence(label, record) for label, record in expected.items()],
     )
 
 
@@ -61,21 +61,21 @@ def _grouped(title: str, key: str, labels: Mapping[str, Result]) -> str:
 
 def _expected(labels: Mapping[str, Result]) -> str:
     """Measured over expected errors; empty where no network predicts its errors."""
-    spreads = {label: result.record.get("spread") for label, result in labels.items()}
-    if not any(spreads.values()):
+    records = {label: result.record.get("spread") for label, result in labels.items()}
+    if not any(records.values()):
         return ""
     return expected_errors(
-        {label: (spread["expected"], spread["measured"]) if spread else ((), ()) for label, spread in spreads.items()}
+        {label: (entry["expected"], entry["measured"]) if entry else ((), ()) for label, entry in records.items()}
     )
 
 
-def error_sentence(label: str, spread: Mapping[str, Any]) -> Markup:
-    """How well the errors that a network predicts agree with its true ones. spread: as in a record."""
-    ratio = sum(spread["measured"]) / max(sum(spread["expected"]), 1e-9)
+def error_sentence(label: str, expected: Mapping[str, Any]) -> Markup:
+    """How the errors that a network expects agree with the measured ones. expected: a record's "spread" entry."""
+    ratio = sum(expected["measured"]) / max(sum(expected["expected"]), 1e-9)
     low, high = WELL_CALIBRATED
     size = (
         "about as large as predicted"
         if low <= ratio <= high
         else f"{ratio:.1f} times the predicted ones: it is {'over' if ratio > 1 else 'under'}confident"
     )
-    return render("evaluate_error.html", label=label, record=spread, size=size)
+    return render("evaluate_error.html", label=label, record=expected, size=size)

@@ -32,7 +32,7 @@ STEPS = {"yunet": 0.05, "haar": 1, WHOLE: 0.05}  # of the threshold's slider
 
 
 class PredictHandlers:
-    """No visitor's state is kept here: an Analysis is kept in the page's own gr.State."""
+    """Keeps no visitor's state: an Analysis is kept in the page's own gr.State."""
 
     def __init__(self, data: DataSource, models: ModelStore, parts: PredictParts) -> None:
         self.models = models
@@ -52,11 +52,11 @@ class PredictHandlers:
             return opening | self.empty(escape(str(error)))
 
     def arrive(self, analysis: Analysis | None, model: str | None, marks: Sequence[str]) -> Updates:
-        """The same when the data comes while the page is open; a photo that is there stays."""
+        """As `start` when the dataset arrives while the page is open; a chosen photo stays."""
         return self.start(model, marks) if analysis is None else self.offer()
 
     def offer(self) -> Updates:
-        """The grid of examples and what is around it."""
+        """The grid of examples, made visible."""
         controls = self.parts.controls
         return {controls.offer: gr.Column(visible=True), controls.examples: self.examples.items}
 
@@ -70,7 +70,7 @@ class PredictHandlers:
         tta: int,
         marks: Sequence[str],
     ) -> Updates:
-        """The prediction and all that shows it. margin: 0 takes the network's own. Raises KpError."""
+        """The prediction, in all its components. margin: 0 for the network's own. Raises KpError."""
         if photo is None:
             return self.empty(INVITATION)
         threshold = None if detector == WHOLE else threshold
@@ -87,7 +87,7 @@ class PredictHandlers:
         tta: int,
         marks: Sequence[str],
     ) -> Updates:
-        """The same for the one face in a box (left, top, right, bottom) that was drawn by hand."""
+        """As `run`, for one face in a box (left, top, right, bottom) drawn by hand."""
         if photo is None or box is None:
             return {self.parts.result.status: gr.skip()}
         predictor = self._predictor(model, WHOLE, margin=margin, tta=tta)
@@ -132,7 +132,7 @@ class PredictHandlers:
         }
 
     def adjust(self, detector: str) -> gr.Slider:
-        """The threshold's slider as this detector needs it."""
+        """The threshold's slider with this detector's range, default and help."""
         kind = DETECTORS[detector]
         low, high = kind.threshold_range
         return gr.Slider(
@@ -145,12 +145,12 @@ class PredictHandlers:
         )
 
     def take_whole(self) -> Updates:
-        """The choices that make the whole photo one face."""
+        """The settings that take the whole photo as one face."""
         controls = self.parts.controls
         return {controls.detector: WHOLE, controls.threshold: self.adjust(WHOLE)}
 
     def empty(self, text: str) -> Updates:
-        """Nothing to show, and the sentence that says why (HTML)."""
+        """Empty components, and a notice with the reason (HTML)."""
         result, nothing = self.parts.result, gr.DownloadButton(value=None, interactive=False)
         return {
             result.analysis: None,

@@ -19,29 +19,30 @@ SMALL = 32  # pixels; no face of the training frames is smaller
 
 
 def face_html(face: FacePrediction, number: int | None = None, *, rotation: float = 0.0) -> str:
-    """Confidence, head pose and low_confidence points of one face; number: counted from 1, where there are several.
+    """Confidence, head pose and uncertain points of one face; number: counted from 1, where there are several.
 
     rotation: degrees counter-clockwise that set the picture upright; the head's roll is that in the upright picture.
     """
     parts = [_confidence(face), _pose(face, rotation)]
-    if number and face.low_confidence:  # of a face that is alone, the status says it
-        parts.insert(1, f"The network is not sure of it: {reason_of_doubt(face, rotation)}")
-    unsure = int(face.uncertain_points.sum())
-    if unsure:
-        parts.append(f"{unsure} of 68 points are hollow: each may well be off by more than {percent(FAR_OFF)} of it")
+    if number and face.low_confidence:  # the status reports it for a single face
+        parts.insert(1, f"The network is not sure of it: {low_confidence_reason(face, rotation)}")
+    uncertain = int(face.uncertain_points.sum())
+    if uncertain:
+        parts.append(f"{uncertain} of 68 points are hollow: each may well be off by more than {percent(FAR_OFF)} of it")
     name = f"<b>Face {number}.</b> " if number else ""
     return f'<div class="face">{name}{". ".join(part for part in parts if part)}.</div>'
 
 
 def _confidence(face: FacePrediction) -> str:
-    if face.confidence is None:
+    confidence, share = face.confidence, face.expected_share
+    if confidence is None or share is None:
         return "One prediction of this network has no confidence; test-time augmentation gives one"
-    within = f"{percent(face.expected_share)} of the points expected within {percent(FAR_OFF)} of the eye distance"
-    return f"Confidence <b>{percent(face.confidence)}</b> ({within})"
+    within = f"{percent(share)} of the points expected within {percent(FAR_OFF)} of the eye distance"
+    return f"Confidence <b>{percent(confidence)}</b> ({within})"
 
 
-def reason_of_doubt(face: FacePrediction, rotation: float) -> str:
-    """Why the network may not be sure of a face; rotation: as in `face_html`."""
+def low_confidence_reason(face: FacePrediction, rotation: float) -> str:
+    """The likely reason of a low confidence; rotation: as in `face_html`."""
     yaw = abs(_upright_pose(face, rotation).yaw)
     if yaw > FAR_TURNED:
         return (
@@ -61,13 +62,13 @@ def _pose(face: FacePrediction, rotation: float) -> str:
     pose = _upright_pose(face, rotation)
     if number_or_none(pose.yaw) is None:
         return ""
-    directions = [_way(pose.yaw, "to the right", "to the left"), _way(pose.pitch, "down", "up")]
+    directions = [_direction(pose.yaw, "to the right", "to the left"), _direction(pose.pitch, "down", "up")]
     looks = " and ".join(part for part in directions if part) or "ahead"
-    tilt = _way(pose.roll, "clockwise", "counter-clockwise")
+    tilt = _direction(pose.roll, "clockwise", "counter-clockwise")
     return f"Looks <b>{looks}</b>{f', head tilted <b>{tilt}</b>' if tilt else ''}"
 
 
-def _way(degrees: float, positive: str, negative: str) -> str:
+def _direction(degrees: float, positive: str, negative: str) -> str:
     if math.fabs(degrees) < STILL:
         return ""
     return f"{math.fabs(degrees):.0f}° {positive if degrees > 0 else negative}"
@@ -99,7 +100,7 @@ def shifted(share: float) -> str:
 
 
 def _cell(value: float) -> dict[str, str]:
-    """Its shade is deepest where the points move by a sixth of the eye distance; the number stays readable."""
+    """A cell; its shade is deepest from a movement of a sixth of the eye distance on."""
     return {"shade": f"{min(value * 6, 1.0) * 55:.0f}", "text": f"{value * 100:.1f}"}
 
 

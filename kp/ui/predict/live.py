@@ -1,4 +1,4 @@
-"""The webcam, live: each frame's faces, followed and held still by a filter."""
+"""Live webcam: the faces of each frame, tracked and smoothed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,11 +21,11 @@ from kp.ui.static import read_static, render
 from kp.ui.widgets.safe_image import SafeImage
 
 WIDTH, HEIGHT = 640, 480
-LOOK = 400  # pixels of the longer side of what the detector sees; it finds faces of 40 pixels in WIDTH
+DETECTOR_SIDE = 400  # pixels of the longer side of the detector's input; it finds faces of 40 pixels in WIDTH
 EVERY = 0.04  # seconds between two frames that the browser sends, if the predictions come as fast
-REMEMBERED = 20  # frames over which the speed is measured
-PATIENCE = 2.0  # seconds after which a stream is a new one
-LIMIT = 600  # seconds a visitor's stream may work in one go
+SPEED_FRAMES = 20  # over which the speed is measured
+STREAM_GAP = 2.0  # seconds without a frame after which tracking starts anew
+LIMIT = 600  # seconds: the longest stream
 IDLE = '<div class="kp-notice">Click the camera, then Record: each frame comes back with the points on it.</div>'
 NOTE = """Frames go to the server one after another; only the last is kept, for the button. The filter holds a still
 face still and follows a moving one; without it they jitter as the network predicts them."""
@@ -41,7 +41,7 @@ class LiveState:
 
 
 class LivePredictor:
-    """Follows the faces of a stream of frames; the state between two frames is the caller's."""
+    """Tracks the faces of a stream of frames; the caller keeps the state between two frames."""
 
     def __init__(self, models: ModelStore) -> None:
         self.models = models
@@ -54,7 +54,7 @@ class LivePredictor:
             raise CheckpointError(NO_MODEL)
         start = perf_counter()
         smoothing = DEFAULT if still else None
-        if state is None or start - state.times[-1] > PATIENCE or state.tracker.smoothing != smoothing:
+        if state is None or start - state.times[-1] > STREAM_GAP or state.tracker.smoothing != smoothing:
             state = LiveState(FaceTracker(smoothing), image)
         image = small(image)
         faces = [tracked.face for tracked in state.tracker.update(self._faces(image, model), start)]
@@ -69,14 +69,14 @@ class LivePredictor:
             regions="colours" in marks,
         )
         done = perf_counter()
-        times = (*state.times[1 - REMEMBERED :], done)
+        times = (*state.times[1 - SPEED_FRAMES :], done)
         return live_html(drawn, faces, times, done - start), LiveState(state.tracker, image, times)
 
     def _faces(self, image: np.ndarray, model: str) -> list[FacePrediction]:
-        """The faces of a frame; the detector gets a smaller one, enough for faces near a screen."""
+        """The faces of a frame; the detector's input is smaller, enough for faces near a screen."""
         predictor = self.models.predictor(model)
-        look, factor = resized(image, min(LOOK, max(image.shape[:2])))
-        tight = [predictor.detector.box_map.to_tight(face.box) for face in predictor.detector.detect(look)]
+        small_image, factor = resized(image, min(DETECTOR_SIDE, max(image.shape[:2])))
+        tight = [predictor.detector.box_map.to_tight(face.box) for face in predictor.detector.detect(small_image)]
         return predictor.predict(image, [scale_box(box, 1 / factor) for box in tight])
 
 
@@ -97,7 +97,7 @@ class LiveHandlers:
         return {self.panel.view: view, self.panel.state: following}
 
     def snapshot(self, state: LiveState | None) -> np.ndarray:
-        """The last frame, to be the tab's photo."""
+        """The last frame, as the tab's photo. Raises ImageError before the first."""
         if state is None:
             raise ImageError("There is no frame yet. Start the camera first.")
         return state.frame
@@ -113,7 +113,7 @@ def small(image: np.ndarray) -> np.ndarray:
 
 
 def live_html(drawn: np.ndarray, faces: Sequence[FacePrediction], times: Sequence[float], seconds: float) -> str:
-    """The frame and the speed. A data: address leaves no file behind, as one in gradio's cache would."""
+    """The frame, as a data: address (without a file in gradio's cache), and the speed."""
     rate = f"{(len(times) - 1) / (times[-1] - times[0]):.0f} frames a second, " if len(times) > 5 else ""
     count = f"{len(faces) or 'no'} face{'' if len(faces) == 1 else 's'}"
     return render("live.html", src=data_uri(drawn, quality=80), count=count, rate=rate, milliseconds=seconds * 1000)
@@ -121,7 +121,7 @@ def live_html(drawn: np.ndarray, faces: Sequence[FacePrediction], times: Sequenc
 
 @dataclass(frozen=True)
 class LivePanel:
-    """The camera and what comes back."""
+    """The components of the live view."""
 
     camera: SafeImage
     still: gr.Checkbox

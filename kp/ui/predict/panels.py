@@ -32,7 +32,7 @@ class BoxPanel:
 
 @dataclass(frozen=True)
 class TestPanel:
-    """The box test. opened: whether the accordion is, so that nobody waits for what is not seen."""
+    """The box test. opened: whether the accordion is open; it computes nothing while closed."""
 
     accordion: gr.Accordion
     opened: gr.State
@@ -55,7 +55,7 @@ class ComparePanel:
 
 @dataclass(frozen=True)
 class FilesPanel:
-    """The result as files of other programs."""
+    """Output files in other formats."""
 
     formats: gr.CheckboxGroup
     size: gr.Slider

@@ -24,7 +24,7 @@ from kp.ui.widgets.image_grid import image_grid
 from kp.ui.widgets.safe_image import SafeImage
 from kp.ui.widgets.stage_cards import CSS as STAGES_CSS
 
-TTA_HERE = 4  # of a face: a better mean, and low confidence where there is no face; three times the time of one
+TTA_HERE = 4  # crops of a face: a better mean, and low confidence without a face; three times the time of one crop
 EXAMPLES = """Or click an example. Drawn scenes are synthetic; the people in frames of the dataset, where it is here,
 are in no shipped network's training data."""
 MARKS: list[Any] = ["points", "contours", "numbers", "boxes", "ellipses", ("colours by region", "colours")]
@@ -34,7 +34,7 @@ LEGEND_CSS = ".legend {margin: 9px 0 0}"  # level with the boxes to tick beside 
 
 @dataclass(frozen=True)
 class Controls:
-    """What a prediction is made from."""
+    """The inputs of a prediction."""
 
     photo: SafeImage
     detector: gr.Radio
@@ -48,7 +48,7 @@ class Controls:
 
 @dataclass(frozen=True)
 class Result:
-    """What shows it. `analysis` is this visitor's own."""
+    """The components that show a prediction. `analysis` is this visitor's own."""
 
     analysis: gr.State
     status: gr.Markdown
@@ -90,7 +90,7 @@ class Result:
 
     @property
     def chosen(self) -> list[gr.blocks.Block]:
-        """What a handler needs to draw the chosen face."""
+        """The inputs of handlers that draw the chosen face."""
         return [self.analysis, self.face, self.marks]
 
 
@@ -103,7 +103,7 @@ class PredictParts:
 
     @property
     def opening(self) -> list[gr.blocks.Block]:
-        """What the first example fills."""
+        """The outputs of the first example."""
         controls = self.controls
         return [controls.photo, controls.offer, controls.examples, *self.result.shown]
 

@@ -1,24 +1,24 @@
-"""What is said above Predict's picture: faces, times, and what is out of the ordinary."""
+"""The status line above Predict's picture: faces, times, rotation and low confidence."""
 
 from collections.abc import Sequence
 from html import escape
 
 from kp.landmarks import POINT_NAMES
-from kp.ui.predict.html import reason_of_doubt
+from kp.ui.predict.html import low_confidence_reason
 from kp.ui.predict.pipeline import INSPECTED, Analysis
 
 TURNED = {90: "90 degrees counter-clockwise", 180: "180 degrees", 270: "90 degrees clockwise"}
 
 
 def describe(analysis: Analysis, marks: Sequence[str]) -> str:
-    """What is to be seen in the picture, read aloud."""
+    """The picture's alternative text."""
     count = len(analysis.faces)
     faces = f"{count or 'no'} face{'' if count == 1 else 's'} found"
     return f"The photo, {faces}, with {', '.join(marks) or 'nothing'} drawn on it" if count else f"The photo, {faces}"
 
 
 def status_text(analysis: Analysis) -> str:
-    """How many faces, what took how long, and what is out of the ordinary; Markdown."""
+    """Number of faces, times, rotation and low confidence; Markdown."""
     count, size = len(analysis.faces), f"{analysis.width} × {analysis.height} pixels"
     detector = f"{analysis.detector.partition(' (')[0]} took {analysis.detector_ms:.0f} ms"
     if not count:
@@ -37,13 +37,15 @@ def _remarks(analysis: Analysis) -> str:
     text = ""
     if analysis.rotation:
         text += f" **The picture was turned by {TURNED[analysis.rotation]} to find faces.**"
-    unsure = sum(face.low_confidence for face in analysis.faces)
-    if unsure == len(analysis.faces) == 1:
-        text += f" **The network is not sure of it: {reason_of_doubt(analysis.faces[0], analysis.rotation)}.**"
-    elif unsure == len(analysis.faces) > 1:
+    uncertain = sum(face.low_confidence for face in analysis.faces)
+    if uncertain == len(analysis.faces) == 1:
+        text += f" **The network is not sure of it: {low_confidence_reason(analysis.faces[0], analysis.rotation)}.**"
+    elif uncertain == len(analysis.faces) > 1:
         text += " **The network is sure of none of them: they may be no faces, or their points may be off.**"
-    elif unsure == 1:
+    elif uncertain == 1:
         text += " **Of one of them the network is not sure: it may be no face, or its points may be off.**"
-    elif unsure:
-        text += f" **Of {unsure} of them the network is not sure: they may be no faces, or their points may be off.**"
+    elif uncertain:
+        text += (
+            f" **Of {uncertain} of them the network is not sure: they may be no faces, or their points may be off.**"
+        )
     return text

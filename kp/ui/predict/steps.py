@@ -34,7 +34,7 @@ class Step:
 
 
 def steps_html(analysis: Analysis, chosen: int) -> str:
-    """The way of one face from box to points, as a row of cards."""
+    """Box, crop, tensor and points of one face, as a row of cards."""
     face, crop, crop_transform = analysis.faces[chosen], analysis.crops[chosen], analysis.maps[chosen]
     return render(
         "predict_steps.html",
@@ -66,17 +66,19 @@ def _box_step(analysis: Analysis, face: FacePrediction, crop_transform: CropTran
         picture,
         "The face box in the photo, and around it the square that is cut out",
         facts,
-        note + _levelled(analysis, face),
+        note + _second_pass(analysis, face),
     )
 
 
-def _levelled(analysis: Analysis, face: FacePrediction) -> str:
+def _second_pass(analysis: Analysis, face: FacePrediction) -> str:
     """The second pass on a tilted head, relative to the turned picture; empty where there was none."""
     tilt = angle_between(face.roll, analysis.rotation)
     if abs(tilt) < TILTED:
         return ""
-    way = "counter-clockwise" if tilt > 0 else "clockwise"
-    return f" A first pass found the eyes {abs(tilt):.0f}° from the level; a second pass used the crop turned {way}."
+    direction = "counter-clockwise" if tilt > 0 else "clockwise"
+    return (
+        f" A first pass found the eyes {abs(tilt):.0f}° from the level; a second pass used the crop turned {direction}."
+    )
 
 
 def _crop_step(analysis: Analysis, crop: np.ndarray, crop_transform: CropTransform) -> Step:
@@ -119,10 +121,10 @@ def _output_step(analysis: Analysis, face: FacePrediction, crop: np.ndarray, cro
         "values": f"{output.min():.2f} to {output.max():.2f}",
         "mean": f"{output.mean():.2f}",
     }
-    if face.confidence is not None:
+    confidence, share = face.confidence, face.expected_share
+    if confidence is not None and share is not None:
         facts["confidence"] = (
-            f"{face.confidence * 100:.0f} %; {face.expected_share * 100:.0f} % of the points "
-            "expected within 8 % of the eye distance"
+            f"{confidence * 100:.0f} %; {share * 100:.0f} % of the points expected within 8 % of the eye distance"
         )
     (u, v), (x, y), (left, top) = output[EXAMPLE_POINT], points[EXAMPLE_POINT], face.keypoints[EXAMPLE_POINT]
     return Step(

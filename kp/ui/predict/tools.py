@@ -1,4 +1,4 @@
-"""Predict's tools: a box drawn by hand, the box test, another network on the same face, files of all kinds."""
+"""Predict's tools: a box drawn by hand, the box test, comparison with another network, output files."""
 
 import tempfile
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ TOO_MANY = f"The tools work on the first {PATCHES} faces. Choose one of them."
 
 
 class PredictTools:
-    """Each result comes from the visitor's own Analysis and the picker's network; nothing is kept here."""
+    """Each result depends on the visitor's Analysis and the picker's network alone; no state is kept here."""
 
     def __init__(self, models: ModelStore, result: Result) -> None:
         self.models = models
@@ -43,7 +43,7 @@ class PredictTools:
     def corner(
         self, analysis: Analysis | None, first: Sequence[float] | None, event: gr.SelectData
     ) -> dict[Block, Any]:
-        """A click while a box is drawn: first corner, the box in the photo's pixels, what to do now, the picture."""
+        """A click while a box is drawn: first corner, the box in the photo's pixels, a note, the picture."""
         box = self.result.box
         if analysis is None:
             return {box.first: None, box.given: None, box.note: CORNERS}
@@ -138,7 +138,7 @@ class PredictTools:
     def files(self, photo: np.ndarray | None, analysis: Analysis | None, formats: Sequence[str], size: int) -> gr.File:
         """The files of these formats for all faces; "aligned" adds crops of `size` pixels with the eyes level.
 
-        "coco" is made as the command line makes it of a folder with one photo.
+        "coco" equals the command line's output for a folder with one photo.
         """
         if photo is None or analysis is None or not analysis.faces:
             raise ImageError("There is no face to save. Choose a photo with a face first.")
@@ -162,7 +162,7 @@ class PredictTools:
         return gr.File(kept, visible=True)
 
     def others(self, model: str | None, other: str | None, owned: dict) -> gr.Dropdown:
-        """What may be compared with the picker's network: the visitor's own and the shipped."""
+        """The networks to compare with the picker's: the visitor's own and the shipped."""
         offered = [(label, name) for label, name in self.models.choices(owned["ids"]) if name != model]
         names = [name for _, name in offered]
         return gr.Dropdown(offered, value=other if other in names else next(iter(names), None))
@@ -173,7 +173,7 @@ class PredictTools:
     def typed_box(
         self, left: float | None, top: float | None, right: float | None, bottom: float | None
     ) -> list[float]:
-        """The box from the four numbers. Raises ConfigError where they are none."""
+        """The box of four numbers. Raises ConfigError where they are no box."""
         sides = (left, top, right, bottom)
         if left is None or top is None or right is None or bottom is None or left >= right or top >= bottom:
             raise ConfigError(
@@ -187,7 +187,7 @@ class PredictTools:
         return dict(zip(self.result.box.sides, given or [gr.skip()] * 4, strict=True))
 
     def reset_sliders(self) -> dict[Block, Any]:
-        """The sliders of the box test as at first."""
+        """The initial positions of the box test's sliders."""
         return dict(zip(self.result.test.sliders, [0, 0, 100, 0], strict=True))
 
     @staticmethod

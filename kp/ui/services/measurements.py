@@ -82,7 +82,7 @@ class Job:
 
     @property
     def share(self) -> float:
-        """Of all the work, 0..1."""
+        """Of all images of all networks, 0..1."""
         part = self.done / self.total if self.total and self.active else 0.0
         return min(1.0, (self.measured + part) / len(self.names))
 
@@ -123,7 +123,7 @@ class Measurements:
         return self._job if self._job and self._job.number == number else None
 
     def find(self, name: str, conditions: Conditions) -> Result | None:
-        """What was measured here, else what is stored with the network; None without either.
+        """The figures measured here, else those stored with the network; None without either.
 
         Raises CheckpointError where the network's file is gone.
         """
@@ -143,7 +143,7 @@ class Measurements:
         return Result(name, record, STORED, seen)
 
     def start(self, names: Sequence[str], conditions: Conditions) -> Job:
-        """Begin to measure. Raises ConfigError while another job goes on, DataError where there is no dataset."""
+        """Start a job. Raises ConfigError while another one is active, DataError where there is no dataset."""
         if not names:
             raise ConfigError("No model is chosen. Choose one or several to measure.")
         self.data.open()
@@ -167,7 +167,7 @@ class Measurements:
             job.state = "stopping"
 
     def close(self) -> None:
-        """End what still goes on: torch must not be at work in a thread when the program ends."""
+        """End the active job: no thread may use torch when the program ends."""
         if self._job and self._thread:
             self.stop(self._job.number)
             self._thread.join(JOIN_SECONDS)
@@ -186,7 +186,7 @@ class Measurements:
             several = "models are" if len(job.names) > 1 else "model is"
             job.state, job.message = "finished", f"{len(job.names)} {several} measured."
         finally:
-            if job.active:  # a fault of the program: nobody may wait for it for ever
+            if job.active:  # an unexpected exception: pages must not wait for ever
                 job.state, job.message = "failed", "The measurement failed; the server's log says why."
 
     def _measure(self, job: Job) -> None:
@@ -216,6 +216,6 @@ class Measurements:
     def _key(
         self, name: str, conditions: Conditions, dataset: FacialKeypointsDataset | None
     ) -> tuple[Path, int, Path | None, str]:
-        """A file that is written anew, or another dataset, is measured anew."""
+        """The cache key: changes with the file's time and the dataset."""
         path = self.models.path(name)
         return path, path.stat().st_mtime_ns, dataset.root if dataset is not None else None, conditions.key

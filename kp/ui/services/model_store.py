@@ -1,16 +1,19 @@
-"""The networks that a visitor can choose from: the shipped ones, and those of his own runs."""
+"""The networks that a visitor can choose from: the shipped ones, and those of their own runs."""
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from kp.checkpoint import Checkpoint, list_checkpoints, load_checkpoint
 from kp.errors import CheckpointError
 from kp.model_card import ModelCard, read_card
 from kp.prediction.predictor import Predictor
 
-RUN = "run:"  # how the value of a run's network begins, before its id
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+RUN = "run:"  # prefix of the picker's value for a run's network, before its id
 KEPT = 6  # networks in memory
 NO_MODEL = "There is no network to predict with yet. Train one in the Train tab."
 
@@ -21,7 +24,7 @@ class ModelStore:
     def __init__(self, runs_folder: Path) -> None:
         self.runs_folder = runs_folder
         self._checkpoints: OrderedDict[tuple[Path, int], Checkpoint] = OrderedDict()
-        self._predictors: OrderedDict[tuple, Predictor] = OrderedDict()
+        self._predictors: OrderedDict[tuple[int, str, float | None, float | None, int], Predictor] = OrderedDict()
         self._lock = threading.Lock()
 
     def path(self, name: str) -> Path:
@@ -77,7 +80,8 @@ class ModelStore:
         cards = [read_card(path) for path in list_checkpoints().values()]
         return [card.name for card in sorted(cards, key=lambda card: (card.nme is None, card.nme))]
 
-    def _kept(self, cache: OrderedDict, key: tuple, make):
+    def _kept(self, cache: OrderedDict[Key, Value], key: Key, make: Callable[[], Value]) -> Value:
+        """`cache[key]`, made where it is missing; the KEPT entries used last stay."""
         with self._lock:
             if key not in cache:
                 cache[key] = make()

@@ -25,25 +25,28 @@ from kp.training import TrainConfig
 
 SMOOTHING = 0.9  # of the training loss, which jumps from batch to batch
 MOST_LOSSES = 2000  # of a run in memory; those of a long one are thinned out
-OWN_NAME = re.compile("[0-9a-f]{12}")  # of a run's network; others in the folder are somebody's own and stay
+OWN_NAME = re.compile("[0-9a-f]{12}")  # of a run's network; other files in the folder are not the app's and stay
 NICENESS = 5  # of the training process, so that pages stay quick
 ACTIVE = ("starting", "decoding", "training", "stopping")
 
 
 class Limits(Protocol):
-    """What the manager needs of the app's settings."""
+    """The settings of the app that the manager reads."""
 
-    home: Path
-    max_training_seconds: int
-    runs_kept: int
+    @property
+    def home(self) -> Path: ...
+    @property
+    def max_training_seconds(self) -> int: ...
+    @property
+    def runs_kept(self) -> int: ...
 
 
 @dataclass
 class Run:
     """One run, updated by its events. state: one of ACTIVE, or finished, stopped, diverged, failed.
 
-    id: known to its owner alone; its network goes by it. number: what watchers know. `version` rises with every event,
-    so that a watcher sees whether there is news. losses: seconds and smoothed training loss of every `stride`-th step.
+    id: known to its owner alone; its network goes by it. number: public. `version` rises with each event,
+    so that pages notice changes. losses: seconds and smoothed training loss of every `stride`-th step.
     """
 
     id: str
@@ -84,7 +87,7 @@ class Run:
                 self.progress = event
                 self._keep_loss(event)
             case "EpochDone":
-                faces = np.array(event["faces"], np.float32)  # lists take sixteen times the room
+                faces = np.array(event["faces"], np.float32)  # a sixteenth of the memory of lists
                 self.epochs.append(event | {"faces": faces})
             case "RunEnded":
                 self.message = event["message"]
@@ -134,7 +137,7 @@ class RunManager:
         return list(reversed(self._runs.values()))
 
     def start(self, config: TrainConfig, data: Path) -> Run:
-        """Begin a run. Raises ConfigError while another one goes on."""
+        """Start a run. Raises ConfigError while another one is active."""
         limit = self.limits.max_training_seconds
         if not config.max_seconds or config.max_seconds > limit:
             config = replace(config, max_seconds=float(limit))
@@ -155,7 +158,7 @@ class RunManager:
         return run
 
     def stop(self, run_id: str) -> None:
-        """Ask a run to end after its step; what it has learnt is kept."""
+        """End a run after its current step; its weights are saved."""
         run = self.get(run_id)
         if run and run.active:
             run.state = "stopping"
@@ -163,7 +166,7 @@ class RunManager:
             self._processes[run_id].send_signal(signal.SIGINT)
 
     def close(self) -> None:
-        """End what still goes on; called when the program ends."""
+        """End the active run; called when the program ends."""
         for process in self._processes.values():
             if process.poll() is None:
                 process.terminate()
@@ -185,14 +188,14 @@ class RunManager:
                 run.take(json.loads(line))
         code = process.wait()
         reader.join()
-        if run.active:  # it ended without a last event
+        if run.active:  # the process ended without RunEnded
             stopped = run.state == "stopping" and "step" not in run.progress
             run.message = "Stopped before the first step." if stopped else reason_of(code, errors, run.checkpoint)
             run.state = "stopped" if stopped else "failed"
             run.version += 1
 
     def _forget_old(self) -> None:
-        """The oldest runs, and networks of earlier starts of the app, make room."""
+        """Forget the oldest runs, and delete networks beyond `runs_kept`, also those of earlier starts."""
         while len(self._runs) > self.limits.runs_kept:
             old, _ = self._runs.popitem(last=False)
             self._processes.pop(old)
@@ -203,14 +206,14 @@ class RunManager:
 
 
 def command_of(run: Run) -> list[str]:
-    """What its process is started with."""
+    """The command line of its process."""
     settings = [f"--{name.replace('_', '-')}={value}" for name, value in run.config.to_dict().items()]
     data = SYNTHETIC if run.synthetic else run.data.resolve()
     return [sys.executable, "-m", "kp", "train", "--json", f"--data={data}", f"--out={run.checkpoint}", *settings]
 
 
 def reason_of(code: int, errors: list[str], checkpoint: Path) -> str:
-    """Why a process failed, for everybody to read: without its network's file, whose name is its owner's secret."""
+    """Why a process failed, shown to all visitors: without its network's file name, which only the owner knows."""
     if code < 0:
         return f"The training process was ended from outside (signal {-code}); perhaps there was too little memory."
     last = errors[-1].strip().removeprefix("Error: ") if errors else f"The training process ended with code {code}."

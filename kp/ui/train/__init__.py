@@ -1,1 +1,1 @@
-"""The tab: train a network and watch it learn."""
+"""The Train tab: train a network and follow its loss and error."""

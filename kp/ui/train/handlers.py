@@ -15,7 +15,7 @@ from kp.ui.train.parts import Page, TrainParts
 from kp.ui.train.previews import previews_html
 from kp.ui.train.run_view import charts_html, history_html, status_html
 
-POLL = 0.5  # seconds between two updates; drawing one takes the browser 50 ms of a core that the run may need
+POLL = 0.5  # seconds between two updates; each takes 50 ms of a core that the run may need
 
 Updates = dict[Any, Any]  # new values by component; a component that is not in it stays as it is
 
@@ -32,7 +32,6 @@ class TrainHandlers:
         Raises ConfigError for a value out of its range.
         """
         config, data = self.parts.form.read(values), self.app.data.open().root
-        assert data is not None  # every dataset that `open` returns has a root
         if busy := self.app.runs.active:
             gr.Warning(
                 "A network is being trained on this machine already. You see that run now; start yours when "
@@ -163,7 +162,7 @@ def caption_of(run: Run, *, mine: bool) -> str:
     if not run.started:
         return others
     begun, config = run.started, run.config
-    images = "sample faces" if run.synthetic else "images"
+    images = "synthetic faces" if run.synthetic else "images"
     threads = "1 thread" if begun["threads"] == 1 else f"{begun['threads']} threads"
     return (
         f"{others}Run {run.number}: {config.architecture}, {begun['parameters']:,} parameters; trained on "

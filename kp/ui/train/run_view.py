@@ -89,7 +89,7 @@ def error_line(epochs: Sequence[dict[str, Any]]) -> list[Point]:
 
 def tested_on(run: Run) -> str:
     if run.synthetic:
-        return "sample people never seen" if run.config.split == "people" else "sample test frames"
+        return "synthetic people never seen" if run.config.split == "people" else "synthetic test frames"
     return "people never seen" if run.config.split == "people" else "test frames"
 
 

@@ -10,7 +10,7 @@ from kp.ui.static import read_static
 
 
 class GridItem(TypedDict):
-    """src: a data: address. alt: what is to be seen, read aloud. caption: a short line below, or empty."""
+    """src: a data: address. alt: alternative text. caption: a short line below, or empty."""
 
     src: str
     alt: str

@@ -1,4 +1,4 @@
-"""Where there is no real dataset: one line that says that the faces are synthetic, and why."""
+"""A line that marks faces as synthetic where the real dataset is missing, with the reason."""
 
 from html import escape
 
@@ -8,7 +8,7 @@ from kp.ui.context import AppContext, DataSource
 from kp.ui.events import Action
 
 WHO = "<b>Synthetic faces: nobody real.</b> A statistical model draws them and knows their 68 keypoints."
-AFTER = {  # what that means for a tab
+CONSEQUENCES = {  # for the figures of each tab
     "dataset": "",
     "train": "A network trained on them is tested on others of them; that error is not its error on real people.",
     "evaluate": "Run measures on them; the figures that are stored with a network are of real people.",
@@ -26,7 +26,7 @@ def line_html(data: DataSource, tab: str) -> str:
         why = f"They stand in for the dataset of real people, which is not on this machine{where}."
     else:
         why = "They were chosen in place of the dataset of real people."
-    return f'<div class="kp-notice">{" ".join(filter(None, [WHO, why, AFTER[tab]]))}</div>'
+    return f'<div class="kp-notice">{" ".join(filter(None, [WHO, why, CONSEQUENCES[tab]]))}</div>'
 
 
 def sample_line(app: AppContext, tab: str) -> None:

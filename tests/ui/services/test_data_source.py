@@ -1,4 +1,4 @@
-"""Where the app's faces come from: the real dataset where it is, sample faces until then, and what is said of them."""
+"""The source of the app's faces: the real dataset, or synthetic faces until it is there, and the notice about them."""
 
 import shutil
 from pathlib import Path
@@ -12,7 +12,7 @@ from kp.ui import context
 from kp.ui.context import DataSource
 from kp.ui.predict.examples import FRAMES, Examples, scenes
 from kp.ui.settings import Settings
-from kp.ui.widgets.synthetic_notice import AFTER, line_html
+from kp.ui.widgets.synthetic_notice import CONSEQUENCES, line_html
 
 pytestmark = pytest.mark.usefixtures("on_sample")
 
@@ -118,7 +118,7 @@ def test_where_no_sample_can_be_made_the_real_data_still_works(data_root: Path) 
 
 def test_the_line_says_who_these_are_and_why(data_root: Path) -> None:
     data = DataSource(None)
-    lines = {tab: line_html(data, tab) for tab in AFTER}
+    lines = {tab: line_html(data, tab) for tab in CONSEQUENCES}
     assert all("Synthetic faces: nobody real." in line and "not on this machine" in line for line in lines.values())
     assert "the Dataset tab fetches it" in lines["train"] and "the Dataset tab" not in lines["dataset"]
     assert line_html(DataSource(str(data_root)), "dataset") == ""

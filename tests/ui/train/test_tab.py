@@ -339,12 +339,12 @@ def test_runs_on_sample_faces_say_so_also_when_the_dataset_has_come(
     page, owned = started(answers, page, NOBODY)
     run = answers.app.runs.find(page.number)
     assert run.synthetic and "--data=synthetic" in command_of(run)
-    assert "trained on 24 sample faces" in watched(answers, page, owned)[-1][answers.parts.caption]
+    assert "trained on 24 synthetic faces" in watched(answers, page, owned)[-1][answers.parts.caption]
     answers.app.data.fallback = data_root
     updates = answers.show_epoch(page, 2, 0)
     charts, faces = updates[answers.parts.charts], updates[answers.parts.previews]
     assert faces.count('alt="Sample Person') == 2
-    assert "sample people never seen 15 %" in charts and "mean shape" not in charts
+    assert "synthetic people never seen 15 %" in charts and "mean shape" not in charts
     play(script([*events(), FINISHED]))
     page, owned = started(answers, page, owned)
     assert f"--data={data_root}" in command_of(answers.app.runs.find(page.number))
