@@ -15,7 +15,7 @@ from typing import Any
 from kp.commands.common import add_json, add_overwrite, name_replaced, print_json, progress_bar
 from kp.commands.predict.command import add_network, count
 from kp.errors import ConfigError, ImageError
-from kp.formats.writer import unique_stems
+from kp.formats.stems import unique_stems
 from kp.prediction.one_euro import OneEuro
 from kp.prediction.predictor import Predictor
 from kp.prediction.tracking import FaceTracker

@@ -10,8 +10,8 @@ import numpy as np
 
 from kp.drawing.overlay import draw_box
 from kp.files import check_outputs, replacing, unwritable
+from kp.formats.overlay_png import draw_faces
 from kp.formats.tables import WIDE_COLUMNS, wide_row
-from kp.formats.writer import draw_faces
 from kp.prediction.predictor import Predictor
 from kp.prediction.tracking import FaceTracker, TrackedFace
 from kp.video.files import Frame, VideoInfo, VideoReader, VideoWriter

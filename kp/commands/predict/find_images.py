@@ -11,7 +11,7 @@ from kp.commands.predict.left_out import VIDEOS
 from kp.commands.predict.resume import ResumeLog
 from kp.data.images import readable_formats
 from kp.errors import ConfigError
-from kp.formats.writer import unique_stems
+from kp.formats.stems import unique_stems
 
 
 @dataclass(frozen=True)
