@@ -12,7 +12,7 @@ from scenes import scene
 
 from kp import Box, Predictor
 from kp.checkpoint import KEY, load_checkpoint, read_description, save_checkpoint
-from kp.commands.predict.command import confidence_text
+from kp.commands.predict.summary import confidence_text
 from kp.detectors.base import BoxMap, Detection, Detector
 from kp.errors import CheckpointError, DataError
 from kp.prediction.calibration import Measured, measure
