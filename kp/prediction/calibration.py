@@ -20,10 +20,7 @@ from kp.transforms.degradations import degraded
 from kp.transforms.head_shape import fit_head
 
 logger = logging.getLogger(__name__)
-GOOD, BAD = (
-    0.08,
-    0.10,
-)  # NME in eye distances: a face below is good, one above bad; others are not counted
+GOOD, BAD = 0.08, 0.10  # NME in eye distances: a face below is good, one above bad; others are not counted
 GOOD_SHARE = 0.04  # of the good faces that are flagged; the limit is 0.05, and people not trained on have more
 FOUND = 0.1  # IoU with the true box above which a detected face is the labelled one
 LEAST = 20  # faces that a share needs in each group
