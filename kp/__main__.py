@@ -10,12 +10,12 @@ from kp.errors import KpError
 
 
 def build_parser() -> argparse.ArgumentParser:
-    from kp.commands import COMMANDS  # here: PyTorch takes seconds, in which Ctrl-C must be understood
+    from kp.commands import COMMANDS  # imported here, within exit_on_interrupt: PyTorch takes seconds
 
     parser = argparse.ArgumentParser(
         prog="python -m kp",
         description="Find the 68 keypoints of faces; train and test networks that do.",
-        epilog="python -m kp COMMAND --help tells a command's options.",
+        epilog="python -m kp COMMAND --help lists a command's options.",
     )
     parser.add_argument("--version", action="version", version=f"kp {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -33,7 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; its exit code: 0 done, 1 failed, 2 wrong options, 130 interrupted."""
+    """Run a command and return its exit code: 0 done, 1 failed, 2 wrong options, 130 interrupted."""
     replace_unprintable()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     with exit_on_interrupt():
@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(INTERRUPTED, file=sys.stderr)
         return INTERRUPT_CODE
     except BrokenPipeError:
-        sys.stderr.close()  # whoever read the output is gone
+        sys.stderr.close()  # the reader of the output has closed it
         return 1
 
 

@@ -1,6 +1,6 @@
-"""The terminal of a program: encodings, Ctrl-C while modules are imported, and chatter of C libraries.
+"""The terminal of a program: encodings, Ctrl-C during imports, and stderr output of C libraries.
 
-Light on purpose: a program calls `prepare_console` before it imports anything that takes time.
+Imports nothing heavy: a program calls `prepare_console` before any import that takes time.
 """
 
 import os
@@ -13,8 +13,8 @@ from io import TextIOWrapper
 from types import FrameType
 
 INTERRUPTED = "Interrupted."
-INTERRUPT_CODE = 130  # 128 + SIGINT, as shells have it
-# OpenCV and the FFmpeg in it report every damaged file on stderr, beside the error that the program itself reports.
+INTERRUPT_CODE = 130  # 128 + SIGINT, the convention of shells
+# OpenCV and its FFmpeg print faults of files on stderr, which the program itself reports as errors.
 QUIET = {"OPENCV_LOG_LEVEL": "SILENT", "OPENCV_FFMPEG_LOGLEVEL": "-8"}  # -8 is FFmpeg's AV_LOG_QUIET
 
 _mute_lock = threading.Lock()
@@ -23,7 +23,7 @@ _saved_stderr = -1
 
 
 def replace_unprintable() -> None:
-    """Characters that stdout or stderr cannot encode are printed as `?` or an escape: no error is raised."""
+    """Makes stdout and stderr print characters they cannot encode as `?` or an escape instead of raising."""
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     if isinstance(sys.stderr, TextIOWrapper):
@@ -31,9 +31,9 @@ def replace_unprintable() -> None:
 
 
 def prepare_console() -> None:
-    """For the main module of a program, before its imports: encodings, quiet decoders, and a stderr of Python's own.
+    """Called in a main module before its other imports: encodings, quiet decoders, a separate stderr for Python.
 
-    Python's stderr gets a descriptor of its own, so that `mute_c_stderr` hides nothing that Python code writes.
+    Python's stderr gets its own descriptor, so that `mute_c_stderr` hides nothing that Python code writes.
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
@@ -45,10 +45,10 @@ def prepare_console() -> None:
 
 @contextmanager
 def exit_on_interrupt() -> Iterator[None]:
-    """Within it, Ctrl-C ends the process at once: one sentence, exit code 130.
+    """In the block Ctrl-C ends the process at once, with one sentence and exit code 130.
 
-    For imports: a KeyboardInterrupt there can surface as any other error, because packages catch what their optional
-    imports raise. Nothing has been started yet that would need cleaning up.
+    For imports: there a KeyboardInterrupt can surface as another error, because packages catch what their optional
+    imports raise. Nothing that needs cleaning up has been started yet.
     """
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:  # a background process ignores Ctrl-C
         yield
@@ -67,9 +67,9 @@ def exit_on_interrupt() -> Iterator[None]:
 
 @contextmanager
 def mute_c_stderr() -> Iterator[None]:
-    """Within it, file descriptor 2 leads nowhere: libpng, libjpeg and libtiff write there and offer no other way.
+    """In the block file descriptor 2 is the null device: libpng, libjpeg and libtiff print there unconditionally.
 
-    Threads may be in it at the same time; the last one out restores the descriptor.
+    Threads may enter it at the same time; the last one to leave restores the descriptor.
     """
     global _mute_depth, _saved_stderr
     with _mute_lock:
@@ -87,10 +87,10 @@ def mute_c_stderr() -> Iterator[None]:
 
 
 def _redirect_stderr() -> int:
-    """Returns a copy of descriptor 2 before it was led to the null device; -1 where the process has no stderr."""
+    """Redirects descriptor 2 to the null device and returns a copy of the old one; -1 for a process without stderr."""
     try:
         saved = os.dup(2)
-    except OSError:  # started without one, as services and windowed programs are
+    except OSError:  # services and windowed programs may have none
         return -1
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 2)

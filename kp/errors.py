@@ -1,4 +1,4 @@
-"""The errors that a user can meet. Each message says what happened, with the value, and what to do."""
+"""Errors for the user. Each message says what happened, with the value, and what to do."""
 
 from collections.abc import Mapping
 from typing import TypeVar
@@ -7,7 +7,7 @@ T = TypeVar("T")
 
 
 class KpError(Exception):
-    """Something that the user can put right; the message says how.
+    """An error that the user can correct; the message says how.
 
     >>> from kp import KpError, read_image
     >>> try:
@@ -19,35 +19,35 @@ class KpError(Exception):
 
 
 class DataError(KpError):
-    """The dataset's files are missing or wrong."""
+    """Missing or invalid files of a dataset."""
 
 
 class DownloadError(KpError):
-    """The dataset could not be fetched."""
+    """A failed download of the dataset."""
 
 
 class DownloadCancelled(DownloadError):
-    """Somebody asked a download to stop."""
+    """A download that was cancelled."""
 
 
 class ImageError(KpError):
-    """A picture that cannot be read, or is too large."""
+    """An image that cannot be read, or is too large."""
 
 
 class TransformError(KpError):
-    """A transform in an impossible place or with an impossible size."""
+    """A transform with an invalid position in its chain, or an invalid size."""
 
 
 class ConfigError(KpError):
-    """A setting out of its range, or a name that does not exist."""
+    """A setting out of its range, or an unknown name."""
 
 
 class CheckpointError(KpError):
-    """A checkpoint that is damaged, foreign or unknown."""
+    """A checkpoint that is damaged, unknown, or of another program."""
 
 
 def choose(kind: str, name: str, choices: Mapping[str, T]) -> T:
-    """`choices[name]`, or a ConfigError that lists what there is."""
+    """`choices[name]`. Raises ConfigError with the list of names for an unknown one."""
     if name not in choices:
         raise ConfigError(f"There is no {kind} named {name!r}. Choose one of: {', '.join(choices)}.")
     return choices[name]

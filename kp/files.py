@@ -1,8 +1,8 @@
-"""How every file is written: whole or not at all, and never over a file that this program did not write.
+"""Writing files: atomically, and never over a file that this program did not write.
 
-`OutputLog` is how a folder's own files are known: their names and SHA-256 digests, written down before the files are.
-A file whose name or content the log does not have is somebody else's. It is left as it is unless `overwrite` is set,
-and it is never deleted.
+`OutputLog` records the files that this program writes into a folder: names and SHA-256 digests, logged before the files
+are written. A file whose name or content is not in the log is foreign: it is left unchanged unless `overwrite` is set,
+and never deleted.
 """
 
 import contextlib
@@ -24,9 +24,9 @@ SHOWN = 5  # file names in one sentence
 
 
 def atomic_write(path: Path, content: bytes, *, durable: bool = False) -> None:
-    """Write a file by way of a temporary one beside it, so that a reader sees the old or the new one.
+    """Write a file through a temporary one beside it, so that a reader sees the old or the new content.
 
-    durable: wait until the disk has it, which takes milliseconds. Raises OSError; the folder must exist.
+    durable: wait for the disk (fsync), which takes milliseconds. Raises OSError; the folder must exist.
     """
     with replacing(path) as temporary, open(temporary, "wb") as file:
         file.write(content)
@@ -37,7 +37,7 @@ def atomic_write(path: Path, content: bytes, *, durable: bool = False) -> None:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """An empty temporary file beside `path`, which takes its place at the end, or is removed after an exception."""
+    """An empty temporary file beside `path` that replaces it at the end of the block; an exception removes it."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:40]}.", suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
@@ -50,7 +50,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """`atomic_write` in a folder that is made if need be. Raises KpError where the disk does not take it."""
+    """`atomic_write` that creates missing folders. Raises KpError where writing fails."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(path, content)
@@ -63,23 +63,23 @@ def unwritable(path: Path, error: OSError) -> KpError:
 
 
 def check_outputs(paths: Sequence[Path], *, overwrite: bool) -> list[Path]:
-    """Those of the outputs that exist and will be replaced; to be called before the work begins.
+    """The outputs that exist and will be replaced; called before the work begins.
 
     Raises ConfigError where one exists and `overwrite` is not set, or where it is no file.
     """
-    there = [path for path in paths if path.exists() or path.is_symlink()]
-    if folders := [path for path in there if path.is_dir()]:
+    existing = [path for path in paths if path.exists() or path.is_symlink()]
+    if folders := [path for path in existing if path.is_dir()]:
         raise ConfigError(f"{folders[0]} is a folder. Name a file.")
-    if there and not overwrite:
+    if existing and not overwrite:
         raise ConfigError(
-            f"{listed(there)} {_are(there)} there already and would be replaced. Name another place "
+            f"{listed(existing)} {_are(existing)} there already and would be replaced. Name another place "
             f"with --out, or allow it with {OVERWRITE}."
         )
-    return there
+    return existing
 
 
 def left_message(paths: Sequence[Path]) -> str:
-    """One sentence about files that were left as they are, and one about what to do."""
+    """A sentence on files that were not replaced, and one on what to do."""
     these = "they were" if len(paths) > 1 else "it was"
     return (
         f"{listed(paths)} {_are(paths)} left: {these} not written by this program, or changed since. "
@@ -103,7 +103,7 @@ def digest_of(content: bytes) -> str:
 
 
 def digest_of_file(path: Path) -> str | None:
-    """SHA-256 of a file's content, "" of what is no readable file, None where there is nothing."""
+    """SHA-256 of a file's content; "" for what is no readable file, None where nothing exists."""
     try:
         return digest_of(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
@@ -113,46 +113,46 @@ def digest_of_file(path: Path) -> str | None:
 
 
 class OutputLog:
-    """What this program wrote into a folder: a line of JSON, [stem, entry], for each item, such as a photo.
+    """The files that this program wrote into a folder: a line of JSON, [stem, entry], for each item, such as a photo.
 
-    An entry is a dict of plain values; under FILES it has the digest of each file, by its path in the folder. The
-    last entry of a stem counts. Several processes may write to one log.
+    An entry is a dict of plain values; its key FILES has the digest of each file by its path in the folder. The last
+    entry of a stem counts. Several processes may append to one log.
     """
 
     def __init__(self, folder: Path | str) -> None:
         self.folder, self.path = Path(folder), Path(folder) / LOG_NAME
         self.entries: dict[str, dict[str, Any]] = {}
-        self._digests: dict[str, set[str]] = {}  # of all that was ever written under a name
-        self._names: dict[str, dict[str, None]] = {}  # of all that was ever written for a stem, in order
+        self._digests: dict[str, set[str]] = {}  # name -> digests of all versions
+        self._names: dict[str, dict[str, None]] = {}  # stem -> names of all its files, in order
         self._read_to = 0  # bytes
         self._read_on()
 
     def owns(self, name: str, digest: str) -> bool:
-        """Whether a file of this path in the folder and this content was written by this program."""
+        """Whether this program wrote a file of this path in the folder and this digest."""
         if digest not in self._digests.get(name, ()):
             self._read_on()
         return digest in self._digests.get(name, ())
 
     def names_of(self, stem: str) -> list[str]:
-        """Paths in the folder of all files that were ever written for a stem."""
+        """Paths in the folder of all files ever written for a stem."""
         return list(self._names.get(stem, ()))
 
     def add(self, stem: str, entry: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
-        """Write down what is about to be written. Raises KpError where the disk does not take it."""
+        """Log files before they are written. Raises KpError where writing fails."""
         whole = {**entry, FILES: {name: digest_of(content) for name, content in files.items()}}
         if self.entries.get(stem) == whole:
             return
-        line = f"\n{json.dumps([stem, whole])}\n".encode()  # a line break first: the line before may be cut short
+        line = f"\n{json.dumps([stem, whole])}\n".encode()  # a line break first: the line before may be truncated
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with open(self.path, "ab", buffering=0) as file:  # in one piece, as other processes write too
+            with open(self.path, "ab", buffering=0) as file:  # one write: other processes append too
                 file.write(line)
         except OSError as error:
             raise unwritable(self.path, error) from None
         self._take(stem, whole)
 
     def _read_on(self) -> None:
-        """Take in the lines that were written since; those that make no sense are skipped."""
+        """Read the lines appended since the last call; invalid ones are skipped."""
         try:
             with open(self.path, "rb") as file:
                 file.seek(self._read_to)
@@ -162,7 +162,7 @@ class OutputLog:
         text = text[: text.rfind(b"\n") + 1]
         self._read_to += len(text)
         for line in text.splitlines():
-            with contextlib.suppress(ValueError, TypeError, AttributeError):  # cut short, or no line of ours
+            with contextlib.suppress(ValueError, TypeError, AttributeError):  # truncated, or not of this format
                 stem, entry = json.loads(line)
                 self._take(stem, {**entry, FILES: dict(entry.get(FILES, {}))})
 
@@ -175,7 +175,7 @@ class OutputLog:
 
 @dataclass(frozen=True)
 class Written:
-    """What became of an item's files: new ones, replaced ones, those left as they are, and those removed."""
+    """Paths of an item's files: new, replaced, left unchanged, and removed."""
 
     new: Sequence[Path] = ()
     replaced: Sequence[Path] = ()
@@ -184,7 +184,7 @@ class Written:
 
     @property
     def files(self) -> list[Path]:
-        """All that were written."""
+        """New and replaced files."""
         return [*self.new, *self.replaced]
 
 
@@ -198,25 +198,26 @@ def write_outputs_of(
     overwrite: bool = False,
     stale: Callable[[str], bool] = lambda name: False,
 ) -> Written:
-    """Write an item's files by the rule of this module, and note them in the log first.
+    """Write an item's files by the rule of this module; they are logged first.
 
-    contents: by path in the folder, in the order in which they are written. entry: what they depend on. stale: which
-    of the item's earlier files to remove if they are not among `contents`; only unchanged files of the log are. Without
-    a log no file that exists is known to be ours. Raises KpError where the disk does not take a file.
+    contents: by path in the folder, in writing order. entry: for the log, what the files depend on. stale: whether to
+    remove an earlier file of the item that is not in `contents`; only files that are unchanged since they were logged
+    are removed. Without a log every existing file is foreign. Raises KpError where writing fails.
     """
     new, replaced, left = [], [], []
     for name, content in contents.items():
-        path, there = folder / name, digest_of_file(folder / name)
-        if there is None:
+        path, existing = folder / name, digest_of_file(folder / name)
+        if existing is None:
             new.append(path)
-        elif (overwrite and not path.is_dir()) or there == digest_of(content) or (log and log.owns(name, there)):
+        elif (overwrite and not path.is_dir()) or existing == digest_of(content) or (log and log.owns(name, existing)):
             replaced.append(path)
         else:
             left.append(path)
     ours = {name: content for name, content in contents.items() if folder / name not in left}
-    earlier = [name for name in log.names_of(stem) if name not in contents and stale(name)] if log else []
-    removed = [folder / name for name in earlier if log.owns(name, digest_of_file(folder / name) or "")]
+    removed: list[Path] = []
     if log:
+        earlier = [name for name in log.names_of(stem) if name not in contents and stale(name)]
+        removed = [folder / name for name in earlier if log.owns(name, digest_of_file(folder / name) or "")]
         log.add(stem, entry or {}, ours)
     for name, content in ours.items():
         write_file(folder / name, content)

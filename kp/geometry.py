@@ -1,7 +1,7 @@
 """Boxes, and affine maps between an image and a crop of it.
 
 Pixel coordinates are xy; an integer is the centre of a pixel, so an image of width W spans
--0.5 .. W - 0.5. An affine map is one 2x3 matrix; one function moves pixels, another moves points.
+-0.5 .. W - 0.5. An affine map is one 2x3 matrix: `warp` applies it to pixels, `apply` to points.
 """
 
 import math
@@ -34,7 +34,7 @@ class Box:
 
     @classmethod
     def from_points(cls, points: np.ndarray) -> "Box":
-        """The tight box of points (n, 2); those that are NaN are not known and play no part."""
+        """The tight box of points (n, 2); unknown ones, NaN, are ignored."""
         (left, top), (right, bottom) = np.fmin.reduce(points), np.fmax.reduce(points)
         return cls(float(left), float(top), float(right), float(bottom))
 
@@ -61,58 +61,58 @@ class Box:
 
     @property
     def side(self) -> float:
-        """The longer side: of the square that a crop is made from."""
+        """The longer side, that of the square that is cropped."""
         return max(self.width, self.height)
 
     def iou(self, other: "Box") -> float:
         """Intersection over union, 0..1."""
         width = min(self.right, other.right) - max(self.left, other.left)
         height = min(self.bottom, other.bottom) - max(self.top, other.top)
-        shared = max(0.0, width) * max(0.0, height)
-        union = self.width * self.height + other.width * other.height - shared
-        return shared / union if union > 0 else 0.0
+        intersection = max(0.0, width) * max(0.0, height)
+        union = self.width * self.height + other.width * other.height - intersection
+        return intersection / union if union > 0 else 0.0
 
 
 def compose(second: np.ndarray, first: np.ndarray) -> np.ndarray:
-    """The 2x3 matrix that does `first`, then `second`."""
+    """The 2x3 matrix that applies `first`, then `second`."""
     both = second[:, :2] @ first
     both[:, 2] += second[:, 2]
     return both
 
 
 def invert(matrix: np.ndarray) -> np.ndarray:
-    """The 2x3 matrix of the way back."""
+    """The inverse of a 2x3 matrix, 2x3."""
     return cv2.invertAffineTransform(np.asarray(matrix, np.float64))
 
 
 def apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Points (..., 2) moved by a 2x3 matrix, float32."""
+    """Points (..., 2) transformed by a 2x3 matrix, float32."""
     return (np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
 
 
 def scale_of(matrix: np.ndarray) -> float:
-    """How many times as long things are after a 2x3 matrix: the square root of what areas gain."""
+    """The scale of a 2x3 matrix: the square root of the factor by which areas grow."""
     (a, b), (c, d) = matrix[:, :2]
     return math.sqrt(abs(a * d - b * c))
 
 
 def scaling(factor_x: float, factor_y: float) -> np.ndarray:
-    """Resizing by a factor; pixel centres are integers, hence the half pixels."""
+    """The 2x3 matrix of resizing by these factors; pixel centres are integers, hence the half pixels."""
     return np.array([[factor_x, 0, (factor_x - 1) / 2], [0, factor_y, (factor_y - 1) / 2]], np.float64)
 
 
 def rotation(degrees: float, centre: tuple[float, float]) -> np.ndarray:
-    """Turning about a centre, counter-clockwise as seen on the screen."""
+    """The 2x3 matrix of a rotation about a centre, counter-clockwise as seen on the screen."""
     return np.asarray(cv2.getRotationMatrix2D(centre, degrees, 1.0), np.float64)
 
 
 def horizontal_flip(width: int) -> np.ndarray:
-    """Left-right flip of an image of this width."""
+    """The 2x3 matrix of the left-right flip of an image of this width."""
     return np.array([[-1, 0, width - 1], [0, 1, 0]], np.float64)
 
 
 def quarter_turn(quarters: int, height: int, width: int) -> np.ndarray:
-    """Turning an image of this size as `np.rot90(image, quarters)` does: counter-clockwise, nothing cut off."""
+    """The 2x3 matrix of `np.rot90(image, quarters)` for an image of this size: counter-clockwise, nothing cut off."""
     right, bottom = width - 1, height - 1
     return np.array(
         [
@@ -126,24 +126,24 @@ def quarter_turn(quarters: int, height: int, width: int) -> np.ndarray:
 
 
 def move_box(matrix: np.ndarray, box: Box) -> Box:
-    """The upright box about a box that was moved by a 2x3 matrix."""
+    """The axis-aligned box about a box transformed by a 2x3 matrix."""
     corners = [[x, y] for x in (box.left, box.right) for y in (box.top, box.bottom)]
     return Box.from_points(apply(matrix, np.array(corners)))
 
 
 def warp(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """`image` (H, W[, C]) seen through `matrix` (image -> result), as an array of `size` = (height, width).
+    """`image` (H, W[, C]) warped by `matrix` (image -> result) to an array of `size` = (height, width).
 
-    Only the part that the result shows is touched, and it is averaged down first where it shrinks by
+    Only the part that the result shows is read, and it is downscaled by area first where it shrinks by
     more than two (bilinear sampling alone would skip pixels). Outside the image its edge is repeated;
-    what lies wholly outside is black.
+    a result wholly outside is black.
     """
     height, width = size
     corners = np.array([[0, 0], [width, 0], [0, height], [width, height]], np.float64) - 0.5  # pixels are squares
-    seen = apply(invert(matrix), corners)
-    left, top = (max(0, math.floor(edge) - 2) for edge in seen.min(axis=0))
+    visible = apply(invert(matrix), corners)  # (4, 2), image pixels
+    left, top = (max(0, math.floor(edge) - 2) for edge in visible.min(axis=0))
     right, bottom = (
-        min(side, math.ceil(edge) + 3) for edge, side in zip(seen.max(axis=0), image.shape[1::-1], strict=True)
+        min(side, math.ceil(edge) + 3) for edge, side in zip(visible.max(axis=0), image.shape[1::-1], strict=True)
     )
     if left >= right or top >= bottom:
         return np.zeros((height, width, *image.shape[2:]), image.dtype)
@@ -167,16 +167,16 @@ class CropTransform:
 
     @classmethod
     def from_box(cls, box: Box, size: int, *, roll: float = 0.0) -> "CropTransform":
-        """The square about `box`'s centre with its longer side, turned by `roll` degrees, as size x size."""
+        """The square with `box`'s centre and longer side, rotated by `roll` degrees, as size x size pixels."""
         factor = size / max(box.side, 1e-6)
         to_origin = np.array([[1, 0, -box.centre[0]], [0, 1, -box.centre[1]]], np.float64)
         middle = (size - 1) / 2
-        zoom = np.array([[factor, 0, middle], [0, factor, middle]], np.float64)
-        return cls(compose(rotation(roll, (middle, middle)), compose(zoom, to_origin)), size)
+        scaled = np.array([[factor, 0, middle], [0, factor, middle]], np.float64)
+        return cls(compose(rotation(roll, (middle, middle)), compose(scaled, to_origin)), size)
 
     @property
     def scale(self) -> float:
-        """Crop pixels an image pixel."""
+        """Crop pixels per image pixel."""
         return scale_of(self.matrix)
 
     def to_crop(self, points: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """The 68 keypoints of a face, as numbered by iBUG 300-W (Sagonas et al., 2013).
 
-"Left" and "right" are as seen in the image: the left eye is the one nearer the left edge of a
-face that looks at the camera.
+"Left" and "right" are those of the image: the left eye is the one nearer the image's left edge in
+a frontal face.
 """
 
 import numpy as np
@@ -31,7 +31,7 @@ CONTOURS: dict[str, list[int]] = {
     "inner lip": [*range(60, 68), 60],
 }
 
-# After a left-right flip, point i of the face is what was point MIRROR[i]. It is its own inverse.
+# After a left-right flip, point i of the face is the former point MIRROR[i]. It is its own inverse.
 MIRROR = np.array(
     [*range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1)]
     + [45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40]

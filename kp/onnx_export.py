@@ -1,7 +1,7 @@
-"""A network as ONNX, for programs without PyTorch, and beside it what to feed it and how to read its answer.
+"""Export of a network as ONNX, with a JSON description of its input and outputs.
 
-PyTorch's exporter by tracing is used: it needs the package `onnx` and nothing more, and these networks have no
-branches that tracing would lose.
+PyTorch's tracing exporter is used: it needs only the package `onnx`, and these networks have no data-dependent branches
+that tracing would lose.
 """
 
 import io
@@ -23,11 +23,11 @@ from kp.prediction.predictor import TILTED
 OPSET = 17
 INPUT, KEYPOINTS, EXPECTED_ERROR = "crops", "keypoints", "expected_error"
 MEASURED = "people, true-box"  # the entry of a checkpoint's metrics that is exported
-FACES = "faces"  # the axis whose length is free
+FACES = "faces"  # the dynamic axis
 
 
 class CropPixels(nn.Module):
-    """A network in pixels of the crop: keypoints (n, 68, 2), and the expected error (n, 68) where it has one."""
+    """A network with outputs in crop pixels: keypoints (n, 68, 2), and expected error (n, 68) where it predicts one."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         super().__init__()
@@ -45,9 +45,9 @@ class CropPixels(nn.Module):
 
 
 def export_onnx(checkpoint: Checkpoint, path: Path | str) -> list[Path]:
-    """Write the network to `path` and its description beside it (.json), and give both.
+    """Write the network to `path` and its description beside it (.json); returns both paths.
 
-    Raises KpError where the package onnx is missing, or the disk does not take them.
+    Raises KpError where the package onnx is missing, or writing fails.
     """
     path = Path(path)
     model = CropPixels(checkpoint).eval()
@@ -59,19 +59,19 @@ def export_onnx(checkpoint: Checkpoint, path: Path | str) -> list[Path]:
 
 
 def traced(model: CropPixels) -> bytes:
-    """The ONNX file of a network."""
+    """The bytes of a network's ONNX file. Raises KpError where the package onnx is missing."""
     try:
-        import onnx  # noqa: F401  (PyTorch's exporter asks for it; only this needs it)
+        import onnx  # noqa: F401  (PyTorch's exporter imports it; nothing else here does)
     except ImportError:
         raise KpError("Exporting needs the package onnx. Run: pip install onnx") from None
     size, channels = model.preprocessing.size, model.preprocessing.channels
     file = io.BytesIO()
     with warnings.catch_warnings(), torch.inference_mode():
-        warnings.simplefilter("ignore")  # of PyTorch, about its other exporter, which needs more packages
+        warnings.simplefilter("ignore")  # PyTorch recommends its other exporter, which needs more packages
         torch.onnx.export(
             model,
             (torch.zeros(2, channels, size, size),),
-            file,
+            file,  # type: ignore[arg-type]  # annotated for paths, but tracing writes to any binary file
             dynamo=False,
             opset_version=OPSET,
             input_names=[INPUT],
@@ -82,13 +82,13 @@ def traced(model: CropPixels) -> bytes:
 
 
 def description(checkpoint: Checkpoint, file: str, outputs: list[str]) -> dict[str, Any]:
-    """What somebody needs to use the file, as plain values."""
+    """How to use the file, as plain values for JSON."""
     preprocessing = checkpoint.preprocessing
     expected_error = {
         EXPECTED_ERROR: {
             "shape": [FACES, len(POINT_NAMES)],
             "unit": "pixels of the crop",
-            "meaning": "how far off each point is expected to be; divide by zoom for pixels of the image",
+            "meaning": "expected distance of each point from the true one; divide by zoom for pixels of the image",
         }
     }
     return {
@@ -106,14 +106,14 @@ def description(checkpoint: Checkpoint, file: str, outputs: list[str]) -> dict[s
             },
             **(expected_error if EXPECTED_ERROR in outputs else {}),
         },
-        "second_look": second_look(),
+        "second_look": second_pass(),
         "back_to_image": "image_x = (crop_x - (size - 1) / 2) / zoom + box_x, and y alike; zoom = size / crop_side",
         "metrics": metrics_of(checkpoint),
     }
 
 
 def metrics_of(checkpoint: Checkpoint) -> dict[str, Any] | None:
-    """The error on people it was not trained on, what it is of and in which unit; None where it was not measured."""
+    """The error on people it was not trained on, with its unit and definition; None where it was not measured."""
     nme = checkpoint.metrics.get(MEASURED, {}).get("nme_mean")
     return (
         None
@@ -127,15 +127,15 @@ def metrics_of(checkpoint: Checkpoint) -> dict[str, Any] | None:
     )
 
 
-def second_look() -> dict[str, Any]:
-    """What the library does about a head that is tilted."""
+def second_pass() -> dict[str, Any]:
+    """How the library predicts a tilted head a second time."""
     return {
         "tilt": "of the line from the left to the right eye, degrees(atan2(dy, dx)); an eye is the mean of its points",
         "left_eye": list(LEFT_EYE),
         "right_eye": list(RIGHT_EYE),
         "from": TILTED,
-        "crop": "where the tilt is larger either way, turn the crop about its middle by as much, counter-clockwise as "
-        "seen on the screen, and ask again; turn the points back",
+        "crop": "where the tilt exceeds this in either direction, rotate the crop about its centre by the tilt, "
+        "counter-clockwise as seen on the screen, predict again, and rotate the points back",
     }
 
 
@@ -153,11 +153,11 @@ def input_of(preprocessing: Preprocessing) -> dict[str, Any]:
 
 
 def crop_of(preprocessing: Preprocessing) -> dict[str, Any]:
-    """How the crop is made from a face box."""
+    """How a crop is cut from the image by a face box."""
     return {
         "size": preprocessing.size,
         "margin": preprocessing.margin,
-        "box": "left, top, right, bottom, tight around the 68 points, in pixels whose centres are whole numbers",
+        "box": "left, top, right, bottom, tight around the 68 points, in pixels whose centres are integers",
         "box_x, box_y": "the box's centre: (left + right) / 2, (top + bottom) / 2",
         "crop_side": "margin * max(right - left, bottom - top), in pixels of the image; the crop is a square about "
         "the box's centre",

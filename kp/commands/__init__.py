@@ -1,4 +1,4 @@
-"""The commands: each module adds its options in `add_arguments` and works in `run`, which gives the exit code."""
+"""The commands: each module defines `add_arguments(parser)` and `run(options)`, which returns the exit code."""
 
 from types import ModuleType
 

@@ -1,6 +1,6 @@
-"""Learn how faces look from the training people, for portraits of people who do not exist.
+"""Fit the appearance model of the synthetic faces to the training people.
 
-Takes about ten minutes. Only means and spreads over people are written, no picture and no number of any one person.
+Takes about ten minutes. Only means and variations over people are written, no image and no value of any one person.
 """
 
 import argparse
@@ -10,7 +10,7 @@ from kp.commands.common import add_data, add_overwrite, claim_outputs, open_data
 from kp.errors import ConfigError
 from kp.synthetic.appearance import save_appearance
 
-FEWEST = 400  # frames; fewer do not tell so many components
+FEWEST = 400  # frames; fewer do not determine so many components
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,13 +19,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out",
         required=True,
         metavar="FILE",
-        help="where to write the model, such as checkpoints/appearance.safetensors",
+        help="the file for the model, such as checkpoints/appearance.safetensors",
     )
     add_overwrite(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    from kp.synthetic.appearance_fit import fit_appearance  # here: the other commands need nothing of it
+    from kp.synthetic.appearance_fit import fit_appearance  # imported here: no other command needs it
 
     out = Path(options.out)
     claim_outputs([out], options)

@@ -1,10 +1,10 @@
 """Measure speed on this machine: data, training, learning, prediction, photos, other programs, the app's start.
 
-Machines are noisy: compare figures of one run with each other, and run it on an idle machine. All of it takes
-about ten minutes on two cores; --only takes parts:
+Compare only figures of one run on an idle machine, as timings vary. All of it takes about ten minutes on two cores;
+--only selects parts:
   data        opening the dataset, decoding it, a page of frames
   training    images a second of the training loop and of a plain one, same network and images
-  learning    seconds until the preset minute reaches some levels of error on people never seen
+  learning    seconds until the preset minute reaches some levels of error on the test people
   prediction  a photo of 12 megapixels; each shipped network alone, by threads and batch
   photos      photos of one face and of twenty, frames of a webcam, a thousand files, twenty visitors at once
   peers       error and latency of the shipped networks, and of MediaPipe (pip install mediapipe==0.10.21) and dlib
@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def figure(row: Row) -> str:
-    """Three digits, or why there are none."""
+    """The value with three significant digits, or the note that says why there is none."""
     if row.value is None:
         return row.note
     return f"{row.value:,.0f}" if abs(row.value) >= 100 else f"{row.value:.3g}"

@@ -1,7 +1,7 @@
 """Fetch the dataset.
 
-About 340 MB, from Amazon S3 or else from GitHub, checked and unpacked. Ctrl-C keeps what has arrived: the same command
-goes on from there. A proxy is taken from the environment (HTTPS_PROXY).
+About 340 MB, from Amazon S3 or else from GitHub, verified and unpacked. After Ctrl-C the same command resumes the
+download. A proxy is taken from the environment (HTTPS_PROXY).
 """
 
 import argparse
@@ -16,7 +16,7 @@ from kp.download.progress import Progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", metavar="DIR", help="the folder to put it in (default: KP_DATA, else data/)")
+    parser.add_argument("--data", metavar="DIR", help="the folder for it (default: KP_DATA, else data/)")
     add_json(parser)
 
 
@@ -52,26 +52,26 @@ class JsonReport:
 
 
 class TerminalReport:
-    """A bar in MB for each step, on the error stream; where that is no terminal, a line for each step."""
+    """A bar in MB for each step on stderr; where stderr is no terminal, a line for each step."""
 
     def __init__(self) -> None:
         self.bar: tqdm | None = None
-        self.doing = ("", "")
+        self.current = ("", "")
 
     def __call__(self, progress: Progress) -> None:
-        doing = (progress.step, progress.source)
-        if self.doing != doing:
+        current = (progress.step, progress.source)
+        if self.bar is None or self.current != current:
             self.close()
-            self.doing = doing
-            self._begin(progress)
+            self.current = current
+            self.bar = self._begin(progress)
         self.bar.total = progress.total
         self.bar.update(progress.done - self.bar.n)
 
-    def _begin(self, progress: Progress) -> None:
+    def _begin(self, progress: Progress) -> tqdm:
         what = f"{progress.step} ({progress.source})"
         if not sys.stderr.isatty():
             print(what, file=sys.stderr)
-        self.bar = tqdm(
+        return tqdm(
             desc=what, total=progress.total, initial=progress.done, unit="B", unit_scale=True, disable=None, leave=False
         )
 

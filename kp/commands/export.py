@@ -1,7 +1,7 @@
 """Write a network as ONNX, for programs without PyTorch.
 
-Beside FILE.onnx comes FILE.json: what to feed it (size, margin, channels, range) and how its answers are mapped back
-to the image. Needs the package onnx.
+FILE.json is written beside FILE.onnx: its input (size, margin, channels, range) and how its outputs are mapped to image
+pixels. Needs the package onnx.
 """
 
 import argparse

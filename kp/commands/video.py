@@ -1,8 +1,8 @@
-"""Find the keypoints in videos: each video with the points on it, and a table.
+"""Find the keypoints in videos: writes each video with the points on it, and a table.
 
 NAME.csv has a row for each frame and face: frame (from 1), timestamp (seconds), face_id (a face keeps its number while
 it is seen), confidence, x_0..x_67, y_0..y_67 (pixels from 0), yaw, pitch, roll (degrees). NAME.mp4 has no
-sound and a constant rate. A video that is cut is done as far as it goes, with exit code 1.
+sound and a constant rate. Of a video that is cut all readable frames are written, with exit code 1.
 """
 
 import argparse
@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from kp.commands.common import add_json, add_overwrite, name_replaced, print_json, progress_bar
-from kp.commands.predict.command import add_network, count
+from kp.commands.predict.options import add_network
+from kp.commands.predict.summary import count
 from kp.errors import ConfigError, ImageError
-from kp.formats.writer import unique_stems
+from kp.formats.stems import unique_stems
 from kp.prediction.one_euro import OneEuro
 from kp.prediction.predictor import Predictor
 from kp.prediction.tracking import FaceTracker
@@ -39,14 +40,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--smooth",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="hold points still that tremble, with the One Euro filter (default: yes)",
+        help="smooth the points over time with the One Euro filter (default: yes)",
     )
     parser.add_argument(
         "--min-cutoff",
         type=float,
         default=USUAL.min_cutoff,
         metavar="HZ",
-        help=f"of that filter; lower trembles less and lags more (default: {USUAL.min_cutoff:g})",
+        help=f"of that filter; lower jitters less and lags more (default: {USUAL.min_cutoff:g})",
     )
     parser.add_argument(
         "--beta",
@@ -65,19 +66,19 @@ def run(options: argparse.Namespace) -> int:
         options.model, options.detector, threshold=options.threshold, margin=options.margin, tta=options.tta
     )
     stems = unique_stems(options.videos)
-    check_places(options, stems)
+    check_output_paths(options, stems)
     whole = True
     for video, stem in zip(options.videos, stems, strict=True):
         try:
-            whole &= do_video(video, stem, predictor, FaceTracker(smoothing), options)
+            whole &= annotate(video, stem, predictor, FaceTracker(smoothing), options)
         except ImageError as error:
             print(f"Error: {error}", file=sys.stderr)
             whole = False
     return 0 if whole else 1
 
 
-def check_places(options: argparse.Namespace, stems: Sequence[str]) -> None:
-    """Name the files that will be replaced, on stderr. Raises ConfigError for those that may not be."""
+def check_output_paths(options: argparse.Namespace, stems: Sequence[str]) -> None:
+    """Print the files that will be replaced, on stderr. Raises ConfigError for those that must not be."""
     outputs = [
         path
         for video, stem in zip(options.videos, stems, strict=True)
@@ -89,9 +90,13 @@ def check_places(options: argparse.Namespace, stems: Sequence[str]) -> None:
     name_replaced(outputs, options)
 
 
-def do_video(video: str, stem: str, predictor: Predictor, tracker: FaceTracker, options: argparse.Namespace) -> bool:
-    """Whether all of the video could be read. Raises ImageError for what is no video."""
+def annotate(video: str, stem: str, predictor: Predictor, tracker: FaceTracker, options: argparse.Namespace) -> bool:
+    """Write the outputs of one video and print its summary; whether all frames could be read.
+
+    Raises ImageError for what is no video.
+    """
     rows, with_faces, start, declared = 0, 0, time.monotonic(), VideoReader(video).info.frames
+    whole = True
     with progress_bar("predicting", hidden=options.json) as progress:
         for event in annotate_video(
             predictor, video, options.out, tracker=tracker, stem=stem, overwrite=options.overwrite
@@ -99,30 +104,36 @@ def do_video(video: str, stem: str, predictor: Predictor, tracker: FaceTracker, 
             if isinstance(event, FrameDone):
                 rows, with_faces = rows + len(event.faces), with_faces + bool(event.faces)
                 progress(event.frame.number, max(event.frame.number, declared))
+                continue
+            whole = event.whole
+            counts = {"frames_with_faces": with_faces, "rows": rows, "faces": tracker.seen}
+            report(video, event, counts, seconds=time.monotonic() - start, json=options.json)
+    return whole
+
+
+def report(video: str, done: VideoDone, counts: dict[str, int], *, seconds: float, json: bool) -> None:
+    """Print the summary of a finished video, and what differs from the source on stderr."""
     summary: dict[str, Any] = {
         "file": video,
-        "width": event.info.width,
-        "height": event.info.height,
-        "rate": event.info.rate,
-        "frames": event.frames,
-        "frames_declared": event.info.frames or None,
-        "whole": event.whole,
-        "frames_repeated": event.repeated,
-        "frames_dropped": event.dropped,
-        "video_size": list(event.size),
-        "frames_with_faces": with_faces,
-        "rows": rows,
-        "faces": tracker.seen,
-        "files": [str(file) for file in event.files],
-        "seconds": round(time.monotonic() - start, 3),
+        "width": done.info.width,
+        "height": done.info.height,
+        "rate": done.info.rate,
+        "frames": done.frames,
+        "frames_declared": done.info.frames or None,
+        "whole": done.whole,
+        "frames_repeated": done.repeated,
+        "frames_dropped": done.dropped,
+        "video_size": list(done.size),
+        **counts,
+        "files": [str(file) for file in done.files],
+        "seconds": round(seconds, 3),
     }
-    if options.json:
+    if json:
         print_json(summary)
     else:
         print_summary(summary)
-    for remark in remarks(event):
+    for remark in remarks(done):
         print(f"{video}: {remark}", file=sys.stderr)
-    return event.whole
 
 
 def print_summary(summary: dict[str, Any]) -> None:
@@ -139,21 +150,21 @@ def print_summary(summary: dict[str, Any]) -> None:
 
 
 def remarks(done: VideoDone) -> list[str]:
-    """What is other in the new video than in the old, and what is missing."""
-    said = []
+    """Sentences on how the written video differs from its source, and on what is missing."""
+    sentences = []
     if not done.whole:
-        said.append(
-            f"only {done.frames} of {done.info.frames} frames can be read, so the file is cut or damaged. What "
-            "was read is done. Copy the video again for the rest."
+        sentences.append(
+            f"only {done.frames} of {done.info.frames} frames can be read, so the file is cut or damaged. "
+            "These are written. Copy the video again for the rest."
         )
     if done.repeated or done.dropped:
-        said.append(
+        sentences.append(
             f"the frame rate changes. So that the new video keeps time, frames are shown again {done.repeated} "
             f"times and {count(done.dropped, 'frame')} left out; the table has each frame once."
         )
     if done.size != (done.info.width, done.info.height):
-        said.append(
+        sentences.append(
             f"the new video is {done.size[0]} x {done.size[1]} pixels, as it must be even: the last column or "
-            "row is there twice. All coordinates stay."
+            "row is there twice. Coordinates are unchanged."
         )
-    return said
+    return sentences

@@ -1,4 +1,4 @@
-"""What a face detector is: picture in, boxes out, and how its boxes relate to ours."""
+"""The interface of face detectors, and the map from their boxes to tight keypoint boxes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,13 +10,14 @@ import numpy as np
 from kp.errors import ConfigError
 from kp.geometry import Box
 
-# How well boxes fit. exact: they are kept; tight: remade for a second pass of a tilted head; loose: always remade.
+# How well boxes fit the keypoints. "exact": kept in a second pass; "tight": replaced in it by the box about the first
+# pass's points; "loose": the same, and every face gets a second pass.
 BoxStyle = Literal["exact", "tight", "loose"]
 
 
 @dataclass(frozen=True)
 class Detection:
-    """A face that a detector saw: its box as the detector draws it, and how sure it is (0..1, or None)."""
+    """A detected face: its box in the detector's own style, and its score (0..1, or None)."""
 
     box: Box
     score: float | None
@@ -24,11 +25,11 @@ class Detection:
 
 @dataclass(frozen=True)
 class BoxMap:
-    """From a detector's style of box to the tight box about the 68 keypoints, a square.
+    """The map from a detector's boxes to tight square boxes about the 68 keypoints.
 
-    dx, dy: where the tight box's centre lies from the detector's, in detector box sides.
+    dx, dy: offset of the tight box's centre from the detector's, in detector box sides.
     scale: the tight box's longer side, in detector box sides. Medians over the training people;
-    `python -m kp calibrate` fits them again.
+    `python -m kp calibrate` fits them.
     """
 
     dx: float
@@ -41,7 +42,7 @@ class BoxMap:
 
     @classmethod
     def fit(cls, detected: Sequence[Box], tight: Sequence[Box]) -> "BoxMap":
-        """The medians over pairs of boxes of the same faces. Raises ConfigError where there are none."""
+        """Medians over pairs of boxes of the same faces. Raises ConfigError for empty sequences."""
         if not detected:
             raise ConfigError(
                 "A box map is fitted to pairs of boxes, and there are none. Use a detector that finds faces."
@@ -54,9 +55,9 @@ class BoxMap:
 
 
 class Detector:
-    """Finds faces. `default_threshold` and `threshold_range` are in the detector's own unit.
+    """Detects faces. `default_threshold` and `threshold_range` are in the detector's own unit.
 
-    box_style: "loose" where its boxes fit so badly that a second pass, in a box about the first points, is better.
+    box_style: how well its boxes fit once mapped to tight ones; "loose" ones are improved by a second pass.
     """
 
     title: str
@@ -81,7 +82,7 @@ class Detector:
 
 
 def resized(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
-    """The picture with so many pixels on its longer side, and the factor."""
+    """The image resized to `side` pixels on its longer side, and the factor."""
     factor = side / max(image.shape[:2])
     if factor == 1:
         return image, 1.0

@@ -1,4 +1,4 @@
-"""OpenCV's Haar cascade for frontal faces: the classic (Viola and Jones, 2001), and the reference project's."""
+"""OpenCV's Haar cascade for frontal faces (Viola and Jones, 2001), the detector of the reference project."""
 
 import threading
 
@@ -11,12 +11,12 @@ from kp.detectors.base import BoxMap, BoxStyle, Detection, Detector, resized
 from kp.geometry import Box
 
 CASCADE = "haarcascade_frontalface_default.xml"
-SCALE_STEP = 1.2  # each pass looks for faces this much larger, as in the reference project
-LONGEST_SIDE = 1280  # larger pictures are looked at in this size; faces below 24 px there are not found
+SCALE_STEP = 1.2  # between the face sizes of successive passes, as in the reference project
+LONGEST_SIDE = 1280  # pixels; larger images are shrunk to this; faces below 24 px there are not found
 
 
 class HaarDetector(Detector):
-    """Threshold: how many overlapping hits make a face (`minNeighbors`). Gives no score."""
+    """Threshold: how many overlapping hits make a face (`minNeighbors`). Detections have no score."""
 
     title = "Haar cascade (2001, the classic)"
     box_map = BoxMap(dx=-0.006, dy=0.151, scale=0.877)

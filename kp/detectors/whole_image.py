@@ -1,4 +1,4 @@
-"""No detector at all: the picture is taken for one face that fills it."""
+"""No detection: the whole image is one face."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from kp.geometry import Box
 
 
 class WholeImage(Detector):
-    """For pictures that are cropped to a face already. The box is the largest centred square."""
+    """For images that are already cropped to a face. The box is the largest centred square."""
 
     title = "Whole image (one face fills it)"
     box_map = BoxMap(dx=-0.002, dy=0.053, scale=0.444)

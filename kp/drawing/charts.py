@@ -1,6 +1,6 @@
-"""Line charts as SVG text: quick enough to be redrawn several times a second, readable in light and dark.
+"""Line charts as SVG text: fast enough for several updates a second, readable in light and dark.
 
-Text and axes take the page's colours from CSS variables; lines are from Okabe and Ito's palette.
+Text and axes take the page's colours from CSS variables; lines have those of Okabe and Ito's palette.
 """
 
 import math
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from html import escape
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-MOST_POINTS = 400  # of one line; more are not seen
-WIDTH, HEIGHT = 480, 270  # of the drawing; on the page it is as wide as its place
+MOST_POINTS = 400  # of one line; more are not visible
+WIDTH, HEIGHT = 480, 270  # of the drawing, in its own units; on the page it fills its container
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 34, 44
-MOST_TICKS = 8  # on the upright axis
+MOST_TICKS = 8  # on the y axis
 TEXT = 'fill="currentColor" font-size="13"'
 
 Point = tuple[float, float]
@@ -20,8 +20,8 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Chart:
-    """What a chart shows. references: label -> y of a dashed line across it. log: the y axis.
-    marker: x of an upright line."""
+    """Settings of a chart. references: label -> y of a dashed horizontal line. log: logarithmic y axis. marker: x of a
+    vertical line. x_limit: least end of the x axis."""
 
     title: str
     x_label: str
@@ -33,7 +33,7 @@ class Chart:
     y_from_zero: bool = False
 
     def svg(self, series: Mapping[str, Sequence[Point]]) -> str:
-        """The SVG of named lines of (x, y); what is not finite (or not positive, for log) is left out."""
+        """The SVG of named lines of (x, y); points that are not finite (or not positive, for log) are left out."""
         lines = {name: self._kept(points) for name, points in series.items()}
         axes = _Axes.around(self, [point for points in lines.values() for point in points])
         parts = [axes.grid(), *(axes.reference(label, y) for label, y in (self.references or {}).items())]
@@ -47,7 +47,7 @@ class Chart:
         )
 
     def describe(self, lines: Mapping[str, Sequence[Point]]) -> str:
-        """The chart in a sentence, for those who do not see it."""
+        """The chart in a sentence, for screen readers."""
         ends = [
             f"{name} {points[-1][1]:.3g}{self.unit} at {points[-1][0]:.3g}" for name, points in lines.items() if points
         ]
@@ -61,7 +61,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class _Axes:
-    """The range that is seen, in the chart's own units (y as its logarithm, for log)."""
+    """The visible range, in the chart's own units (y as its logarithm, for log)."""
 
     chart: Chart
     x: Point
@@ -70,8 +70,8 @@ class _Axes:
     @classmethod
     def around(cls, chart: Chart, points: Sequence[Point]) -> "_Axes":
         xs = [x for x, _ in points] or [0.0, 1.0]
-        seen = [y for y in (chart.references or {}).values() if y > 0 or not chart.log]  # always in view
-        ys = [*(y for _, y in points), *seen] or ([0.1, 1.0] if chart.log else [0.0, 1.0])
+        references = [y for y in (chart.references or {}).values() if y > 0 or not chart.log]  # always visible
+        ys = [*(y for _, y in points), *references] or ([0.1, 1.0] if chart.log else [0.0, 1.0])
         low, high = min(ys), max(ys)
         if chart.log:
             low, high = math.log10(low), math.log10(high)
@@ -87,7 +87,7 @@ class _Axes:
         )
 
     def place(self, x: float, y: float) -> Point:
-        """Drawing coordinates of a point."""
+        """SVG coordinates of a point."""
         y = math.log10(y) if self.chart.log else y
         across = (x - self.x[0]) / (self.x[1] - self.x[0])
         up = (y - self.y[0]) / (self.y[1] - self.y[0])
@@ -163,7 +163,7 @@ def _ticks(low: float, high: float, count: int = 5) -> list[float]:
 
 
 def _log_ticks(low: float, high: float) -> list[float]:
-    """Round numbers between 10**low and 10**high: 1 to 9, 1 2 5, or 1 times powers of ten, the most that find room."""
+    """Round numbers between 10**low and 10**high: 1 to 9, 1 2 5, or 1 times powers of ten, as many as fit."""
     powers = range(math.floor(low), math.ceil(high) + 1)
     for digits in (range(1, 10), (1, 2, 5), (1,)):
         values = [digit * 10.0**power for power in powers for digit in digits]

@@ -1,4 +1,4 @@
-"""A network's numbers as pictures: kernels, feature maps, filtered images, and the colour scales that explain them."""
+"""A network's values as pictures: kernels, feature maps, filtered images, and their colour scales."""
 
 from collections.abc import Callable
 
@@ -6,23 +6,23 @@ import cv2
 import matplotlib
 import numpy as np
 
-# Both are readable for colour-blind people; the first is almost white in the middle and symmetric about it.
+# Both are readable with colour blindness; the first is symmetric about its almost white middle.
 DIVERGING = (matplotlib.colormaps["RdBu_r"].resampled(255)(np.arange(255))[:, :3] * 255).round().astype(np.uint8)
 SEQUENTIAL = (matplotlib.colormaps["viridis"](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
-SHARE = 0.999  # of all numbers lie within a colour scale; a few outliers must not make the rest pale
+SHARE = 0.999  # of all values lie within a colour scale, so that a few outliers do not make the others pale
 CELL = 44  # side of a kernel's cell in an SVG, units
 WIDEST_CELL = 48  # pixels of the screen
 BLACK, WHITE = "#000000", "#ffffff"
 
 
 def symmetric_limit(values: np.ndarray) -> float:
-    """The end of a scale -limit .. limit for these numbers: all but a thousandth lie within; positive."""
+    """The limit > 0 of a scale -limit .. limit that contains all but a thousandth of the values."""
     sizes = np.abs(values)
     return max(float(np.quantile(sizes, SHARE, method="higher")), 1e-12)
 
 
 def sequential_range(values: np.ndarray) -> tuple[float, float]:
-    """The ends low < high of a scale for these numbers; 0 is the low end where nothing is negative."""
+    """The ends low < high of a scale for these values; low is 0 where none is negative."""
     low = min(0.0, float(np.quantile(values, 1 - SHARE, method="lower")))
     return low, max(float(np.quantile(values, SHARE, method="higher")), low + 1e-12)
 
@@ -45,19 +45,19 @@ def grey(values: np.ndarray) -> np.ndarray:
 
 
 def over_face(face: np.ndarray, colours: np.ndarray, matrix: np.ndarray, *, alpha: float = 0.6) -> np.ndarray:
-    """A map's colours uint8 (h, w, 3) laid over a face uint8 (H, W, 3); `matrix` (2x3) takes map to face pixels.
+    """A map's colours uint8 (h, w, 3) blended over a face uint8 (H, W, 3). matrix: 2x3, from map to face pixels.
 
-    Each pixel of the map is a rectangle; where the map does not reach, the face stays as it is.
+    Each pixel of the map is a rectangle; the face is unchanged where the map does not reach.
     """
     size = (face.shape[1], face.shape[0])
-    laid = cv2.warpAffine(np.ascontiguousarray(colours), matrix, size, flags=cv2.INTER_NEAREST)
+    warped = cv2.warpAffine(np.ascontiguousarray(colours), matrix, size, flags=cv2.INTER_NEAREST)
     reached = cv2.warpAffine(np.ones(colours.shape[:2], np.float32), matrix, size, flags=cv2.INTER_NEAREST)
     share = reached[..., None] * np.float32(alpha)
-    return (face * (1 - share) + laid * share).round().astype(np.uint8)
+    return (face * (1 - share) + warped * share).round().astype(np.uint8)
 
 
 def strip(values: np.ndarray, *, width: int = 64) -> np.ndarray:
-    """Numbers (n,) row by row, as (rows, width) float32; the rest of the last row is NaN."""
+    """Values (n,) row by row as float32 (rows, width); the rest of the last row is NaN."""
     rows = -(-len(values) // width)
     filled = np.full(rows * width, np.nan, np.float32)
     filled[: len(values)] = values
@@ -72,7 +72,7 @@ def luminance(colour: np.ndarray) -> float:
 
 
 def text_colour(background: np.ndarray) -> str:
-    """Black or white, whichever has more contrast on uint8 (3,) RGB; never less than 4.5, as WCAG 2 AA asks."""
+    """Black or white, whichever has more contrast on uint8 (3,) RGB; at least 4.5, as WCAG 2 AA requires."""
     level = luminance(background) + 0.05
     return BLACK if level / 0.05 > 1.05 / level else WHITE
 
@@ -82,14 +82,14 @@ def hex_colour(colour: np.ndarray) -> str:
 
 
 def number(value: float, limit: float) -> str:
-    """A number as it is written beside others of up to `limit`: three significant digits of those, a real minus."""
+    """A value with the decimals that give values up to `limit` three significant digits, and a real minus sign."""
     decimals = 3 if limit < 0.1 else 2 if limit < 10 else 1 if limit < 100 else 0
     text = f"{value:.{decimals}f}"
     return text.replace("-", "" if float(text) == 0 else "\N{MINUS SIGN}")
 
 
 def kernel_svg(kernel: np.ndarray, limit: float, *, label: str) -> str:
-    """A kernel (kh, kw) as an SVG with its numbers in coloured cells. label: what is read aloud."""
+    """A kernel (kh, kw) as an SVG with its values in coloured cells. label: text for screen readers."""
     height, width = kernel.shape
     widest, size = (width + 1) * WIDEST_CELL, 12 if limit >= 0.1 else 11.5
     parts = [
@@ -108,9 +108,9 @@ def kernel_svg(kernel: np.ndarray, limit: float, *, label: str) -> str:
 
 
 def scale_svg(low: float, high: float, colours: Callable[[np.ndarray], np.ndarray], *, steps: int = 48) -> str:
-    """A colour scale from low to high with its numbers, as an SVG that follows the page's text colour.
+    """A colour scale from low to high with its values, as an SVG in the page's text colour.
 
-    colours: from numbers (n,) to uint8 (n, 3). Empty where low and high are the same.
+    colours: from values (n,) to uint8 (n, 3). Empty where low and high are equal.
     """
     if high - low < 1e-9:
         return ""

@@ -1,4 +1,4 @@
-"""Errors of others and of simple means on this data, to measure a network by; mean NME in percent."""
+"""Reference errors on this data, of simple baselines and published results; mean NME in percent."""
 
 REFERENCES = {
     "mean shape": 20.0,

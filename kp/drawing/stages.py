@@ -1,4 +1,4 @@
-"""What a chain of transforms does to one sample: a picture and the plain numbers after each step."""
+"""The stages of a chain of transforms for one sample: a picture and plain values after each transform."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,8 +29,8 @@ class Stage:
     """A sample after one transform.
 
     code: the transform's repr. picture: uint8 (H, W, 3) RGB, enlarged, with the keypoints drawn in place.
-    shape, dtype, low, high: of the sample's own picture. points_low, points_high: range of the keypoints,
-    in `unit`. outside: how many of the 68 points are not in the picture. changed: whether this step did anything.
+    shape, dtype, low, high: of the sample's own image. points_low, points_high: range of the keypoints,
+    in `unit`. outside: how many of the 68 points are outside the image. changed: whether the transform was applied.
     """
 
     title: str
@@ -48,12 +48,12 @@ class Stage:
 
 
 def reference_recipe(seed: int) -> list[Transform]:
-    """The course's recipe: the whole frame, shrunk, and a random piece of it."""
+    """The reference recipe: the whole frame, rescaled, and a random crop of it."""
     return [Rescale(250), RandomCrop(224, rng=seed), Normalize(), ToTensor()]
 
 
 def augmented_face(seed: int) -> list[Transform]:
-    """A crop about the face, then random changes of geometry, light, sharpness and content."""
+    """A crop about the face, then random geometry, brightness, blur, noise and occlusion."""
     rng = np.random.default_rng(seed)
     return [
         FaceCrop(128, scale=(-0.1, 0.3), shift=0.04, rng=rng),
@@ -75,11 +75,11 @@ CHAINS: dict[str, Callable[[int], list[Transform]]] = {
 
 
 def describe_stages(sample: Sample, chain: Sequence[Transform], *, code: str = "sample") -> list[Stage]:
-    """One stage for the sample as it is (`code` is what its caption says), and one after each transform.
+    """One stage for the original sample, with `code` as caption, and one after each transform.
 
-    Raises TransformError where a transform is in an impossible place.
+    Raises TransformError where a transform has an invalid position.
     """
-    pixels = np.asarray(sample.keypoints)  # where the points are in the picture, whatever their unit
+    pixels = np.asarray(sample.keypoints)  # image pixels, whatever the unit of the keypoints
     stages = [_stage("Original", code, sample, pixels)]
     for transform in chain:
         after = transform(sample)
@@ -90,12 +90,12 @@ def describe_stages(sample: Sample, chain: Sequence[Transform], *, code: str = "
 
 
 def is_picture(image: np.ndarray | torch.Tensor) -> bool:
-    """Whether these are still uint8 pixels: then, and only then, the keypoints are in pixels."""
+    """Whether the image is uint8 pixels; only then are the keypoints in pixels."""
     return isinstance(image, np.ndarray) and image.dtype == np.uint8
 
 
 def to_picture(image: np.ndarray | torch.Tensor) -> np.ndarray:
-    """uint8 (H, W, 3) RGB of a sample's picture at any stage; values of 0..1 become 0..255."""
+    """uint8 (H, W, 3) RGB of a sample's image at any stage; values of 0..1 become 0..255."""
     pixels = image.numpy().transpose(1, 2, 0) if isinstance(image, torch.Tensor) else image  # (C, H, W) -> (H, W, C)
     if pixels.dtype != np.uint8:
         pixels = np.round(np.clip(pixels, 0, 1) * 255).astype(np.uint8)

@@ -1,0 +1,1 @@
+"""A network's kernels and feature maps as arrays."""

@@ -1,4 +1,4 @@
-"""What a network's stages make of a face, as numbers, and where in the crop a map's pixels look."""
+"""Feature maps of a network's stages for one face, and the receptive fields of their pixels."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from kp.geometry import Box
 from kp.models import stage_outputs
 from kp.models.base import StagedModel
 
-PROBES = 2  # random crops a position; the union of what they reveal is the receptive field
+PROBES = 2  # random inputs a position; the receptive field is the union of their non-zero gradients
 
 
 def feature_maps(model: StagedModel, x: Tensor) -> dict[str, np.ndarray]:
@@ -26,8 +26,8 @@ def feature_maps(model: StagedModel, x: Tensor) -> dict[str, np.ndarray]:
 class MapGeometry:
     """Where a stage's map lies in the crop, in crop pixels; the same for x and y.
 
-    start: the centre of what pixel 0 sees. step: from there to the next pixel's. sees: the side of the square
-    that one pixel sees, its receptive field. exact: False where the map was taken to be stretched over the crop.
+    start: centre of the receptive field of pixel 0. step: from there to the next pixel's. sees: side of a pixel's
+    square receptive field. exact: False where the map is assumed to be stretched over the crop.
     """
 
     start: float
@@ -41,16 +41,16 @@ class MapGeometry:
         return np.array([[self.step, 0, self.start], [0, self.step, self.start]], np.float64)
 
     def field(self, x: int, y: int) -> Box:
-        """What the map's pixel (x, y) sees; it may reach beyond the crop where the network pads."""
+        """The receptive field of the map's pixel (x, y); with padding it may reach beyond the crop."""
         return Box.square((self.start + self.step * x, self.start + self.step * y), self.sees)
 
 
 def map_geometry(model: StagedModel, stage: str, x: Tensor) -> MapGeometry:
     """Where the maps of `stage` lie in crops like x (1, channels, size, size). Raises ConfigError if it has no maps.
 
-    Measured: the input pixels that the gradient of a map's first, middle and last pixel reaches. Where these
-    three fields are equally large the network pads nothing and the answer is exact. Where padding cuts the outer
-    ones off, the map is taken to be stretched over the crop, which is right within half a step.
+    Measured by the gradients of a map's first, middle and last pixel with respect to the input. Where these three
+    receptive fields are equally large the network has no padding and the result is exact. Where padding cuts off the
+    outer ones, the map is assumed to be stretched over the crop, which is right within half a step.
     """
     noise = torch.rand((3 * PROBES, *x.shape[1:]), generator=torch.Generator().manual_seed(0)).requires_grad_()
     with torch.enable_grad():
@@ -71,6 +71,6 @@ def map_geometry(model: StagedModel, stage: str, x: Tensor) -> MapGeometry:
 
 
 def _extent(values: np.ndarray) -> tuple[int, int]:
-    """First and last index of what is not zero; (0, 0) where all is."""
+    """First and last index of the non-zero values; (0, 0) where all are zero."""
     found = np.flatnonzero(values)
     return (int(found[0]), int(found[-1])) if len(found) else (0, 0)

@@ -1,6 +1,8 @@
-"""The kernels of a network's convolutions as numbers, and what one of them makes of a picture."""
+"""The kernels of a network's convolutions as arrays, and the result of one on an image."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,7 +20,7 @@ def convolutions(model: nn.Module) -> dict[str, nn.Conv2d]:
 
 
 def kernels(model: nn.Module, name: str) -> np.ndarray:
-    """float32 (out, in, kh, kw): a kernel for each pair of a map that comes out and a channel that goes in.
+    """float32 (out, in, kh, kw): a kernel for each pair of output map and input channel.
 
     Raises ConfigError for a name that is not among `convolutions`.
     """
@@ -26,16 +28,16 @@ def kernels(model: nn.Module, name: str) -> np.ndarray:
 
 
 def input_channel(convolution: nn.Conv2d, out: int, channel: int) -> int:
-    """Which of the incoming channels the kernel [out, channel] reads; not `channel` itself where there are groups."""
+    """Index of the input channel that the kernel [out, channel] reads; differs from `channel` in grouped ones."""
     group = out // (convolution.out_channels // convolution.groups)
     return group * (convolution.in_channels // convolution.groups) + channel
 
 
 def filter_image(grey: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """float32 (H, W): a picture (H, W), uint8 or float, correlated with a kernel (kh, kw), as torch's conv2d does.
+    """float32 (H, W): an image (H, W), uint8 or float, correlated with a kernel (kh, kw), as torch's conv2d does.
 
     Pixel (x, y) is the sum over the kernel's cells (i, j) of kernel[j, i] * grey[y + j - kh // 2, x + i - kw // 2].
-    Beyond the edge the picture is mirrored about its outermost pixels (cv2.BORDER_REFLECT_101).
+    Beyond the edge the image is mirrored about its outermost pixels (cv2.BORDER_REFLECT_101).
     """
     return cv2.filter2D(
         np.asarray(grey, np.float32), cv2.CV_32F, np.asarray(kernel, np.float32), borderType=cv2.BORDER_REFLECT_101
@@ -43,21 +45,27 @@ def filter_image(grey: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 
 class _ConvInputs(TorchFunctionMode):
-    """While it is active, in this thread alone, remembers what each convolution is given; the model is not touched."""
+    """A context that records each convolution's input, in this thread only and without hooks on the model."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.names = {id(module.weight): name for name, module in convolutions(model).items()}
         self.inputs: dict[str, Tensor] = {}
 
-    def __torch_function__(self, func, types, args=(), kwargs=None):
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
         if func is torch.conv2d and id(args[1]) in self.names:
             self.inputs[self.names[id(args[1])]] = args[0].detach()
         return func(*args, **(kwargs or {}))
 
 
 def convolution_inputs(model: StagedModel, x: Tensor) -> dict[str, Tensor]:
-    """What each convolution reads, (n, in, h, w), for x (n, channels, size, size); in the order they come up."""
+    """Each convolution's input (n, in, h, w) for x (n, channels, size, size), in order of execution."""
     with torch.no_grad(), _ConvInputs(model) as mode:
         for _ in model.stages(x):
             pass
@@ -66,9 +74,9 @@ def convolution_inputs(model: StagedModel, x: Tensor) -> dict[str, Tensor]:
 
 @dataclass(frozen=True)
 class KernelShape:
-    """How much of a kernel's energy (its sum of squares) is an even grey, and how much an even slope: 0..1 each.
+    """Shares, 0..1, of a kernel's energy (its sum of squares) that are its mean (even) and a linear slope.
 
-    direction: where the slope rises, degrees as on a clock face turned to the right: 0 right, 90 down.
+    direction: in which the slope rises, degrees clockwise from the right: 0 right, 90 down.
     """
 
     even: float
@@ -77,7 +85,7 @@ class KernelShape:
 
 
 def kernel_shape(kernel: np.ndarray) -> KernelShape:
-    """The best-fitting plane of a kernel (kh, kw), by least squares; all zero for a kernel of zeros."""
+    """The least-squares plane of a kernel (kh, kw); all values 0 for a kernel of zeros."""
     values = np.asarray(kernel, np.float64)
     energy = float((values**2).sum())
     if energy == 0:
@@ -94,6 +102,6 @@ def kernel_shape(kernel: np.ndarray) -> KernelShape:
 
 
 def _share(values: np.ndarray, pattern: np.ndarray) -> float:
-    """The length of `values` along `pattern`."""
+    """The component of `values` along `pattern`."""
     length = float(np.sqrt((pattern**2).sum()))
     return float((values * pattern).sum()) / length if length else 0.0

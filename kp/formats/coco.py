@@ -14,15 +14,15 @@ from kp.prediction.face import FacePrediction
 
 COCO = "coco"  # the format's name; it is one file for all photos
 COCO_FILE = "keypoints.coco.json"
-# COCO's flags of a point. 1 (labelled, but hidden) is for a point whose place in the picture is known though something
-# covers it. COCO labels nothing outside a picture, and its readers train on every point whose flag is over 0.
+# COCO's visibility flags v. 1 (labelled, not visible) is for an occluded point with a known position; it is not used
+# here. COCO labels no point outside the image, and its readers train on every point with v > 0.
 NOT_LABELLED, VISIBLE = 0, 2
 CATEGORY: dict[str, Any] = {
     "id": 1,
     "name": "face",
     "supercategory": "person",
     "keypoints": POINT_NAMES,
-    # Pairs of points joined by a line, which count from 1 as COCO has them.
+    # Pairs of points joined by a line; COCO counts points from 1.
     "skeleton": [[start + 1, end + 1] for line in CONTOURS.values() for start, end in pairwise(line)],
 }
 
@@ -39,7 +39,8 @@ class CocoPhoto:
 
 def coco_json(photos: Iterable[CocoPhoto]) -> dict[str, Any]:
     """Plain values for JSON: images, annotations, categories; see `annotation`."""
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for number, photo in enumerate(photos, start=1):
         check_finite(photo.faces)
         images.append({"id": number, "file_name": photo.file, "width": photo.width, "height": photo.height})
@@ -56,13 +57,13 @@ def coco_json(photos: Iterable[CocoPhoto]) -> dict[str, Any]:
 
 
 def annotation(face: FacePrediction, width: int, height: int) -> dict[str, Any]:
-    """A face of a photo of this size, without its ids.
+    """The annotation of a face in a photo of this size, without its ids.
 
-    bbox [left, top, width, height] is the part of the face's box that lies in the photo, area is that part's.
-    num_keypoints counts the points that do. score: the confidence, else the detector's score, else 1 (a given box).
+    bbox [left, top, width, height] is the face's box clipped to the photo, area is its area. num_keypoints counts the
+    points inside the photo. score: the confidence, else the detector's score, else 1 (a given box).
     """
     points = visible_keypoints(face.keypoints, width, height)
-    box, edges = face.box, (width - 1, height - 1)  # as with points, whole numbers are the centres of pixels
+    box, edges = face.box, (width - 1, height - 1)  # integers are pixel centres
     left, top, right, bottom = np.clip([box.left, box.top, box.right, box.bottom], 0, [*edges, *edges]).tolist()
     scores = map(number_or_none, (face.confidence, face.score, 1.0))
     return {
@@ -77,15 +78,15 @@ def annotation(face: FacePrediction, width: int, height: int) -> dict[str, Any]:
 
 
 def visible_keypoints(keypoints: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Float64 (68, 3), x, y and flag, from keypoints (68, 2).
+    """Float64 (68, 3): x, y and visibility flag v, from keypoints (68, 2).
 
-    A point outside the photo is not labelled, and COCO's definition of that is v = 0 with x = y = 0. One on the outer
-    half of an edge pixel is moved to that pixel's centre, as COCO's readers expect 0 <= x <= width - 1.
+    A point outside the photo is not labelled: v = 0 and x = y = 0, as COCO defines it. One on the outer half of an
+    edge pixel is moved to that pixel's centre, because COCO's readers expect 0 <= x <= width - 1.
     """
     size = np.array([width, height])
-    inside = ((keypoints >= -0.5) & (keypoints <= size - 0.5)).all(axis=1)
+    inside = np.all((keypoints >= -0.5) & (keypoints <= size - 0.5), axis=1, keepdims=True)  # (68, 1)
     places = np.clip(keypoints.astype(np.float64), 0, size - 1)
-    return np.where(inside[:, None], np.column_stack([places, np.full(len(places), VISIBLE)]), NOT_LABELLED)
+    return np.where(inside, np.column_stack([places, np.full(len(places), VISIBLE)]), NOT_LABELLED)
 
 
 def coco_bytes(photos: Iterable[CocoPhoto]) -> bytes:

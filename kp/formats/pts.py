@@ -1,6 +1,6 @@
-"""iBUG's .pts files: one face a file, as the 300-W dataset has them (Sagonas et al., 2013).
+"""iBUG's .pts files, one face a file, the label format of 300-W (Sagonas et al., 2013).
 
-Their pixels count from 1: the centre of the top left pixel is (1, 1), which is (0, 0) here.
+Their pixel coordinates start at 1: the centre of the top left pixel is (1, 1), which is (0, 0) here.
 """
 
 import re
@@ -12,7 +12,7 @@ from kp.formats.record import check_finite
 from kp.landmarks import NUM_KEYPOINTS
 from kp.prediction.face import FacePrediction
 
-FIRST_PIXEL = 1  # where .pts begin to count
+FIRST_PIXEL = 1  # coordinate of the first pixel's centre in a .pts file
 DECIMALS = 3  # of a pixel
 
 
@@ -24,7 +24,7 @@ def face_pts(face: FacePrediction) -> str:
 
 
 def read_pts(text: str) -> np.ndarray:
-    """The keypoints float32 (68, 2) of a .pts file, counted from 0. Raises DataError for other text."""
+    """The keypoints float32 (68, 2) of a .pts file, in pixels from 0. Raises DataError for other text."""
     found = re.search(r"\{([^}]*)\}", text)
     try:
         points = np.array((found.group(1) if found else "").split(), np.float64)

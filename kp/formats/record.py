@@ -1,4 +1,4 @@
-"""Faces as JSON, with nothing lost: what is written can be read back."""
+"""Lossless JSON of predicted faces: `read_faces` reads what `json_bytes` writes."""
 
 import json
 import math
@@ -14,21 +14,21 @@ from kp.prediction.face import CONFIDENT, FacePrediction
 
 
 def check_finite(faces: Sequence[FacePrediction]) -> None:
-    """Raises KpError where a network's answer is no number."""
+    """Raises KpError where a keypoint is not finite."""
     if not all(np.isfinite(face.keypoints).all() for face in faces):
         raise KpError(
-            "The network's answer holds values that are no numbers, so its training went astray. "
+            "The network predicts values that are no numbers, so its training diverged. "
             "Choose another model, or train again with a lower learning rate."
         )
 
 
 def faces_json(faces: Sequence[FacePrediction]) -> list[dict[str, Any]]:
-    """Plain values for JSON, in image pixels; what is not known is None.
+    """Plain values for JSON, in image pixels; unknown values are None.
 
-    box [left, top, right, bottom]; score, the detector's; keypoints 68 x [x, y]; confidence 0..1; threshold,
-    the expected share of good points that became a confidence of 0.7; spread, how far off each of the 68 points is
-    expected to be; covariance 68 x [xx, xy, yy], of where each may lie, square pixels; pose {yaw, pitch, roll},
-    degrees; turn, degrees counter-clockwise by which the picture was turned to set it upright.
+    box [left, top, right, bottom]; score, the detector's; keypoints 68 x [x, y]; confidence 0..1; threshold, the
+    expected share of good points that is a confidence of 0.7; spread, the expected error of each of the 68 points;
+    covariance 68 x [xx, xy, yy], of each point's position, square pixels; pose {yaw, pitch, roll}, degrees; turn,
+    degrees counter-clockwise by which the crop was rotated to set the head upright (`FacePrediction.roll`).
     """
     check_finite(faces)
     return [
@@ -79,7 +79,7 @@ def read_faces(text: str | bytes) -> list[FacePrediction]:
 
 
 def read_face(entry: dict[str, Any]) -> FacePrediction:
-    """One entry of `faces_json`. Raises KeyError, IndexError, TypeError or ValueError for what is none."""
+    """The face of one entry of `faces_json`. Raises KeyError, IndexError, TypeError or ValueError for other values."""
     box = Box(*entry["box"])
     known: dict[str, np.ndarray] = {}
     if entry.get("spread"):

@@ -1,4 +1,4 @@
-"""Faces as CSV: a tidy table with a row for each point, and one with a row for each face, its columns as OpenFace's."""
+"""Faces as CSV: a tidy table with a row for each point, and a wide one with OpenFace's columns, a row for each face."""
 
 import csv
 import io
@@ -11,7 +11,7 @@ from kp.prediction.face import FacePrediction
 
 Cell = str | int | float
 COLUMNS = ("face", "point", "name", "region", "x", "y")
-# After OpenFace (Baltrusaitis et al., 2018); the head's turn is ours: degrees, as kp/pose.py has them.
+# Columns of OpenFace (Baltrusaitis et al., 2018), and the head pose in degrees as kp/pose.py defines it.
 WIDE_COLUMNS = (
     "confidence",
     *(f"x_{point}" for point in range(NUM_KEYPOINTS)),
@@ -53,7 +53,7 @@ def wide_row(face: FacePrediction) -> list[Cell]:
 
 
 def rounded(value: float | None) -> float | str:
-    """Empty where there is no number."""
+    """The value at DECIMALS places; "" for None or what is not finite."""
     number = number_or_none(value)
     return "" if number is None else round(number, DECIMALS)
 

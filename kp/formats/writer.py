@@ -1,25 +1,23 @@
-"""Faces as files beside each other: pictures, tables, JSON. The command line and the app write the same.
+"""Output files of a photo: picture, tables, JSON. The command line and the app write the same.
 
 A new format is one function and one line in FORMATS.
 """
 
 import json
-import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
-from kp.drawing.overlay import ONE_COLOUR, draw_box, draw_face, fit_display, scale_box, scale_points
-from kp.files import OutputLog, Written, digest_of, write_file, write_outputs_of
+from kp.files import OutputLog, Written, write_file, write_outputs_of
 from kp.formats.aligned import aligned_json, aligned_transform
-from kp.formats.coco import COCO_FILE
+from kp.formats.overlay_png import draw_faces, overlay, png_bytes
 from kp.formats.pts import face_pts
 from kp.formats.record import check_finite, faces_json, json_bytes
+from kp.formats.stems import unique_stems
 from kp.formats.tables import COLUMNS, face_rows, faces_csv, openface_csv
 from kp.prediction.face import FacePrediction
 
@@ -42,76 +40,9 @@ __all__ = [
 ]
 
 
-def overlay(
-    image: np.ndarray,
-    faces: Sequence[FacePrediction],
-    *,
-    boxes: bool | None = None,
-    chosen: int | None = None,
-    **marks: bool,
-) -> np.ndarray:
-    """A copy of the picture with every face drawn on it; small pictures come out enlarged. As `draw_faces`."""
-    canvas, factor = fit_display(image)
-    return draw_faces(canvas, faces, factor, boxes=boxes, chosen=chosen, **marks)
-
-
-def draw_faces(
-    canvas: np.ndarray,
-    faces: Sequence[FacePrediction],
-    factor: float,
-    *,
-    points: bool = True,
-    contours: bool = False,
-    numbers: bool = False,
-    ellipses: bool = False,
-    regions: bool = True,
-    boxes: bool | None = None,
-    chosen: int | None = None,
-) -> np.ndarray:
-    """A copy of a picture that is resized by `factor` already, with every face drawn on it.
-
-    Points that are expected to be far off are hollow. ellipses: where each point may lie, as far as that is known.
-    regions: a colour for each region of the face, else one for all. boxes: with face numbers where there are several
-    faces, dashed about what may be no face; None draws them only where there are several. chosen: the one face (from 0)
-    whose box is thicker, and whose points alone are numbered.
-    """
-    check_finite(faces)
-    several = len(faces) > 1
-    canvas = np.ascontiguousarray(canvas).copy()
-    for index, face in enumerate(faces):
-        if several if boxes is None else boxes:
-            draw_box(
-                canvas,
-                scale_box(face.box, factor),
-                label=str(index + 1) if several else "",
-                chosen=several and index == chosen,
-                dashed=face.low_confidence,
-                copy=False,
-            )
-    for index, face in enumerate(faces):
-        draw_face(
-            canvas,
-            scale_points(face.keypoints, factor),
-            points=points,
-            contours=contours,
-            numbers=numbers and chosen in (None, index),
-            hollow=face.uncertain_points,
-            covariance=face.covariance * factor**2 if ellipses else None,
-            colour=None if regions else ONE_COLOUR,
-            copy=False,
-        )
-    return canvas
-
-
-def png_bytes(image: np.ndarray) -> bytes:
-    """uint8 (H, W, 3) RGB as a PNG file."""
-    _, encoded = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    return encoded.tobytes()
-
-
 @dataclass(frozen=True)
 class Format:
-    """A kind of file. content: makes it from the picture and its faces.
+    """A file format. content: the file's bytes from the image, uint8 (H, W, 3) RGB, and its faces.
 
     ending: of the file's name. each: one file for each face, made from that face alone.
     """
@@ -142,7 +73,7 @@ USUAL = ("png", "csv", "json")
 
 
 def file_names(stem: str, faces: int, *, formats: Sequence[str] = USUAL, align: int | None = None) -> list[str]:
-    """What `write_outputs` writes for so many faces: STEM.pts, STEM.face-2.pts, ...; the JSON comes last."""
+    """Names of the files that `write_outputs` writes for `faces` faces: STEM.pts, STEM.face-2.pts, ...; JSON last."""
     names = []
     if align:
         names += [*each_face(stem, faces, "aligned.png"), f"{stem}.aligned.json"]
@@ -153,7 +84,7 @@ def file_names(stem: str, faces: int, *, formats: Sequence[str] = USUAL, align: 
 
 
 def each_face(stem: str, faces: int, ending: str) -> list[str]:
-    """A file's name for each face; that of the first, who is the best one, is the photo's own."""
+    """A file name for each face: STEM.ENDING for the first, the best one, then STEM.face-2.ENDING, ..."""
     return [f"{stem}.{ending}" if number == 1 else f"{stem}.face-{number}.{ending}" for number in range(1, faces + 1)]
 
 
@@ -169,11 +100,12 @@ def write_outputs(
     entry: Mapping[str, Any] | None = None,
     overwrite: bool = False,
 ) -> Written:
-    """Write STEM.png, STEM.csv and STEM.json into `folder`, each whole or not at all, and say what became of each.
+    """Write STEM.png, STEM.csv and STEM.json into `folder`, each whole or not at all; return what became of each.
 
-    formats: names of FORMATS. align: also crops with the eyes level, of so many pixels, and their matrices. log: what
-    this program wrote into the folder before; files that it does not know stay as they are, unless `overwrite` is set,
-    and files that it knows of faces that are no longer found are removed. entry: for the log, what the files depend on.
+    formats: names of FORMATS. align: side in pixels of aligned crops, which are written with their matrices; None for
+    none. log: what this program wrote into the folder before; files that it does not have stay as they are, unless
+    `overwrite` is set, and those of faces that are no longer found are removed. entry: for the log, what the files
+    depend on.
     Raises KpError where the disk does not take a file.
     """
     contents = aligned_files(stem, image, faces, align) if align else []
@@ -194,53 +126,14 @@ def write_outputs(
 
 
 def is_of_a_face(name: str, stem: str, endings: Sequence[str]) -> bool:
-    """Whether `each_face` gives this name, for one of these endings and any number of faces."""
+    """Whether `each_face` returns this name for one of these endings and any number of faces."""
     one_of = "|".join(map(re.escape, endings))
     return bool(endings) and re.fullmatch(rf"{re.escape(stem)}(\.face-\d+)?\.({one_of})", name) is not None
 
 
 def aligned_files(stem: str, image: np.ndarray, faces: Sequence[FacePrediction], size: int) -> list[bytes]:
-    """The crops of all faces, PNG, and the JSON that goes with them."""
+    """The PNG files of all faces' aligned crops, then the JSON file of `aligned_json`."""
     check_finite(faces)
     names = [Path(name).name for name in each_face(stem, len(faces), "aligned.png")]
     crops = [png_bytes(aligned_transform(face.keypoints, size).warp(image)) for face in faces]
     return [*crops, (json.dumps(aligned_json(faces, size, names), allow_nan=False) + "\n").encode()]
-
-
-# Ends of stems whose files could have the names of another stem's: x.face-2 + .pts is the second face of x.
-AMBIGUOUS = re.compile(rf"(\.face-\d+|\.aligned|\.openface|(^|/){re.escape(COCO_FILE.rpartition('.')[0])})$", re.I)
-
-
-def unique_stems(
-    photos: Sequence[Path | str],
-    folders: Sequence[Path | str | None] | None = None,
-    *,
-    owners: Mapping[str, str] | None = None,
-) -> list[str]:
-    """A stem for each photo's outputs: its name, or a longer one where that is another photo's.
-
-    A photo has the first of its `stem_candidates` that no other photo has. folders: for each photo the folder that it
-    was found in, whose inner folders the stem keeps, or None. owners: the photos (real paths) of stems that were given
-    before, which they keep. No file of one stem has the name of a file of another.
-    """
-    taken = {stem.casefold(): owner for stem, owner in (owners or {}).items()}  # some disks do not tell capitals apart
-    stems = []
-    for photo, folder in zip(map(Path, photos), folders or [None] * len(photos), strict=True):
-        owner = os.path.realpath(photo)
-        stems.append(
-            next(
-                stem
-                for stem in stem_candidates(photo, folder)
-                if not AMBIGUOUS.search(stem) and taken.setdefault(stem.casefold(), owner) == owner
-            )
-        )
-    return stems
-
-
-def stem_candidates(photo: Path, folder: Path | str | None = None) -> Iterator[str]:
-    """What a photo's outputs may be called: x, x.jpg, x.jpg~1a2b3c4d (its path's digest), and so on."""
-    inner = Path(Path(os.path.abspath(photo)).name or "photo") if folder is None else photo.relative_to(folder)
-    yield inner.with_name(inner.stem).as_posix()
-    yield inner.as_posix()
-    digest = digest_of(os.path.realpath(photo).encode(errors="surrogateescape"))
-    yield from (f"{inner.as_posix()}~{digest[:length]}" for length in range(8, len(digest) + 1))

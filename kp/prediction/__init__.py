@@ -1,1 +1,1 @@
-"""From an image to the keypoints of each face in it: `predictor.py` reads top to bottom."""
+"""From an image to the keypoints of each face in it; start with `predictor.py`."""

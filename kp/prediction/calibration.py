@@ -1,7 +1,7 @@
-"""Confidence that holds beyond the training frames: its threshold is fitted to degraded frames of training people.
+"""Calibration of the confidence: the threshold of low confidence is fitted to degraded frames of training people.
 
-A network learns how sure it is from frames that it knows well, and so is too sure of hard ones. It ranks faces well all
-the same; where the line lies between sure and low_confidence is measured here and kept in the checkpoint.
+A network predicts its expected error as on its training frames, and so is overconfident on harder ones. Its ranking of
+faces holds all the same; the threshold for it is measured here and stored in the checkpoint.
 """
 
 import logging
@@ -20,17 +20,17 @@ from kp.transforms.degradations import degraded
 from kp.transforms.head_shape import fit_head
 
 logger = logging.getLogger(__name__)
-GOOD, BAD = 0.08, 0.10  # NME, of the eye distance: a face below is good, one above bad; those between are not counted
-GOOD_SHARE = 0.04  # of the good faces that are flagged; 0.05 are allowed, and other people have some more
-FOUND = 0.1  # the overlap with the true box from which on a detected face is the labelled one
-LEAST = 20  # faces of each group that a share needs
+GOOD, BAD = 0.08, 0.10  # NME in eye distances: a face below is good, one above bad; others are not counted
+GOOD_SHARE = 0.04  # of the good faces that are flagged; the limit is 0.05, and people not trained on have more
+FOUND = 0.1  # IoU with the true box above which a detected face is the labelled one
+LEAST = 20  # faces that a share needs in each group
 
 
 @dataclass(frozen=True)
 class FlagShares:
-    """Shares (0..1) of bad and good faces that are flagged as low_confidence, and the numbers that they are of.
+    """Shares (0..1) of bad and good faces that are flagged as low confidence, and the numbers of these faces.
 
-    missed: frames in which the detector did not find the face, which nothing can flag. frames: all of them.
+    missed: frames in which the detector did not find the face, so that it cannot be flagged. frames: all frames.
     """
 
     bad_flagged: float
@@ -41,19 +41,20 @@ class FlagShares:
     frames: int
 
     def record(self) -> dict[str, float | int]:
+        """Plain values for JSON."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Degraded faces as predicted: errors (NME) and expected shares within 8 %, both (n,), and how many were missed."""
+    """Predictions on degraded frames: NME and `expected_share` of n faces, both (n,), and how many were missed."""
 
     errors: np.ndarray
     expected: np.ndarray
     missed: int
 
     def shares(self, threshold: float) -> FlagShares:
-        """What flagging the faces below a threshold of the expected share does. Raises DataError for too few faces."""
+        """The shares flagged where `expected_share` is below the threshold. Raises DataError for too few faces."""
         bad, good = self.expected[self.errors > BAD], self.expected[self.errors < GOOD]
         if min(len(bad), len(good)) < LEAST:
             raise DataError(
@@ -70,8 +71,8 @@ class Measured:
         )
 
     def threshold(self) -> float:
-        """The expected share below which GOOD_SHARE of the good faces lie, so that most of the bad ones are flagged."""
-        self.shares(0.0)  # enough faces
+        """The `expected_share` below which GOOD_SHARE of the good faces lie. Raises DataError for too few faces."""
+        self.shares(0.0)  # raises it
         return float(np.clip(np.quantile(self.expected[self.errors < GOOD], GOOD_SHARE), 0.01, 0.99))
 
 
@@ -83,19 +84,16 @@ def measure(
     seed: int,
     progress: Callable[[int, int], None] | None = None,
 ) -> Measured:
-    """Degrade up to `frames` frames of a part, drawn with `seed`, and predict them as any picture."""
+    """Predictions on up to `frames` degraded frames, drawn with `seed`; each is searched as any image is."""
     rows = np.sort(np.random.default_rng(seed).permutation(len(faces))[:frames])
     head, errors, expected = fit_head(faces.keypoints), [], []
     for done, row in enumerate(rows.tolist(), start=1):
         _, sample = degraded(faces.sample(row), head, (seed, row))
-        truth = Box.from_points(sample.points())
-        face = max(
-            predictor.predict(sample.pixels()),
-            key=lambda face: truth.iou(Box.from_points(face.keypoints)),
-            default=None,
-        )
+        image, keypoints = sample.pixels(), sample.points()
+        truth = Box.from_points(keypoints)
+        face = max(predictor.predict(image), key=lambda face: truth.iou(Box.from_points(face.keypoints)), default=None)
         if face is not None and truth.iou(Box.from_points(face.keypoints)) > FOUND and face.expected_share is not None:
-            errors.append(float(nme(face.keypoints, sample.points())))
+            errors.append(float(nme(face.keypoints, keypoints)))
             expected.append(face.expected_share)
         if progress:
             progress(done, len(rows))
@@ -103,5 +101,5 @@ def measure(
 
 
 def entry(threshold: float, shares: FlagShares, **settings: Any) -> dict[str, Any]:
-    """What a checkpoint keeps of a calibration: the threshold, how it was made and both shares."""
+    """The calibration as stored in a checkpoint: the threshold, the settings it was measured with, and the shares."""
     return {"threshold": round(threshold, 4), **settings, "train": shares.record()}

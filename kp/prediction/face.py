@@ -1,4 +1,4 @@
-"""A predicted face: its keypoints, how far off they may be, and how confident the network is."""
+"""A predicted face: its keypoints, their expected errors, and the confidence."""
 
 import math
 from dataclasses import dataclass, field, replace
@@ -9,16 +9,16 @@ from kp.geometry import Box, apply, move_box, scaling
 from kp.metrics import eye_distance
 from kp.prediction.tta import share_within
 
-CONFIDENT = 0.7  # a face of less has low confidence: it may be no face, or its points may be off
-FAR_OFF = 0.08  # of the eye distance: what the failure rate counts from, too
+CONFIDENT = 0.7  # below it a face has low confidence: it may be no face, or its points may be wrong
+FAR_OFF = 0.08  # of the eye distance; the failure rate FR@8 % has the same limit
 
 
 @dataclass(frozen=True)
 class FacePrediction:
     """One face in an image.
 
-    box: the tight box about the keypoints, as far as the detector tells, in the image rotated by `roll` about the
-    box's centre. score: the detector's, or None. keypoints: float32 (68, 2), image pixels. expected_error: float32
+    box: the tight box that the crop was made from, in the image rotated by `roll` about the box's centre. score: the
+    detector's, or None. keypoints: float32 (68, 2), image pixels. expected_error: float32
     (68,), mean distance to the true point, image pixels. covariance: float32 (68, 2, 2), of each point's position,
     square pixels. Both are NaN where neither the network nor test-time augmentation gives them. roll: the head's
     rotation in the image plane, degrees clockwise; the crop was rotated back by as much. threshold: the
@@ -41,18 +41,18 @@ class FacePrediction:
 
     @property
     def confidence(self) -> float | None:
-        """0..1: `expected_share` to the power with which the calibrated `threshold` becomes 0.7; None if unknown."""
+        """0..1: `expected_share` to the power that maps the calibrated `threshold` to 0.7; None if unknown."""
         share = self.expected_share
         return None if share is None else share ** (math.log(CONFIDENT) / math.log(self.threshold))
 
     @property
     def expected_share(self) -> float | None:
-        """The share of points that are expected within 8 % of the eye distance, 0..1; None if unknown."""
+        """The expected share of points with an error below 8 % of the eye distance, 0..1; None if unknown."""
         return None if np.isnan(self.expected_error).any() else float(share_within(self.relative_error, FAR_OFF))
 
     @property
     def low_confidence(self) -> bool:
-        """Whether `confidence` is below 0.7: it may be no face, or its points may be off."""
+        """Whether `confidence` is known and below 0.7."""
         return self.confidence is not None and self.confidence < CONFIDENT
 
     @property

@@ -1,7 +1,7 @@
-"""Values that come one after another, without their trembling: the One Euro filter.
+"""The One Euro filter: smoothing of a signal with less lag the faster it changes.
 
 Casiez, Roussel and Vogel, "1 Euro Filter: A Simple Speed-based Low-pass Filter for Noisy Input in Interactive
-Systems", CHI 2012. What stands still is held still; what moves fast is followed closely.
+Systems", CHI 2012.
 """
 
 import math
@@ -16,11 +16,11 @@ from kp.errors import ConfigError
 class OneEuro:
     """The filter's settings, with the paper's names.
 
-    min_cutoff: Hz, of what stands still; lower trembles less and lags more. beta: Hz for each unit of speed (values a
-    second, in sizes); higher lags less in fast moves. d_cutoff: Hz, of the speed itself.
+    min_cutoff: cutoff frequency at rest, Hz; lower means less jitter and more lag. beta: increase of the cutoff, Hz for
+    each unit of speed (sizes a second); higher means less lag in fast moves. d_cutoff: cutoff of the speed, Hz.
 
-    The defaults suit points of a face, with the face's side as their size: at 25 frames a second a third of the
-    trembling is left, and a head that moves by 0.6 of its side a second is lagged behind by 0.8 % of it (simulated).
+    The defaults suit keypoints, with the face's side as size: at 25 frames a second a third of the jitter is left, and
+    at a speed of 0.6 face sides a second the lag is 0.8 % of the side (simulated).
     """
 
     min_cutoff: float = 1.0
@@ -33,12 +33,12 @@ class OneEuro:
 
 
 def smoothing_factor(seconds: float, cutoff: np.ndarray | float) -> np.ndarray | float:
-    """How much a new value counts, 0..1, that comes so long after the last one: 1 / (1 + tau / T)."""
+    """The weight, 0..1, of a new value `seconds` after the last one: 1 / (1 + tau / T). cutoff: Hz."""
     return 1 / (1 + 1 / (2 * math.pi * cutoff * seconds))
 
 
 class OneEuroFilter:
-    """Smooths one value, or an array of them each for itself. Plain attributes: it can be copied and pickled."""
+    """Smooths a value, or an array elementwise. It can be copied and pickled."""
 
     def __init__(self, settings: OneEuro | None = None) -> None:
         self.settings = settings or OneEuro()
@@ -47,18 +47,18 @@ class OneEuroFilter:
         self.speed: np.ndarray | float = 0.0
 
     def __call__(self, value: np.ndarray | float, seconds: float, *, size: float = 1.0) -> np.ndarray:
-        """The smoothed value at the time `seconds`; one that is not after the last is passed on as it is.
+        """The smoothed value at time `seconds`; if that is not after the last one, the filter restarts with `value`.
 
-        size: what speeds are measured in, such as the side of a face in pixels.
+        size: the unit of speeds, such as the side of a face in pixels.
         """
         value = np.asarray(value, np.float64)
         if self.value is None or seconds <= self.seconds:
             self.seconds, self.value, self.speed = seconds, value, np.zeros_like(value)
             return value
-        settings, passed = self.settings, seconds - self.seconds
-        speed = (value - self.value) / passed / size
-        self.speed = self.speed + smoothing_factor(passed, settings.d_cutoff) * (speed - self.speed)
+        settings, elapsed = self.settings, seconds - self.seconds
+        speed = (value - self.value) / elapsed / size
+        self.speed = self.speed + smoothing_factor(elapsed, settings.d_cutoff) * (speed - self.speed)
         cutoff = settings.min_cutoff + settings.beta * np.abs(self.speed)
-        self.value = self.value + smoothing_factor(passed, cutoff) * (value - self.value)
+        self.value = self.value + smoothing_factor(elapsed, cutoff) * (value - self.value)
         self.seconds = seconds
         return self.value

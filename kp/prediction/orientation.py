@@ -8,8 +8,8 @@ from kp.detectors.base import resized
 from kp.geometry import Box, apply, compose, invert, quarter_turn, rotation, scaling
 from kp.landmarks import LEFT_EYE, RIGHT_EYE
 
-ROTATIONS = (90, 270, 180)  # degrees, sideways first: photos are taken so
-ROTATED_SIDE = 1280  # pixels of the longer side of an image that is searched in other rotations
+ROTATIONS = (90, 270, 180)  # degrees, sideways first, which is more frequent in photos
+ROTATED_SIDE = 1280  # pixels; longer side of an image that is searched in other rotations
 
 
 class UprightBox(NamedTuple):
@@ -20,9 +20,9 @@ class UprightBox(NamedTuple):
 
 
 def upright_box(keypoints: np.ndarray, roll: float) -> UprightBox | None:
-    """The box about keypoints (68, 2) with the roll that levels the eyes; None for points in one place.
+    """The box about keypoints (68, 2) with the roll that levels the eyes; None where all points coincide.
 
-    Of the angles that do the same, it is the one nearest to `roll`.
+    Of the equivalent angles, 360 degrees apart, it is the one nearest to `roll`.
     """
     left_eye, right_eye = keypoints[LEFT_EYE].mean(axis=0), keypoints[RIGHT_EYE].mean(axis=0)
     level = float(np.degrees(np.arctan2(right_eye[1] - left_eye[1], right_eye[0] - left_eye[0])))
@@ -37,14 +37,14 @@ def upright_box(keypoints: np.ndarray, roll: float) -> UprightBox | None:
 
 
 def angle_between(first: float, second: float) -> float:
-    """Degrees from the second to the first, -180..180."""
+    """Signed degrees from `second` to `first`, -180..180."""
     return (first - second + 180) % 360 - 180
 
 
 def rotated_copy(image: np.ndarray, quarters: int) -> tuple[np.ndarray, np.ndarray]:
-    """The image rotated counter-clockwise by quarters of a turn, its longer side at most ROTATED_SIDE pixels.
+    """The image rotated counter-clockwise by quarter turns, its longer side at most ROTATED_SIDE pixels.
 
-    And the 2x3 matrix from its pixels back to those of `image`.
+    With it the 2x3 matrix from its pixels to those of `image`.
     """
     small, _ = resized(image, min(ROTATED_SIDE, max(image.shape[:2])))
     height, width = small.shape[:2]

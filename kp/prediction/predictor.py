@@ -1,7 +1,6 @@
-"""From an image to the keypoints of each face in it: detect, predict_crops, refine_upright. Read from top to bottom.
+"""From an image to the keypoints of each face in it: `detect`, `predict_crops`, `refine_upright`.
 
-from kp import Predictor, read_image
-faces = Predictor(model="heatmap_net", detector="yunet").predict(read_image("photo.jpg"))
+The methods of `Predictor` stand in the order in which they are called.
 """
 
 from collections.abc import Sequence
@@ -22,16 +21,19 @@ from kp.prediction.orientation import ROTATIONS, UprightBox, angle_between, rota
 from kp.prediction.tta import AUGMENTATIONS, CropPredictions
 
 BATCH = 64  # crops in a forward pass
-OUTPUTS = ("keypoints", "sigma")  # the stages of a network that are predictions; an expected error is 2 sigma
-TILTED = 10.0  # degrees between the eyes and the level from which on a head gets a second pass, set upright
-SIDEWAYS = 60.0  # degrees; if all heads are tilted further, the image may be
+OUTPUTS = ("keypoints", "sigma")  # the stages that are predictions; a point's expected error is 2 sigma
+TILTED = 10.0  # degrees between the eyes and the horizontal above which a face gets a second pass in an upright crop
+SIDEWAYS = 60.0  # degrees; where all heads are tilted further, the image may lie on its side
 
-Crop = tuple[np.ndarray, CropTransform]  # an image uint8 (H, W, 3), and where to crop it
+Crop = tuple[np.ndarray, CropTransform]  # an image uint8 (H, W, 3), and the transform to the crop
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """The faces of an image, best first. rotation: degrees counter-clockwise in which the image was searched."""
+    """The faces of an image, best first.
+
+    rotation: degrees counter-clockwise by which the image was rotated to find them. The seconds are of all rotations.
+    """
 
     faces: list[FacePrediction]
     rotation: int
@@ -45,9 +47,9 @@ class Predictor:
     model: a shipped checkpoint's name, a path, or a Checkpoint. detector: a name or a Detector.
     threshold: the detector's, in its own unit. margin: the crop's side in box sides, instead of the network's own.
     tta: number of crops a face is predicted from (test-time augmentation), 1 to 8.
-    Raises CheckpointError and ConfigError for what there is not.
+    Raises CheckpointError for an unknown or damaged checkpoint, ConfigError for other invalid arguments.
 
-        >>> from kp import Predictor, read_image
+        >>> from kp import Predictor
         >>> from kp.synthetic.dataset import SyntheticFaces
         >>> image = SyntheticFaces(1).image(0)
         >>> faces = Predictor("heatmap_net_minute", detector="whole-image").predict(image)
@@ -100,10 +102,10 @@ class Predictor:
         return self._faces(upright, [None] * len(boxes), predicted)
 
     def search(self, image: np.ndarray, *, rotations: Sequence[int] = ROTATIONS) -> SearchResult:
-        """`predict`'s faces of the detector, and how they were found.
+        """The detector's faces with their keypoints, and how they were found. Raises ImageError as `predict`.
 
-        Where no face is found, or none that is upright and expected to be right, the image is searched in these
-        rotations too (degrees, multiples of 90). A face of low confidence is kept where nothing else is found.
+        Where no face is found, or none that is upright and confident, the image is also searched in these rotations
+        (degrees, multiples of 90). A face of low confidence is kept where nothing else is found.
         """
         check_image(image)
         best = self.search_rotated(image, 0)
@@ -122,7 +124,7 @@ class Predictor:
         )
 
     def search_rotated(self, image: np.ndarray, rotation: int) -> SearchResult:
-        """The faces that are upright once the image is rotated by so many degrees, a multiple of 90."""
+        """The faces found in the image rotated counter-clockwise by `rotation` degrees, in pixels of `image`."""
         start = perf_counter()
         boxes, scores = self.detect(image, rotation)
         detected = perf_counter()
@@ -133,50 +135,48 @@ class Predictor:
         return SearchResult(faces, rotation, detected - start, perf_counter() - detected)
 
     def detect(self, image: np.ndarray, rotation: int = 0) -> tuple[list[Box], list[float | None]]:
-        """Tight boxes of the detector's faces in image pixels, and their scores; the image is rotated for it."""
+        """Tight boxes in image pixels, and scores, of the faces that the detector finds in the rotated image."""
+        to_tight = self.detector.box_map.to_tight
         if rotation == 0:
             detections = self.detector.detect(image)
-            return [self.detector.box_map.to_tight(face.box) for face in detections], [
-                face.score for face in detections
-            ]
-        rotated, back = rotated_copy(image, rotation // 90)
-        detections = self.detector.detect(rotated)
-        boxes = [move_box(back, self.detector.box_map.to_tight(face.box)) for face in detections]
+            boxes = [to_tight(face.box) for face in detections]
+        else:
+            rotated, to_image = rotated_copy(image, rotation // 90)
+            detections = self.detector.detect(rotated)
+            boxes = [move_box(to_image, to_tight(face.box)) for face in detections]
         return boxes, [face.score for face in detections]
 
     def predict_boxes(
         self, faces: Sequence[tuple[np.ndarray, Box]], *, roll: float = 0.0, box_style: BoxStyle = "tight"
     ) -> tuple[list[UprightBox], CropPredictions]:
-        """The predictions for n pairs of an image and a face box, and the boxes that they were made in.
+        """Predictions for n pairs of an image and a face box, and the boxes of the crops they were predicted from.
 
-        Where the eyes are more than TILTED degrees from the level, `refine_upright` gives the second-pass predictions.
-        box_style: "exact" boxes are kept in the second pass, "tight" ones are made anew about the predicted points;
-        "loose" ones always get a second pass. On heads that are tilted by 30 or 45 degrees the second pass lowers the
-        NME by 6 and 30 % (`heatmap_net`, YuNet, rotated test frames).
+        Where the eyes are more than TILTED degrees from the horizontal, they are those of a second pass
+        (`refine_upright`). box_style: "exact" boxes are kept in it, "tight" ones are replaced by those about the first
+        pass's points; with "loose" ones every face gets a second pass. On heads tilted by 30 or 45 degrees it lowers
+        the NME by 6 and 30 % (`heatmap_net`, YuNet, rotated test frames).
         """
         boxes = [UprightBox(box, roll) for _, box in faces]
         predicted = self.predict_crops(self._crops(faces, boxes))
         return self.refine_upright(faces, boxes, predicted, box_style=box_style)
 
     def predict_crops(self, crops: Sequence[Crop]) -> CropPredictions:
-        """The network's predictions for n crops, each with test-time augmentation."""
+        """The network's predictions for n crops, averaged over the test-time augmentations of each."""
         augmentations, at_once = AUGMENTATIONS[: self.tta], max(1, BATCH // self.tta)
         keypoints = np.empty((len(crops), len(augmentations), 68, 2), np.float32)
         expected_error = np.empty((len(crops), len(augmentations), 68), np.float32)
         for start in range(0, len(crops), at_once):
-            batch = [
-                (image, augmentation.apply_to(crop))
-                for image, crop in crops[start : start + at_once]
-                for augmentation in augmentations
-            ]
-            for place, prediction in enumerate(zip(*self.forward(batch), strict=True), start=start * self.tta):
-                face, number = divmod(place, self.tta)
-                keypoints[face, number], expected_error[face, number] = map(augmentations[number].in_order, prediction)
+            chunk = slice(start, start + at_once)
+            batch = [(image, augment.apply_to(crop)) for image, crop in crops[chunk] for augment in augmentations]
+            points, errors = self.forward(batch)  # all augmentations of the first crop, of the second, ...
+            for number, augment in enumerate(augmentations):
+                keypoints[chunk, number] = augment.in_order(points[number :: self.tta])
+                expected_error[chunk, number] = augment.in_order(errors[number :: self.tta])
         return CropPredictions.average(keypoints, expected_error)
 
     @torch.inference_mode()
     def forward(self, crops: Sequence[Crop]) -> tuple[np.ndarray, np.ndarray]:
-        """Keypoints (n, 68, 2) and the network's own expected error (n, 68) of one batch, image pixels."""
+        """One forward pass: keypoints (n, 68, 2) and expected errors (n, 68), image pixels; NaN if not predicted."""
         inputs = self.preprocessing.to_tensor([crop.warp(image) for image, crop in crops])
         inputs = inputs.contiguous(memory_format=torch.channels_last)  # (n, channels, size, size)
         stages = {name: output.numpy() for name, output in self.network.stages(inputs) if name in OUTPUTS}
@@ -193,16 +193,14 @@ class Predictor:
         *,
         box_style: BoxStyle,
     ) -> tuple[list[UprightBox], CropPredictions]:
-        """Boxes and predictions, those of tilted heads and of loose boxes replaced by their second pass."""
-        second: dict[int, UprightBox] = {}
-        for index, points in enumerate(predicted.keypoints):
-            upright = upright_box(points, boxes[index].roll)
-            if upright and (box_style == "loose" or abs(upright.roll - boxes[index].roll) > TILTED):
-                second[index] = upright._replace(box=boxes[index].box) if box_style == "exact" else upright
-        again = self.predict_crops(self._crops([faces[index] for index in second], list(second.values())))
-        for name, values in vars(predicted).items():
-            values[list(second)] = getattr(again, name)
-        return [second.get(index, box) for index, box in enumerate(boxes)], predicted
+        """Boxes and predictions, with those of tilted heads and of loose boxes replaced by a second, upright pass."""
+        second: dict[int, UprightBox] = {}  # by the face's index
+        for index, (points, first) in enumerate(zip(predicted.keypoints, boxes, strict=True)):
+            upright = upright_box(points, first.roll)
+            if upright and (box_style == "loose" or abs(upright.roll - first.roll) > TILTED):
+                second[index] = upright._replace(box=first.box) if box_style == "exact" else upright
+        refined = self.predict_crops(self._crops([faces[index] for index in second], list(second.values())))
+        return [second.get(index, box) for index, box in enumerate(boxes)], predicted.replaced(list(second), refined)
 
     def _crops(self, faces: Sequence[tuple[np.ndarray, Box]], boxes: Sequence[UprightBox]) -> list[Crop]:
         transforms = [self.preprocessing.crop_transform(box, roll=roll) for box, roll in boxes]
@@ -219,9 +217,9 @@ class Predictor:
 
 
 def _is_upright(result: SearchResult) -> bool:
-    """Whether one of the faces is expected to be right and is not sideways in the searched rotation.
+    """Whether one of the faces is confident and not sideways in the searched rotation.
 
-    By the expected share, not by the calibrated confidence: which faces are found does not depend on a calibration.
+    Uses the expected share, not the calibrated confidence, so that a calibration does not change which faces are found.
     """
     return any(
         (face.expected_share is None or face.expected_share >= CONFIDENT)
@@ -231,7 +229,7 @@ def _is_upright(result: SearchResult) -> bool:
 
 
 def _rank(result: SearchResult) -> tuple[bool, float, float, int]:
-    """By whether a face is upright, then by the highest confidence, the best score, the number of faces."""
+    """A sort key: whether a face is upright, the highest confidence, the best score, the number of faces."""
     faces = result.faces
     return (
         _is_upright(result),

@@ -1,4 +1,4 @@
-"""The same face from frame to frame: known again by overlap, and its points held still."""
+"""Tracking faces over the frames of a video: matched by box overlap, with smoothed keypoints."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,14 +9,14 @@ from kp.geometry import Box
 from kp.prediction.face import FacePrediction
 from kp.prediction.one_euro import OneEuro, OneEuroFilter
 
-LEAST_OVERLAP = 0.3  # intersection over union of a face's boxes in two frames
+LEAST_OVERLAP = 0.3  # IoU of a face's boxes in two frames
 DEFAULT = OneEuro()
-MEMORY = 0.5  # seconds for which a face that is not seen keeps its number
+MEMORY = 0.5  # seconds for which a track without a detection is kept
 
 
 @dataclass(frozen=True)
 class TrackedFace:
-    """A face and its number, from 1, which it keeps while it is seen."""
+    """A face and the number of its track, from 1."""
 
     number: int
     face: FacePrediction
@@ -24,7 +24,7 @@ class TrackedFace:
 
 @dataclass
 class Track:
-    """What is remembered of a face: where it was last, when, and its filter."""
+    """A face's number, the box and time of its last detection, and its filter."""
 
     number: int
     box: Box
@@ -33,9 +33,9 @@ class Track:
 
 
 class FaceTracker:
-    """Follows the faces of one video or webcam; one visitor, one tracker. It can be copied and pickled.
+    """Tracks the faces of one video or webcam. It can be copied and pickled.
 
-    smoothing: the filter's settings; None leaves the points as they are.
+    smoothing: settings of the filter; None for unsmoothed points. seen: number of tracks so far.
     """
 
     def __init__(self, smoothing: OneEuro | None = DEFAULT) -> None:
@@ -44,7 +44,7 @@ class FaceTracker:
         self.seen = 0
 
     def update(self, faces: Sequence[FacePrediction], seconds: float) -> list[TrackedFace]:
-        """The faces of the frame at this time, in the order they came in, with numbers and smoothed."""
+        """The faces of the frame at time `seconds`, in their order, with track numbers and smoothed."""
         self.tracks = [track for track in self.tracks if seconds - track.seconds <= MEMORY]
         boxes = [Box.from_points(face.keypoints) for face in faces]
         found = match([track.box for track in self.tracks], boxes)
@@ -71,7 +71,7 @@ class FaceTracker:
 
 
 def match(before: Sequence[Box], now: Sequence[Box], *, least: float = LEAST_OVERLAP) -> dict[int, int]:
-    """For boxes of this frame the index of theirs in the frame before; the largest overlaps first, each box once."""
+    """Index of the matching box in `before` by the index in `now`: greedily, largest IoU first, each box once."""
     pairs = sorted(((old.iou(new), i, j) for i, old in enumerate(before) for j, new in enumerate(now)), reverse=True)
     found: dict[int, int] = {}
     for overlap, i, j in pairs:

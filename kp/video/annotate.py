@@ -1,4 +1,4 @@
-"""Videos: the faces of each frame, as a video with the points drawn on it and a table."""
+"""A video's faces, frame by frame: as a video with the points drawn on it, and a table."""
 
 import csv
 from collections.abc import Iterator, Sequence
@@ -10,8 +10,8 @@ import numpy as np
 
 from kp.drawing.overlay import draw_box
 from kp.files import check_outputs, replacing, unwritable
+from kp.formats.overlay_png import draw_faces
 from kp.formats.tables import WIDE_COLUMNS, wide_row
-from kp.formats.writer import draw_faces
 from kp.prediction.predictor import Predictor
 from kp.prediction.tracking import FaceTracker, TrackedFace
 from kp.video.files import Frame, VideoInfo, VideoReader, VideoWriter
@@ -34,7 +34,7 @@ COLUMNS = ("frame", "timestamp", "face_id", *WIDE_COLUMNS)
 
 @dataclass(frozen=True)
 class FrameDone:
-    """A frame that has been worked on, and its faces."""
+    """A frame that was predicted, and its tracked faces."""
 
     frame: Frame
     faces: list[TrackedFace]
@@ -42,10 +42,10 @@ class FrameDone:
 
 @dataclass(frozen=True)
 class VideoDone:
-    """The end of a video, whose files are there now.
+    """The end of a video, whose output files are complete.
 
-    info: what the file says of itself. frames: how many could be read. whole: whether that is all of them. size: of
-    the new video, (width, height). repeated, dropped: as `VideoWriter` has them.
+    info: as declared by the source file. frames: number of frames read. whole: whether that is all of them. size:
+    (width, height) of the written video. repeated, dropped: as in `VideoWriter`.
     """
 
     info: VideoInfo
@@ -66,16 +66,16 @@ def annotate_video(
     stem: str | None = None,
     overwrite: bool = False,
 ) -> Iterator[FrameDone | VideoDone]:
-    """Write STEM.mp4 with the points on it and STEM.csv into `folder`; each frame as it is done, and then the end.
+    """Write STEM.mp4 with the points on it and STEM.csv into `folder`; yields each FrameDone, then VideoDone.
 
-    The table has a row for each frame and face (COLUMNS). Both are there when the last frame is done, not before. Of a
-    video that is cut they have what could be read. stem: `source`'s own if None. Raises ImageError for what is no
-    video, ConfigError for files that exist where `overwrite` is not set, KpError where the disk does not take them.
+    The table has a row for each frame and face (COLUMNS). Both files appear after the last frame; of a cut video they
+    have the readable frames. stem: `source`'s if None. Raises ImageError for what is no video, ConfigError for
+    files that exist where `overwrite` is not set, KpError where writing fails.
     """
     reader = VideoReader(source)
     video, table = output_paths(source, folder, stem)
     check_outputs([video, table], overwrite=overwrite)
-    frame: Frame | None = None
+    frames, seconds = 0, 0.0
     try:
         video.parent.mkdir(parents=True, exist_ok=True)
         with ExitStack() as files:
@@ -87,21 +87,20 @@ def annotate_video(
             files.callback(writer.close)
             rows.writerow(COLUMNS)
             for frame in reader:
-                done = FrameDone(
-                    frame, tracker.update(predictor.search(frame.image, rotations=()).faces, frame.seconds)
-                )
+                frames, seconds = frame.number, frame.seconds
+                faces = predictor.search(frame.image, rotations=()).faces
+                done = FrameDone(frame, tracker.update(faces, seconds))
                 rows.writerows(
-                    [frame.number, round(frame.seconds, 4), tracked.number, *wide_row(tracked.face)]
-                    for tracked in done.faces
+                    [frames, round(seconds, 4), tracked.number, *wide_row(tracked.face)] for tracked in done.faces
                 )
-                writer.write(draw_tracked(done), frame.seconds)
+                writer.write(draw_tracked(done), seconds)
                 yield done
     except OSError as error:
         raise unwritable(Path(folder), error) from None
     yield VideoDone(
         reader.info,
-        frame.number,
-        not reader.info.lacks(frame.number, frame.seconds),
+        frames,
+        not reader.info.lacks(frames, seconds),
         writer.size,
         writer.repeated,
         writer.dropped,
@@ -110,13 +109,13 @@ def annotate_video(
 
 
 def output_paths(source: Path | str, folder: Path | str, stem: str | None = None) -> tuple[Path, Path]:
-    """Where the video and the table go."""
+    """Paths of the written video and table."""
     stem = Path(source).stem if stem is None else stem
     return Path(folder) / f"{stem}.mp4", Path(folder) / f"{stem}.csv"
 
 
 def draw_tracked(done: FrameDone) -> np.ndarray:
-    """The frame with its faces, no larger than it is; numbered boxes where there are several."""
+    """The frame at its own size with its faces drawn on it; numbered boxes where there are several."""
     image = draw_faces(done.frame.image, [tracked.face for tracked in done.faces], 1.0, boxes=False)
     for tracked in done.faces if len(done.faces) > 1 else ():
         image = draw_box(image, tracked.face.box, label=str(tracked.number))

@@ -1,7 +1,7 @@
 """Reading and writing video files, frame by frame, with their times.
 
-A new video has no sound, and MPEG-4 pictures, which is what OpenCV's own build can write: at a constant rate, so that
-frames are repeated or left out where the rate changes, and of an even size, so that an odd one is set afterwards.
+A written video has no sound, and is MPEG-4 video, which OpenCV's own build can encode: at a constant rate, so that
+frames are repeated or dropped where the rate changes, and of an even size, so that an odd one is set afterwards.
 """
 
 import os
@@ -15,19 +15,19 @@ import numpy as np
 from kp.errors import ImageError, KpError
 from kp.video.mp4_headers import set_picture_size, shown_share
 
-ALMOST_ALL = 0.999  # of a track; an edit list that shows less leaves frames out
+ALMOST_ALL = 0.999  # of a track; an edit list with a smaller share leaves frames out
 CODEC = "mp4v"
-USUAL_RATE = 25.0  # frames a second, where a file does not say
-MAX_RATE = 240.0  # frames a second of a new video; files of a changing rate may claim 1000
-LONGEST_HOLD = 60.0  # seconds that one frame is shown at most; times that jump further are taken for damaged
+USUAL_RATE = 25.0  # frames a second, where a file declares none
+MAX_RATE = 240.0  # frames a second of a written video; files with a variable rate may declare 1000
+LONGEST_HOLD = 60.0  # seconds that one frame is shown at most; a longer gap counts as a damaged timestamp
 ALMOST = 0.5  # seconds that a whole file may end before its declared duration, which its sound may have set,
 ALMOST_SHARE = 0.03  # or as a share of that duration, if that is less
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # silent: a file's faults are told here, once
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # silent: faults of a file are reported here, once
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame: its number, from 1, its time, and its picture uint8 (H, W, 3) RGB."""
+    """One frame: its number, from 1, its timestamp, and its image uint8 (H, W, 3) RGB."""
 
     number: int
     seconds: float
@@ -36,9 +36,9 @@ class Frame:
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a file says of its video. frames: how many, 0 where it does not say. rate: frames a second.
+    """The video as its file declares it. frames: their number, 0 if not declared. rate: frames a second.
 
-    counted: whether `frames` is a count; else it comes from the duration.
+    counted: whether `frames` is a count; else it is derived from the duration.
     """
 
     width: int
@@ -48,9 +48,9 @@ class VideoInfo:
     counted: bool = True
 
     def lacks(self, frames: int, seconds: float) -> bool:
-        """Whether a file that gave so many frames, the last at `seconds`, is cut or damaged."""
+        """Whether a file with `frames` readable frames, the last at `seconds`, is cut or damaged."""
         if self.counted:
-            return frames < self.frames - 1  # the last one may wait in the decoder for what never comes
+            return frames < self.frames - 1  # the decoder may hold the last one back
         missing = self.frames / self.rate - (seconds + 1 / self.rate)
         return missing > max(1.5 / self.rate, min(ALMOST, ALMOST_SHARE * self.frames / self.rate))
 
@@ -88,12 +88,12 @@ class VideoReader:
         number, last = 0, -1.0
         try:
             while True:
-                there, pixels = self._capture.read()
-                if not there:
+                success, pixels = self._capture.read()
+                if not success:
                     break
                 number += 1
                 seconds = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-                if not seconds > last:  # some files tell no times
+                if not seconds > last:  # some files have no timestamps
                     seconds = last + 1 / self.info.rate if number > 1 else 0.0
                 last = seconds
                 yield Frame(number, seconds, cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB))
@@ -104,17 +104,17 @@ class VideoReader:
 
 
 def counts_frames(path: Path) -> bool:
-    """Whether this kind of file has its number of frames in it (MP4, MOV, AVI); others tell a duration at most."""
+    """Whether the file format stores the number of frames (MP4, MOV, AVI); others store at most a duration."""
     with path.open("rb") as file:
         head = file.read(12)
     return head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip") or head[:4] == b"RIFF"
 
 
 class VideoWriter:
-    """An MP4 file, frame by frame, at a constant rate. Raises KpError where it cannot be made.
+    """An MP4 file, written frame by frame at a constant rate. Raises KpError where it cannot be created.
 
-    size: of the new video, the frames' own once it is closed. repeated, dropped: frames that are there more than once,
-    or not at all, so that the others are shown at their times.
+    size: (width, height) of the video, that of the frames once it is closed. repeated, dropped: numbers of frames that
+    were written again or left out, so that the others are shown at their timestamps.
     """
 
     def __init__(self, path: Path, info: VideoInfo) -> None:
@@ -122,32 +122,32 @@ class VideoWriter:
         self.size = info.width + info.width % 2, info.height + info.height % 2
         self.repeated = self.dropped = self._written = 0
         self._frame_size = info.width, info.height
-        self._zero: float | None = None  # the time of the first frame, seconds
+        self._zero: float | None = None  # timestamp of the first frame, seconds
         self._last: np.ndarray | None = None
-        self._waiting = False  # whether that one has not been shown
-        self._writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*CODEC), self.rate, self.size)
+        self._waiting = False  # whether `_last` is not written yet
+        self._writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*CODEC), self.rate, self.size)
         if not self._writer.isOpened():
             raise KpError(f"{path} cannot be written as a video. Name another folder, or free some space.")
 
     def write(self, image: np.ndarray, seconds: float) -> None:
-        """Show uint8 (H, W, 3) RGB from this time on; another size than the first frame's is made to fit."""
+        """Show uint8 (H, W, 3) RGB from `seconds` on; it is resized to the declared frame size if need be."""
         slot = self._slot(seconds)
         while self._written < slot:
             self._show_last()
         self.dropped += self._waiting
         self._last, self._waiting = self._fitted(image), True
-        if slot == self._written:  # else its time is taken; it is shown yet if the next one comes late
+        if slot == self._written:  # else its slot is taken; it is written if the next frame leaves a gap
             self._show_last()
 
     def _slot(self, seconds: float) -> int:
-        """The number, from 0, of the new video's frame that is due at this time."""
+        """Index, from 0, of the written video's frame at this time."""
         if self._zero is None:
             self._zero = seconds
         self._zero = max(self._zero, seconds - self._written / self.rate - LONGEST_HOLD)
         return round((seconds - self._zero) * self.rate)
 
     def _fitted(self, image: np.ndarray) -> np.ndarray:
-        """BGR of the new video's size; the last column and row are repeated where the frame's size is odd."""
+        """BGR of the written video's size; the last column and row are repeated where the frame's size is odd."""
         width, height = self._frame_size
         if image.shape[1::-1] != (width, height):
             image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
@@ -161,7 +161,7 @@ class VideoWriter:
         self._written += 1
 
     def close(self) -> None:
-        """Write the rest. Raises OSError where the disk does not take it."""
+        """Finish the file. Raises OSError where writing fails."""
         self.dropped += self._waiting
         self._waiting = False
         self._writer.release()

@@ -1,21 +1,21 @@
-"""What OpenCV does not do with MP4 files (ISO/IEC 14496-12): odd picture sizes, and how much of a file is shown.
+"""MP4 headers (ISO/IEC 14496-12) beyond OpenCV: odd frame sizes, and the share of a track that is shown.
 
-OpenCV writes even sizes only. MPEG-4 pictures (ISO/IEC 14496-2) are made of whole blocks of 16 x 16 pixels, so that a
-size that is one less than an even one needs the same blocks, and only the numbers in the headers are other.
+OpenCV writes even sizes only. MPEG-4 video (ISO/IEC 14496-2) is coded in whole macroblocks of 16 x 16 pixels, so that a
+size one less than an even one has the same macroblocks, and only the numbers in the headers differ.
 """
 
 import struct
 from pathlib import Path
 from typing import BinaryIO
 
-VIDEO_LAYER = range(0x20, 0x30)  # start codes 00 00 01 xx of the header with the size
+VIDEO_LAYER = range(0x20, 0x30)  # start codes 00 00 01 xx of the header that has the frame size
 NESTED = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts")  # boxes that hold boxes
 EXTENDED_ASPECT = 15
 LONGEST_HEADER = 24  # bytes, up to the height
 
 
 def shown_share(path: Path) -> float:
-    """How much of the video track the edit list shows, 0..1; 1 where there is none, and for files of another kind."""
+    """The share of the video track in the edit list, 0..1; 1 without one, and for other file formats."""
     with path.open("rb") as file:
         moov = bytes(file.read(size)) if (size := find_movie(file)) else b""
     try:
@@ -30,7 +30,7 @@ def shown_share(path: Path) -> float:
         )
         shown = sum(length for length, first, _ in entries if first >= 0) / duration(moov, movie)[1]
         return min(1.0, shown / (whole / unit)) if shown > 0 else 1.0
-    except (ValueError, struct.error, IndexError, ZeroDivisionError):  # no such boxes, or several, or they are damaged
+    except (ValueError, struct.error, IndexError, ZeroDivisionError):  # boxes missing, several, or damaged
         return 1.0
 
 
@@ -41,21 +41,21 @@ def duration(data: bytes, header: int) -> tuple[int, int]:
 
 
 def find_movie(file: BinaryIO) -> int:
-    """Go to the content of the box that describes the tracks, and give its size; 0 where there is none."""
+    """Seek to the content of the moov box and return its size in bytes; 0 where there is none."""
     while len(head := file.read(8)) == 8:
         size, name = struct.unpack(">I4s", head)
         if name == b"moov":
             return max(size - 8, 0)
-        if size == 1:  # a long one has its size behind its name
+        if size == 1:  # a 64-bit size follows the name
             size = int.from_bytes(file.read(8), "big") - 8
         file.seek(max(size, 8) - 8, 1)
     return 0
 
 
 def set_picture_size(path: Path, width: int, height: int) -> bool:
-    """Change the size in a file of one video track, in place; False, and no change, where that is not possible.
+    """Set the frame size in a file with one video track, in place; returns False, without a change, where impossible.
 
-    Each must be what the file has or one less, where that is even. Raises OSError.
+    Width and height must each be the file's, or one less than an even one. Raises OSError.
     """
     with path.open("r+b") as file:
         size = find_movie(file)
@@ -68,7 +68,7 @@ def set_picture_size(path: Path, width: int, height: int) -> bool:
 
 
 def change_headers(moov: bytearray, width: int, height: int) -> bool:
-    """Change the track's header, the sample description and the video layer's header, if all are found once."""
+    """Set the size in the track header, sample description and video layer header; False unless each is found once."""
     track, sample = ([start for start, _ in boxes_of(moov, name)] for name in (b"tkhd", b"stsd"))
     if len(track) != 1 or len(sample) != 1 or moov[sample[0] + 12 : sample[0] + 16] != b"mp4v":
         return False
@@ -93,7 +93,7 @@ def change_headers(moov: bytearray, width: int, height: int) -> bool:
 
 
 def boxes_of(data: bytes | bytearray, wanted: bytes, start: int = 0, end: int | None = None) -> list[tuple[int, int]]:
-    """Where the contents of the boxes of this name begin and end."""
+    """Start and end of the content of each box with this name, nested ones included."""
     found, end = [], len(data) if end is None else end
     while start + 8 <= end:
         size, name = struct.unpack_from(">I4s", data, start)
@@ -107,7 +107,7 @@ def boxes_of(data: bytes | bytearray, wanted: bytes, start: int = 0, end: int | 
 
 
 def set_layer_size(header: bytearray, width: int, height: int) -> bool:
-    """Change video_object_layer_width and _height, behind the start code; False where the header is of another kind."""
+    """Set video_object_layer_width and _height after the start code; False for a header of another kind."""
     if len(header) < LONGEST_HEADER:
         return False
     bits = "".join(f"{byte:08b}" for byte in header)

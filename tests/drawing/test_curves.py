@@ -4,21 +4,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from kp.drawing.curves import (
-    BARS_LEFT,
-    BOTTOM,
-    HEIGHT,
-    LEFT,
-    MOST_ERROR,
-    RIGHT,
-    TOP,
-    WIDTH,
-    bars,
-    colour_of,
-    cumulative_errors,
-    expected_errors,
-    round_ticks,
-)
+from kp.drawing.axes import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, colour_of
+from kp.drawing.curves import BARS_LEFT, MOST_ERROR, bars, cumulative_errors, expected_errors, round_ticks
 from kp.drawing.references import REFERENCES
 
 ACROSS, UP = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM

@@ -12,7 +12,7 @@ from scenes import scene
 
 from kp import Box, Predictor
 from kp.checkpoint import KEY, load_checkpoint, read_description, save_checkpoint
-from kp.commands.predict.command import confidence_text
+from kp.commands.predict.summary import confidence_text
 from kp.detectors.base import BoxMap, Detection, Detector
 from kp.errors import CheckpointError, DataError
 from kp.prediction.calibration import Measured, measure
@@ -42,7 +42,7 @@ def face_with(share_of: float, threshold: float = CONFIDENT) -> FacePrediction:
 
 
 @pytest.mark.parametrize("views", [1, 2])
-def test_a_face_that_only_a_turned_look_finds_is_kept_with_low_confidence(views: int) -> None:
+def test_a_face_found_only_in_a_rotated_image_is_kept_with_low_confidence(views: int) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8)
     found = Predictor("heatmap_net", SeenTurned(), tta=views).search(noise)
     (face,) = found.faces
@@ -58,7 +58,7 @@ def test_the_threshold_is_where_confidence_is_low() -> None:
     assert face_with(0.05).confidence == at  # no calibration: as before
 
 
-def test_the_command_line_says_how_sure_a_face_is() -> None:
+def test_the_command_line_prints_the_confidence() -> None:
     assert confidence_text(face_with(0.01)) == ", confidence 1.00"
     assert confidence_text(face_with(0.5)).endswith(", low confidence")
     assert confidence_text(replace(face_with(0.01), expected_error=np.full(68, np.nan, np.float32))) == ""
@@ -115,7 +115,7 @@ def test_a_calibration_is_kept_and_changes_confidence_only(tmp_path: Path) -> No
     assert after.confidence < before.confidence == before.expected_share
 
 
-def test_old_checkpoints_have_no_calibration_and_a_garbled_one_is_told(tmp_path: Path) -> None:
+def test_old_checkpoints_have_no_calibration_and_a_garbled_one_is_refused(tmp_path: Path) -> None:
     from safetensors.torch import load_file, save_file
 
     path = tmp_path / "a.safetensors"

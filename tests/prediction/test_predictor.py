@@ -27,7 +27,7 @@ IMAGE, _ = drawn_face(0, height=200, width=260)
 
 
 class Pointing(StagedModel):
-    """CropPredictions the same place of the crop for all 68 points, in the network's units."""
+    """Predicts the same place of the crop for all 68 points, in the network's units."""
 
     has_heatmaps = False
 
@@ -40,7 +40,7 @@ class Pointing(StagedModel):
 
 
 class Seeing(Detector):
-    """Sees what it is told to."""
+    """Detects the given faces."""
 
     box_map = BoxMap(0.0, 0.0, 1.0)
     default_threshold, threshold_range, threshold_help = 0.5, (0.0, 1.0), "not used"
@@ -54,10 +54,10 @@ class Seeing(Detector):
 
 
 class Blind(Seeing):
-    """Must not be asked."""
+    """Must not be called."""
 
     def detect(self, image: np.ndarray) -> list[Detection]:
-        pytest.fail("the detector was asked")
+        pytest.fail("the detector was called")
 
 
 def pointing_predictor(
@@ -135,7 +135,7 @@ def test_the_detector_s_boxes_are_made_tight() -> None:
     assert np.abs(face.keypoints - (60, 70)).max() < 0.01
 
 
-def test_moving_the_face_moves_the_answer() -> None:
+def test_moving_the_face_moves_the_prediction() -> None:
     """An untrained network answers nonsense, but the same nonsense at every place."""
     wide = np.zeros((260, 400, 3), np.uint8)
     wide[:] = 90
@@ -236,7 +236,7 @@ def test_the_whole_image_may_be_a_face_on_its_side() -> None:
 
 
 @pytest.mark.parametrize("quarters", [0, 1])
-def test_a_rough_box_is_made_anew_about_the_points(quarters: int) -> None:
+def test_a_loose_box_is_made_anew_about_the_points(quarters: int) -> None:
     image, (truth,) = scene([150], height=300, width=300, quarters=quarters)
     tight, turn = Box.from_points(truth), 270 * quarters
     wide = Box(tight.left - 30, tight.top - 10, tight.right + 20, tight.bottom + 50)
@@ -251,13 +251,13 @@ def test_a_rough_box_is_made_anew_about_the_points(quarters: int) -> None:
         assert predictor.predict(image)[0].box == twice.box
 
 
-def test_a_rough_box_stays_where_the_points_are_in_one_place() -> None:
+def test_a_loose_box_stays_where_the_points_are_in_one_place() -> None:
     box = Box(50, 60, 110, 120)
     (face,) = pointing_predictor(Blind()).predict(IMAGE, [box], box_style="loose")
     assert face.box == box
 
 
-def test_a_face_in_a_given_box_is_turned_on_request() -> None:
+def test_a_face_in_a_given_box_is_rotated_by_roll() -> None:
     image, truth = turned_faces(2)
     boxes = [Box.from_points(points) for points in truth]
     predictor = Predictor("heatmap_net", Blind())
@@ -268,7 +268,7 @@ def test_a_face_in_a_given_box_is_turned_on_request() -> None:
 
 
 @pytest.mark.parametrize(("tilt", "given"), [(-30, False), (30, False), (-55, True), (55, True)])
-def test_tilted_heads_are_looked_at_again_upright(monkeypatch, given: bool, tilt: float) -> None:
+def test_tilted_heads_get_a_second_upright_pass(monkeypatch, given: bool, tilt: float) -> None:
     image, points = scene([150] * 4, height=600, width=600)
     matrix = compose(rotation(tilt, (425, 425)), np.array([[1, 0, 125], [0, 1, 125]]))
     image, truth = warp(image, matrix, (850, 850)), apply(matrix, points)
@@ -292,7 +292,7 @@ def test_a_face_on_its_side_does_not_end_the_search_for_those_that_stand() -> No
     assert (found.rotation, len(found.faces)) == (270, len(truth))
 
 
-def test_the_box_for_a_second_look_is_tight_when_it_is_turned() -> None:
+def test_the_box_of_a_second_pass_is_tight_in_the_rotated_image() -> None:
     square = np.array([[0, 0], [40, 0], [40, 30], [0, 30]], np.float32)
     points = np.resize(square, (68, 2))
     points[LEFT_EYE], points[RIGHT_EYE] = (5, 10), (35, 10)

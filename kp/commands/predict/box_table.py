@@ -11,7 +11,7 @@ SIDES = ("left", "top", "right", "bottom")
 
 
 def read_boxes(path: str) -> dict[str, list[Box]]:
-    """The boxes of a CSV file by what its column `file` says. Raises DataError with the line, ConfigError for a box."""
+    """The boxes of a CSV file by its column `file`. Raises DataError and ConfigError that name the line."""
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, skipinitialspace=True)
@@ -33,7 +33,7 @@ def read_boxes(path: str) -> dict[str, list[Box]]:
 
 
 def box_of(row: dict[str, str | None], place: str) -> Box:
-    """A row's box. place: where the row stands, for the error."""
+    """The box of a row. place: file and line, for the error message."""
     numbers = []
     for side in SIDES:
         try:
@@ -54,12 +54,12 @@ def box_of(row: dict[str, str | None], place: str) -> Box:
 def boxes_of_photos(boxes: dict[str, list[Box]], photos: Sequence[str]) -> dict[str, list[Box]]:
     """Each photo's boxes: those of its path as given, else of its file name. Photos without a row are left out.
 
-    Raises DataError where a file name stands for several photos of the table.
+    Raises DataError where a file name matches several rows with different paths.
     """
     given = set(photos)
     by_name: dict[str, list[str]] = {}
     for file in boxes:
-        if file not in given:  # a row that names one photo exactly is not meant for another
+        if file not in given:  # a row with the exact path of one photo counts for that one only
             by_name.setdefault(Path(file).name, []).append(file)
     found = {}
     for photo in photos:
@@ -75,8 +75,10 @@ def boxes_of_photos(boxes: dict[str, list[Box]], photos: Sequence[str]) -> dict[
 
 
 def text_of(box: Box) -> str:
+    """ "(left, top) to (right, bottom)"."""
     return f"({box.left:g}, {box.top:g}) to ({box.right:g}, {box.bottom:g})"
 
 
 def some(names: Sequence[str], limit: int = 5) -> str:
+    """The first names, and the number of the others."""
     return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")

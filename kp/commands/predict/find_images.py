@@ -1,4 +1,4 @@
-"""Which photos a command is to work on: files as they are named, and the picture files of folders."""
+"""The photos named on the command line: files, and the picture files of folders."""
 
 import os
 from collections.abc import Sequence
@@ -11,23 +11,23 @@ from kp.commands.predict.left_out import VIDEOS
 from kp.commands.predict.resume import ResumeLog
 from kp.data.images import readable_formats
 from kp.errors import ConfigError
-from kp.formats.writer import unique_stems
+from kp.formats.stems import unique_stems
 
 
 @dataclass(frozen=True)
 class Photo:
-    """A picture's path as it is shown, and what its outputs are called: a path in --out without an ending."""
+    """A picture's path as given, and its stem: the path of its output files in --out without an ending."""
 
     file: str
     stem: str
 
 
 def find_photos(named: Sequence[str], *, out: str | None = None, pictures: bool = True) -> list[Photo]:
-    """The files that are named, and all pictures of the folders that are named, and of the folders in those.
+    """The named files, and all pictures in the named folders and their subfolders; nothing from `out`.
 
-    The inner folders are kept in the stems, and a photo keeps the stem that it had in `out` before. An empty folder
-    stands for itself, as a photo that cannot be read. What lies in `out` is left out. pictures: whether pictures are
-    written there. Raises ConfigError where one of them would replace a photo, and where `out` is one of the folders.
+    Stems keep the subfolders, and a photo keeps its earlier stem in `out`. A folder without pictures is returned as a
+    photo that cannot be read, so that it is reported. pictures: whether pictures are written. Raises ConfigError where
+    one of them would replace a photo, and where `out` is one of the folders.
     """
     files: list[tuple[str, str | None]] = []
     for name in named:
@@ -50,19 +50,19 @@ def find_photos(named: Sequence[str], *, out: str | None = None, pictures: bool 
 
 
 def pictures_in(folder: str, out: str | None = None) -> list[str]:
-    """Paths of the picture files in a folder and the folders in it, in order; hidden ones and `out` left out."""
+    """Sorted paths of the picture files in a folder and its subfolders, without hidden ones and `out`."""
     endings = picture_endings()
     return [file for file in files_in(folder, out) if os.path.splitext(file)[1].lower() in endings]
 
 
 def others_in(folder: str, out: str | None = None) -> list[str]:
-    """Paths of the files that `pictures_in` leaves out for their endings."""
+    """Sorted paths of the files in a folder and its subfolders that are no pictures by their endings."""
     endings = picture_endings()
     return [file for file in files_in(folder, out) if os.path.splitext(file)[1].lower() not in endings]
 
 
 def files_in(folder: str, out: str | None = None) -> list[str]:
-    """Paths of the files in a folder and the folders in it, in order; hidden ones and `out` left out."""
+    """Sorted paths of the files in a folder and its subfolders, without hidden ones and `out`."""
     skipped = os.path.realpath(out) if out else None
     found = []
     for place, folders, files in os.walk(folder):
@@ -74,14 +74,14 @@ def files_in(folder: str, out: str | None = None) -> list[str]:
 
 
 def picture_endings() -> set[str]:
-    """Endings of the file names that are taken for pictures: ".jpg", ..."""
+    """File name endings of readable picture formats: ".jpg", ..."""
     formats = readable_formats()
     Image.init()
     return {ending for ending, kind in Image.registered_extensions().items() if kind in formats}
 
 
 def check_out(photos: Sequence[Photo], out: str) -> None:
-    """Raises ConfigError where a picture with points would take the place of a photo."""
+    """Raises ConfigError where an output picture would replace a photo."""
     taken = {os.path.realpath(photo.file) for photo in photos}
     for photo in photos:
         written = os.path.join(out, f"{photo.stem}.png")

@@ -1,4 +1,4 @@
-"""Which files of a folder are no pictures, and what to do about them, once for each kind."""
+"""Files of a folder that are no pictures, and what to do about each kind."""
 
 import os
 from collections import Counter
@@ -17,7 +17,7 @@ REASONS: dict[str, str] = {
 
 
 def reasons(files: Iterable[str]) -> list[str]:
-    """A line for each ending: ".heic: 12 files: install ...". files: what is left out; the most frequent come first."""
+    """A line for each ending of `files`, the most frequent first: ".heic: 12 files: install ..."."""
     endings = Counter(os.path.splitext(file)[1].lower() for file in files)
     return [
         f"{ending or 'no ending'}: {number} file{'s' * (number > 1)}: {REASONS.get(ending, OTHER)}"

@@ -1,4 +1,4 @@
-"""`python -m kp predict`: what it prints, writes and gives back."""
+"""`python -m kp predict`: what it prints, writes and returns."""
 
 import json
 from pathlib import Path
@@ -61,7 +61,7 @@ def test_margin_reaches_the_network(capsys, model: str, photo: str) -> None:
     assert np.array_equal(np.float32(record["faces"][0]["keypoints"]), face.keypoints)
 
 
-def test_views_reach_the_network(capsys, model: str, photo: str) -> None:
+def test_tta_reaches_the_network(capsys, model: str, photo: str) -> None:
     _, (record,), _ = predict(capsys, photo, "--model", model, *WHOLE, "--tta", "3")
     (face,) = Predictor(model, "whole-image", tta=3).predict(read_image(photo))
     assert np.array_equal(np.float32(record["faces"][0]["keypoints"]), face.keypoints)
@@ -91,7 +91,7 @@ def test_no_face_is_no_failure(capsys, model: str, tmp_path: Path) -> None:
 
 def test_boxes_take_the_place_of_the_detector(capsys, monkeypatch, model: str, photo: str, tmp_path: Path) -> None:
     def fail(*_) -> None:
-        raise AssertionError("a detector was asked")
+        raise AssertionError("a detector was called")
 
     for name in ("yunet.YuNetDetector", "whole_image.WholeImage"):
         monkeypatch.setattr(f"kp.detectors.{name}.detect", fail)
@@ -117,7 +117,7 @@ def test_boxes_that_could_be_several_photos_are_refused(capsys, model: str, phot
     assert (code, records) == (1, []) and "a/face.png, b/face.png" in err
 
 
-def test_a_photo_without_a_row_has_no_face_and_is_told(capsys, model: str, photo: str, tmp_path: Path) -> None:
+def test_a_photo_without_a_row_has_no_face_and_is_reported(capsys, model: str, photo: str, tmp_path: Path) -> None:
     table = write_boxes(tmp_path, "other.png,1,2,30,40")
     code, (record,), err = predict(capsys, photo, "--model", model, "--boxes", table)
     assert (code, record["error"], record["faces"]) == (0, None, [])
@@ -150,7 +150,7 @@ def test_bad_boxes_name_the_line(
     assert (code, records) == (1, []) and says in err
 
 
-def test_boxes_that_are_no_table_are_told(capsys, model: str, photo: str, tmp_path: Path) -> None:
+def test_boxes_that_are_no_table_are_refused(capsys, model: str, photo: str, tmp_path: Path) -> None:
     for path in (photo, str(tmp_path / "missing.csv")):
         code, _, err = predict(capsys, photo, "--model", model, "--boxes", path)
         assert code == 1 and err.startswith("Error: ") and path in err

@@ -1,4 +1,4 @@
-"""`python -m kp predict` with folders and many photos: what is found, written, left out and told."""
+"""`python -m kp predict` with folders and many photos: what is found, written, left out and reported."""
 
 import contextlib
 import json
@@ -21,7 +21,9 @@ from running import ROOT
 from kp import read_image, save_checkpoint
 from kp.__main__ import main
 from kp.commands.predict.find_images import Photo, find_photos
-from kp.commands.predict.worker_pool import ImageTask, PhotoResult, PredictSettings, in_processes, picture_size
+from kp.commands.predict.settings import PredictSettings, picture_size
+from kp.commands.predict.task import ImageTask, PhotoResult
+from kp.commands.predict.worker_pool import predict_in_processes
 from kp.data.images import read_reduced
 from kp.errors import ConfigError
 from kp.files import LOG_NAME
@@ -187,18 +189,20 @@ def test_resume_leaves_out_what_is_done(run: Run, album: Path, tmp_path: Path, m
     (out / "a" / "x.csv").unlink()  # half done
     later = (out / "b" / "x.json").stat().st_mtime + 5
     os.utime(album / "b" / "x.jpg", (later, later))  # another photo by now
-    asked = []
-    do = PredictSettings.do
-    monkeypatch.setattr(PredictSettings, "do", lambda self, job: asked.append(job.photo.stem) or do(self, job))
+    predicted = []
+    predict = PredictSettings.predict
+    monkeypatch.setattr(
+        PredictSettings, "predict", lambda self, task: predicted.append(task.photo.stem) or predict(self, task)
+    )
     code, second, _ = run(album, "--json", "--out", out, "--resume")
-    assert code == 1 and sorted(asked) == ["a/x", "b/x", "bad"]
-    assert json.loads(second) == json.loads(first)  # what was done before is told as well
+    assert code == 1 and sorted(predicted) == ["a/x", "b/x", "bad"]
+    assert json.loads(second) == json.loads(first)  # with the results of the earlier run
     os.utime(album / "b" / "x.jpg", (0, 0))
-    asked.clear()
+    predicted.clear()
     code, told, _ = run(album, "--out", out, "--resume", "--align", "64")
-    assert len(asked) == 6  # the crops were missing
+    assert len(predicted) == 6  # the crops were missing
     code, told, _ = run(album, "--out", out, "--resume", "--formats", "json", "--align", "64")
-    assert len(asked) == 7 and "6 photos, 5 faces, 5 done before, 1 failed" in told
+    assert len(predicted) == 7 and "6 photos, 5 faces, 5 done before, 1 failed" in told
 
 
 def test_resume_knows_photos_and_settings_apart(run: Run, album: Path, tmp_path: Path) -> None:
@@ -220,7 +224,7 @@ def test_resume_knows_photos_and_settings_apart(run: Run, album: Path, tmp_path:
         assert code == 0 and ("1 done before" in out) == bool(kept), arguments
 
 
-def test_resume_bears_a_ledger_that_was_cut_short(run: Run, album: Path, tmp_path: Path) -> None:
+def test_resume_reads_a_log_that_was_cut_short(run: Run, album: Path, tmp_path: Path) -> None:
     run(album, "--out", tmp_path / "out", "--formats", "json")
     resume_log = tmp_path / "out" / LOG_NAME
     text = resume_log.read_text()
@@ -246,10 +250,10 @@ def test_the_size_of_a_turned_photo(tmp_path: Path) -> None:
 class Fragile(PredictSettings):
     """Some photos end its process."""
 
-    def do(self, job: ImageTask) -> PhotoResult:
-        if "bomb" in job.photo.file:
+    def predict(self, task: ImageTask) -> PhotoResult:
+        if "bomb" in task.photo.file:
             os._exit(9)
-        return PhotoResult(job.photo.file, width=os.getpid())
+        return PhotoResult(task.photo.file, width=os.getpid())
 
 
 def fragile() -> Fragile:
@@ -258,7 +262,7 @@ def fragile() -> Fragile:
 
 def test_a_photo_that_ends_its_process_fails_alone() -> None:
     names = ["a", "bomb", "b", "c", "d", "e", "f"]
-    results = dict(in_processes([ImageTask(Photo(name, name)) for name in names], fragile(), 2))
+    results = dict(predict_in_processes([ImageTask(Photo(name, name)) for name in names], fragile(), 2))
     assert [results[number].file for number in range(len(names))] == names
     assert [name for number, name in enumerate(names) if results[number].error] == ["bomb"]
     assert "ended the process" in results[1].error
@@ -291,20 +295,20 @@ def test_workers_know_each_other_s_files(run: Run, album: Path, tmp_path: Path) 
 
 
 def test_many_photos_start_a_worker_a_core(run: Run, album: Path, monkeypatch) -> None:
-    asked = []
+    predicted = []
 
-    def note(jobs: list[ImageTask], work: PredictSettings, workers: int):
-        asked.append(workers)
-        return ((number, PhotoResult(job.photo.file, 1, 1)) for number, job in enumerate(jobs))
+    def note(tasks: list[ImageTask], settings: PredictSettings, workers: int):
+        predicted.append(workers)
+        return ((number, PhotoResult(task.photo.file, 1, 1)) for number, task in enumerate(tasks))
 
-    monkeypatch.setattr("kp.commands.predict.command.do_all", note)
+    monkeypatch.setattr("kp.commands.predict.command.predict_tasks", note)
     monkeypatch.setattr("kp.commands.predict.command.own_cores", lambda: 7)
     for number in range(50):
         (album / f"{number}.jpg").write_text("")
     run(album / "a")
     run(album)
     run(album, "--workers", "3")
-    assert asked == [1, 7, 3]
+    assert predicted == [1, 7, 3]
 
 
 def running_in_group(group: int) -> list[str]:
@@ -364,7 +368,7 @@ def test_ctrl_c_ends_all_processes_and_resume_goes_on(run: Run, album: Path, tmp
     assert code == 0 and done - 4 <= kept <= done  # those under way when it was stopped may not be noted yet
 
 
-def test_an_out_that_is_one_of_the_folders_is_told(album: Path) -> None:
+def test_an_out_that_is_one_of_the_folders_is_refused(album: Path) -> None:
     with pytest.raises(ConfigError, match="folder with the photos"):
         find_photos([str(album / "a"), str(album)], out=f"{album}/a/../a")
 
@@ -384,7 +388,7 @@ def test_a_reduced_photo_s_points_are_those_of_the_whole(run: Run, tmp_path: Pat
     options = (tmp_path / "a.jpg", "--boxes", tmp_path / "boxes.csv", "--json")
     (whole,) = json.loads(run(*options)[1])
     for divided, limit in ((2, 200_000), (4, 50_000)):
-        monkeypatch.setattr("kp.commands.predict.worker_pool.read_reduced", partial(read_reduced, max_pixels=limit))
+        monkeypatch.setattr("kp.commands.predict.settings.read_reduced", partial(read_reduced, max_pixels=limit))
         (reduced,) = json.loads(run(*options)[1])
         assert (reduced["width"], reduced["height"]) == (801, 640)
         first, second = (np.array(one["faces"][0]["keypoints"]) for one in (whole, reduced))
