@@ -1,4 +1,4 @@
-"""What is known about a frame, as HTML; and what to say where there is no dataset."""
+"""Facts about a frame, its coordinates and the notice of a missing dataset, as HTML."""
 
 from html import escape
 
@@ -15,12 +15,12 @@ TABLE_CSS = read_static("coordinates.css")
 
 
 def notice_html(problem: str) -> str:
-    """Why there are no faces at all."""
+    """A box with the reason why there are no faces."""
     return f'<div class="kp-notice">{escape(problem)}</div>'
 
 
 def facts_html(dataset: FacialKeypointsDataset, row: int) -> str:
-    """Who, where from, how large; and the colours' legend."""
+    """Person, file, size and eye distance of a frame; below them the legend."""
     frame, (height, width) = dataset.frames[row], dataset.image(row).shape[:2]
     source = f'open_data("synthetic")[{row}]' if dataset.synthetic else f"{frame.folder}/{frame.name}"
     facts = [
@@ -33,7 +33,7 @@ def facts_html(dataset: FacialKeypointsDataset, row: int) -> str:
 
 
 def legend_html() -> str:
-    """The colours of the regions."""
+    """The colours of the face's regions."""
     names = [f'<span><i style="background:rgb{colour}"></i>{name}</span>' for name, colour in REGION_COLOURS.items()]
     return f'<div class="legend">{"".join(names)}</div>'
 
