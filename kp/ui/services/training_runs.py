@@ -31,11 +31,16 @@ ACTIVE = ("starting", "decoding", "training", "stopping")
 
 
 class Limits(Protocol):
-    """What the manager needs of the app's settings."""
+    """What the manager needs of the app's settings. home: of the folder with the runs. runs_kept: finished runs."""
 
-    home: Path
-    max_training_seconds: int
-    runs_kept: int
+    @property
+    def home(self) -> Path: ...
+
+    @property
+    def max_training_seconds(self) -> int: ...
+
+    @property
+    def runs_kept(self) -> int: ...
 
 
 @dataclass

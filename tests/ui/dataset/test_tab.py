@@ -7,20 +7,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
-import numpy as np
 import pytest
-from builders import TEST_PEOPLE, TRAINING_PEOPLE
 
 from kp.data import FacialKeypointsDataset
-from kp.errors import ConfigError, ImageError
+from kp.errors import ImageError
 from kp.synthetic.dataset import SyntheticFaces
-from kp.synthetic.shape_modes import face_space
 from kp.ui.context import DataSource
 from kp.ui.dataset import frames
 from kp.ui.dataset.frames import EVERYBODY, Selection
 from kp.ui.dataset.handlers import FrameHandlers, Updates
 from kp.ui.dataset.parts import dataset_parts
-from kp.ui.dataset.shape_space import picture_html
 from kp.ui.widgets.stage_cards import stages_html
 
 POINTS = ["points"]
@@ -52,44 +48,6 @@ def chosen_cells(grid: list[dict[str, Any]]) -> list[int]:
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Five frames on a page, so that the drawn dataset has several pages."""
     monkeypatch.setattr(frames, "PAGE", 5)
-
-
-def names(dataset: FacialKeypointsDataset, selection: Selection) -> set[str]:
-    return {dataset.frames[row].person for row in selection.rows(dataset)}
-
-
-def test_selections_follow_split_part_and_person(dataset: FacialKeypointsDataset) -> None:
-    assert names(dataset, Selection("people", "test")) == set(TEST_PEOPLE)
-    assert names(dataset, Selection("people", "train")) == set(TRAINING_PEOPLE)
-    assert names(dataset, Selection("official", "test")) == {*TEST_PEOPLE, *TRAINING_PEOPLE}
-    one = Selection("official", "train", "Ada_Stone").rows(dataset)
-    assert [dataset.frames[row].name[10:12] for row in one] == ["00", "01", "10", "11"]
-
-
-def test_the_summary_counts_images_people_and_labels(dataset: FacialKeypointsDataset) -> None:
-    rows = Selection("people", "test").rows(dataset)
-    assert frames.summary(dataset, rows) == ("**12 images of 2 people**; 12 of the 14 images in test/ have labels.")
-    assert frames.summary(dataset, rows[:1]).startswith("**1 image of 1 person**")
-
-
-@pytest.mark.parametrize(("requested", "page"), [(None, 1), (0, 1), (-3, 1), (2, 2), (99, 3)])
-@pytest.mark.usefixtures("small_pages")
-def test_a_page_that_does_not_exist_is_the_nearest_one(requested: float | None, page: int) -> None:
-    assert frames.existing_page(range(12), requested) == page
-
-
-@pytest.mark.usefixtures("small_pages")
-def test_pages_hold_every_frame_once() -> None:
-    pages = [frames.page_rows(range(12), page) for page in (1, 2, 3)]
-    assert [len(page) for page in pages] == [5, 5, 2]
-    assert sum(pages, []) == list(range(12))
-
-
-def test_thumbnails_show_all_faces_at_the_same_size(dataset: FacialKeypointsDataset) -> None:
-    thumbnail = frames.face_thumbnail(dataset.image(0), dataset.keypoints[0])
-    assert thumbnail.shape == (200, 200, 3)
-    item = frames.face_item(dataset, 0, "test", remark="test", chosen=True)
-    assert (item["alt"], item["caption"], item["chosen"]) == ("Ben Hart, video 0, frame 0, test", "test", True)
 
 
 def test_the_official_split_leaks_and_the_sentence_says_so(handlers: FrameHandlers) -> None:
@@ -230,13 +188,6 @@ def test_without_data_there_are_synthetic_faces() -> None:
     assert "nothing leaks" in shown[parts.detail.leak] and len(shown[parts.detail.others]) == 5
 
 
-@pytest.mark.usefixtures("on_sample")
-def test_the_first_page_is_drawn_ahead(few_faces: SyntheticFaces) -> None:
-    fresh = SyntheticFaces(12, model=few_faces.store.model)
-    frames.draw_first_page(fresh)
-    assert len(fresh.store._images) == 24
-
-
 @pytest.mark.usefixtures("on_sample", "small_pages")
 def test_the_next_page_is_rendered_in_the_background(few_faces: SyntheticFaces, monkeypatch) -> None:
     fresh = SyntheticFaces(12, model=few_faces.store.model)
@@ -246,29 +197,6 @@ def test_the_next_page_is_rendered_in_the_background(few_faces: SyntheticFaces, 
         thread.join()
     rows = Selection("people", "test").rows(fresh)
     assert set(fresh.store._images) == {(row, False) for row in rows[5:15]}
-
-
-# The shape space
-
-
-def test_sliders_are_described_and_drawn() -> None:
-    space = face_space()
-    plain = picture_html(space, None, False, [0.0] * 10)
-    moved = picture_html(space, None, False, [1.5, 0, 0, 0, -1, 0, 0, 0, 0, 2])
-    assert "<b>The mean face</b></figcaption>" in plain
-    assert (
-        'alt="The mean face, turning: to the right (1.5), mouth: closed (1), colour of the light: orange (2)"' in moved
-    )
-    assert picture_html(space, None, True, [0.0] * 10) != plain != picture_html(space, 7, False, [0.0] * 10)
-    with pytest.raises(ConfigError, match="at most 5 numbers"):
-        picture_html(space, None, False, [9.0, *[0.0] * 9])
-
-
-@pytest.mark.real_data
-def test_every_official_test_frame_of_the_real_data_leaks(real_dataset: FacialKeypointsDataset) -> None:
-    for row in Selection("official", "test").rows(real_dataset)[::77]:
-        parts = [frames.part_of(real_dataset, "official", other) for other in frames.other_frames(real_dataset, row)]
-        assert parts == ["train"] * 3
 
 
 @pytest.mark.browser
@@ -325,36 +253,3 @@ def test_an_app_without_data_shows_synthetic_faces_and_where_to_get_real_ones(em
     page.click("#dataset-grid button:nth-child(12)")
     page.wait_for_selector("#dataset-facts:has-text('open_data')")
     page.close()
-
-
-@pytest.mark.browser
-def test_the_sliders_of_the_shape_space_redraw_the_face(app_url: str, chromium) -> None:
-    page = chromium.new_page(viewport={"width": 1280, "height": 900})
-    page.goto(app_url)
-    page.click("#dataset-space > button")
-    picture, caption = page.locator("#space-picture img"), page.locator("#space-picture figcaption")
-    mean = picture.get_attribute("src")
-    page.fill("#space-shape-1 input[type=number]", "1.5")
-    page.keyboard.press("Enter")
-    caption.filter(has_text="The mean face, turning: to the right (1.5)").wait_for()
-    assert picture.get_attribute("src") != mean
-    page.click("#space-new")
-    caption.filter(has_text="Synthetic person").wait_for()
-    assert page.input_value("#space-shape-1 input[type=number]") == "0"
-    somebody = picture.get_attribute("src")
-    page.click("#space-keypoints input")
-    page.wait_for_function("before => document.querySelector('#space-picture img').src != before", arg=somebody)
-    page.click("#space-keypoints input")
-    page.click("#space-reset")
-    caption.get_by_text("The mean face", exact=True).wait_for()
-    assert picture.get_attribute("src") == mean
-    page.close()
-
-
-def test_points_are_where_the_large_picture_has_them(dataset: FacialKeypointsDataset) -> None:
-    plain, drawn = (frames.large_picture(dataset, 0, marks) for marks in ([], POINTS))
-    factor = plain.shape[0] / dataset.image(0).shape[0]
-    ys, xs = np.nonzero((plain != drawn).any(axis=2))
-    low, high = (dataset.keypoints[0].min(0) + 0.5) * factor, (dataset.keypoints[0].max(0) + 0.5) * factor
-    assert [xs.min(), ys.min()] == pytest.approx(low, abs=8)
-    assert [xs.max(), ys.max()] == pytest.approx(high, abs=8)
