@@ -118,14 +118,14 @@ def _browser() -> Browser:
     summary = gr.Markdown(elem_id="dataset-summary", elem_classes="kp-note")
     grid = image_grid(elem_id="dataset-grid", label="Faces with their labels", cell=80, phone_columns=4)
     with gr.Row(equal_height=True):
-        previous = gr.Button("Previous", elem_id="dataset-previous", min_width=80)
+        previous = gr.Button("Previous", size="md", elem_id="dataset-previous", min_width=80)
         page = gr.Number(
             1, label="Page", show_label=False, container=False, precision=0, elem_id="dataset-page", min_width=60
         )
         count = gr.HTML(
             html_template=COUNT, css_template=read_static("dataset_page_count.css"), elem_id="dataset-count"
         )
-        following = gr.Button("Next", elem_id="dataset-next", min_width=80)
+        following = gr.Button("Next", size="md", elem_id="dataset-next", min_width=80)
     return Browser(grid, summary, previous, page, count, following, gr.State(None))
 
 
