@@ -2,7 +2,6 @@
 
 import os
 import threading
-from html import escape
 from typing import Any
 
 import gradio as gr
@@ -19,6 +18,7 @@ from kp.ui.services.downloads import DownloadManager
 from kp.ui.services.model_store import ModelStore
 from kp.ui.services.training_runs import RunManager
 from kp.ui.settings import Settings
+from kp.ui.static import render
 from kp.ui.theme import CSS, THEME
 from kp.ui.train import tab as train_tab
 
@@ -35,19 +35,15 @@ HEAD = """# Keypoint Lab
 
 def card_html(card: ModelCard) -> str:
     """A network's title, error on people never seen, architecture, size and training data, in one line."""
-    quality = (
-        f"<b>{card.nme:.1f} %</b> mean error (NME) on people never seen"
-        if card.nme
-        else "not measured on people never seen"
+    return render(
+        "model_card.html",
+        title=card.title,
+        nme=card.nme,
+        architecture=card.architecture,
+        millions=card.parameters / 1e6,
+        megabytes=card.megabytes,
+        trained_on=card.trained_on,
     )
-    parts = [
-        escape(card.title),
-        quality,
-        f"{escape(card.architecture)}, {card.parameters / 1e6:.2f} M parameters",
-        f"{card.megabytes:.1f} MB",
-        f"trained on {escape(card.trained_on)}",
-    ]
-    return f'<div class="kp-card">{" · ".join(parts)}</div>'
 
 
 def build_app(settings: Settings) -> gr.Blocks:

@@ -11,7 +11,7 @@ from kp.drawing.overlay import data_uri, draw_face
 from kp.errors import KpError
 from kp.synthetic.shape_modes import MODES, PICTURE_MODES, SHAPE_MODES, FaceSpace, Mode, face_space
 from kp.ui.events import Action
-from kp.ui.static import read_static
+from kp.ui.static import read_static, render
 
 PEOPLE = 1_000_000  # seeds of synthetic people
 INTRODUCTION = """The statistical model of the synthetic faces makes each of them from a mean face and {numbers}
@@ -65,11 +65,7 @@ def picture_html(space: FaceSpace, person: int | None, drawn: bool, numbers: Seq
     if drawn:
         image = draw_face(image, points, truth=True)
     name = "The mean face" if person is None else f"Synthetic person {person}"
-    moved = slider_text(numbers)
-    return (
-        f'<figure class="space"><img alt="{name}{moved}" src="{data_uri(image, quality=90)}">'
-        f"<figcaption><b>{name}</b>{moved}</figcaption></figure>"
-    )
+    return render("face_space.html", name=name, changes=slider_text(numbers), source=data_uri(image, quality=90))
 
 
 def slider_text(numbers: Sequence[float]) -> str:

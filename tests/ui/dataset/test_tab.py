@@ -2,6 +2,7 @@
 
 import shutil
 import threading
+from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -184,7 +185,7 @@ def test_without_data_there_are_synthetic_faces() -> None:
     people = [label for label, _ in updates[parts.filters.person].choices]
     assert people == ["everybody (3)", *(f"Sample Person {n:03}" for n in (2, 3, 6))]
     shown = handlers.detail("people", chosen, POINTS)
-    assert f"open_data(&quot;synthetic&quot;)[{chosen}]" in shown[parts.detail.facts]
+    assert f'open_data("synthetic")[{chosen}]' in unescape(shown[parts.detail.facts])
     assert "nothing leaks" in shown[parts.detail.leak] and len(shown[parts.detail.others]) == 5
 
 
