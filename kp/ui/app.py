@@ -2,7 +2,7 @@
 
 import os
 import threading
-from html import escape
+from typing import Any
 
 import gradio as gr
 
@@ -11,12 +11,14 @@ from kp.ui.context import AppContext, DataSource
 from kp.ui.dataset import tab as dataset_tab
 from kp.ui.dataset.frames import draw_first_page
 from kp.ui.evaluate import tab as evaluate_tab
+from kp.ui.events import Action
 from kp.ui.inspect import tab as inspect_tab
 from kp.ui.predict import tab as predict_tab
 from kp.ui.services.downloads import DownloadManager
 from kp.ui.services.model_store import ModelStore
 from kp.ui.services.training_runs import RunManager
 from kp.ui.settings import Settings
+from kp.ui.static import render
 from kp.ui.theme import CSS, THEME
 from kp.ui.train import tab as train_tab
 
@@ -32,24 +34,20 @@ HEAD = """# Keypoint Lab
 
 
 def card_html(card: ModelCard) -> str:
-    """The model's card: what it is, how large, its training data, how good it is on people never seen."""
-    quality = (
-        f"<b>{card.nme:.1f} %</b> mean error (NME) on people never seen"
-        if card.nme
-        else "not measured on people never seen"
+    """A network's title, error on people never seen, architecture, size and training data, in one line."""
+    return render(
+        "model_card.html",
+        title=card.title,
+        nme=card.nme,
+        architecture=card.architecture,
+        millions=card.parameters / 1e6,
+        megabytes=card.megabytes,
+        trained_on=card.trained_on,
     )
-    parts = [
-        escape(card.title),
-        quality,
-        f"{escape(card.architecture)}, {card.parameters / 1e6:.2f} M parameters",
-        f"{card.megabytes:.1f} MB",
-        f"trained on {escape(card.trained_on)}",
-    ]
-    return f'<div class="kp-card">{" · ".join(parts)}</div>'
 
 
 def build_app(settings: Settings) -> gr.Blocks:
-    """The app, not launched yet."""
+    """The page with all tabs, not launched yet."""
     runs = RunManager(settings)
     data = DataSource(settings.data, fallback=settings.downloaded_data)
     downloads = DownloadManager(settings.download_folder, settings.sources)
@@ -57,22 +55,10 @@ def build_app(settings: Settings) -> gr.Blocks:
         downloads.start()
     draw_ahead(data)
     models = ModelStore(runs.folder)
-    names = models.names()
     with gr.Blocks(title="Keypoint Lab", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
         run_ids = gr.BrowserState({"ids": []}, storage_key="keypoint-lab-runs", secret="not a secret")
         arrived = gr.State(0)
-        with gr.Row(elem_id="kp-top"):
-            with gr.Column(scale=2, min_width=280):
-                gr.Markdown(HEAD, elem_id="kp-head")
-            with gr.Column(scale=3, min_width=280):
-                picker = gr.Dropdown(
-                    models.choices(),
-                    value=names[0] if names else None,
-                    elem_id="kp-picker",
-                    label="Model: the network that the tabs use",
-                    container=False,
-                )
-                card = gr.HTML(elem_id="kp-card")
+        picker, card = _head(models)
         with gr.Tabs(elem_id="kp-tabs") as tabs:
             app = AppContext(settings, data, downloads, models, runs, page, picker, tabs, run_ids, arrived)
             for title, tab in TABS.items():
@@ -82,27 +68,37 @@ def build_app(settings: Settings) -> gr.Blocks:
         def show_card(name: str | None) -> str:
             return card_html(models.card(name)) if name else '<div class="kp-card">No checkpoint is shipped yet.</div>'
 
-        gr.on(
-            [page.load, run_ids.change],
-            app.offer_models,
-            [run_ids, picker],
-            picker,
-            show_progress="hidden",
-            api_visibility="private",
-        )
-        gr.on([page.load, picker.change], show_card, picker, card, show_progress="hidden", api_visibility="private")
+        Action(app.offer_models, [run_ids, picker], picker).on(page.load, run_ids.change)
+        Action(show_card, picker, card).on(page.load, picker.change)
     page.queue(api_open=False, max_size=settings.max_queue)
     return page
 
 
+def _head(models: ModelStore) -> tuple[gr.Dropdown, gr.HTML]:
+    """The app's name, the model picker and the model's card. To be called inside a gr.Blocks context."""
+    with gr.Row(elem_id="kp-top"):
+        with gr.Column(scale=2, min_width=280):
+            gr.Markdown(HEAD, elem_id="kp-head")
+        with gr.Column(scale=3, min_width=280):
+            picker = gr.Dropdown(
+                models.choices(),
+                value=next(iter(models.names()), None),
+                elem_id="kp-picker",
+                label="Model: the network that the tabs use",
+                container=False,
+            )
+            card = gr.HTML(elem_id="kp-card")
+    return picker, card
+
+
 def draw_ahead(data: DataSource) -> None:
-    """Draw the first page of the sample faces in the background, so that the first visitor has it at once."""
+    """Render the first page of the synthetic faces in a thread, so that the first visitor need not wait for it."""
     if not data.problem and (dataset := data.open()).synthetic:
         threading.Thread(target=draw_first_page, args=(dataset,), daemon=True, name="first-page").start()
 
 
-def launch_options(settings: Settings) -> dict:
-    """What `page.launch` needs so that the app stays quiet, private and within its limits."""
+def launch_options(settings: Settings) -> dict[str, Any]:
+    """Arguments of `page.launch`: theme, limits, and no logging or monitoring of visitors."""
     return {
         "theme": THEME,
         "css": CSS,
@@ -117,7 +113,7 @@ def launch_options(settings: Settings) -> dict:
 
 
 def stay_offline() -> None:
-    """No call home, and none through a proxy to ourselves. Before gradio launches."""
+    """Turn off gradio's analytics, and proxies for this machine's own addresses. To be called before the launch."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     for name in ("NO_PROXY", "no_proxy"):
         hosts = [host for host in os.environ.get(name, "").split(",") if host]

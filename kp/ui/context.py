@@ -1,4 +1,4 @@
-"""What every tab gets: limits, data, networks, runs, and the picker that they share."""
+"""What the tabs share: settings, data, networks, runs, and the model picker."""
 
 import threading
 import time
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -21,9 +22,9 @@ RETRY = 3.0  # seconds until a dataset that cannot be read is tried again
 
 
 class DataSource:
-    """The real dataset, looked for again as long as there is none; until then the synthetic faces.
+    """The real dataset; the synthetic faces as long as none is found, with a new search at each call.
 
-    fallback: where a download puts it; searched last. fault: why the folder that was named is no dataset.
+    fallback: the folder of a download, searched last. fault: why the folder in the settings is no dataset.
     problem: why there are not even synthetic faces.
     """
 
@@ -31,7 +32,7 @@ class DataSource:
         self.folder, self.fallback = folder, fallback
         self.fault: str | None = None
         self._dataset: FacialKeypointsDataset | None = None
-        self._again = 0.0  # when a dataset that could not be read is tried once more
+        self._again = 0.0  # time.monotonic() of the next try, after a dataset could not be read
         self._lock = threading.Lock()
 
     def open(self) -> FacialKeypointsDataset:
@@ -42,7 +43,7 @@ class DataSource:
             return synthetic_faces() if self._dataset is None else self._dataset
 
     def at(self, root: Path) -> FacialKeypointsDataset | None:
-        """The dataset that has this root; None where another one has taken its place."""
+        """The dataset with this root; None where the current one has another."""
         if is_synthetic(root):
             return synthetic_faces()
         dataset = self.open()
@@ -79,6 +80,7 @@ class DataSource:
 
     @property
     def problem(self) -> str | None:
+        """Why there are no faces at all; None where there are some."""
         try:
             self.open()
         except KpError as error:
@@ -88,9 +90,9 @@ class DataSource:
 
 @dataclass(frozen=True)
 class AppContext:
-    """page: for its load event. picker: the dropdown at the top of the page; its value goes to `models`.
+    """page: for its load event. picker: the dropdown at the top of the page; its value is a name in `models`.
 
-    tabs: for going to another tab. run_ids: the visitor's own runs, kept in the browser as {"ids": [...]}.
+    tabs: to select another tab. run_ids: the visitor's own runs, kept in the browser as {"ids": [...]}.
     arrived: a number that changes when the dataset has come while the page was open.
     """
 
@@ -106,11 +108,11 @@ class AppContext:
     arrived: gr.State
 
     @property
-    def fills(self) -> list[Callable]:
-        """The events at which a tab shows what the dataset holds: the page opens, or the data arrives."""
+    def fills(self) -> list[Callable[..., Any]]:
+        """The events at which the tabs load the dataset: the page opens, or a download has finished."""
         return [self.page.load, self.arrived.change]
 
-    def offer_models(self, owned: dict, chosen: str | None) -> gr.Dropdown:
+    def offer_models(self, owned: dict[str, list[str]], chosen: str | None) -> gr.Dropdown:
         """The picker with the visitor's own networks and the shipped ones."""
         choices = self.models.choices(owned["ids"])
         values = [value for _, value in choices]

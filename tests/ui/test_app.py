@@ -1,4 +1,4 @@
-"""The whole app: how it starts, what it offers to programs, and every tab in a browser."""
+"""The whole app: its start, its API, its privacy, and the model's card."""
 
 import importlib
 import os
@@ -11,9 +11,8 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import cv2
 import gradio as gr
@@ -24,30 +23,15 @@ from running import ROOT
 from kp.bench.app import free_port
 from kp.console import INTERRUPT_CODE
 from kp.model_card import ModelCard
-from kp.ui.app import TABS, build_app, card_html, launch_options, stay_offline
+from kp.ui.app import build_app, card_html, launch_options, stay_offline
 from kp.ui.settings import Settings
 
 PATIENCE = 120  # seconds; the machine may be busy
-# What stands on a tab's first screen once it is filled, and its most important button.
-FILLED = {
-    "Dataset": "#dataset-stages li",
-    "Train": "#kp-train-charts svg",
-    "Evaluate": "#evaluate-table table",
-    "Predict": "#predict-status:not(:empty)",
-    "Feature maps": "#inside-detail h2",
-}
-PRIMARY = {
-    "Dataset": "#dataset-next",
-    "Train": "#kp-train-start",
-    "Evaluate": "#evaluate-run",
-    "Predict": "#predict-find",
-    "Feature maps": "#inside-others",
-}
 NO_PROXY_SET = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
 
 
 def answer(url: str) -> int:
-    """The status of a GET; 0 where nobody answers."""
+    """The status of a GET; 0 where there is no server."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(url, timeout=10) as response:
@@ -60,7 +44,7 @@ def answer(url: str) -> int:
 
 @pytest.fixture
 def proxy() -> Iterator[tuple[str, list]]:
-    """The address of a proxy that leads nowhere, and who called it."""
+    """The address of a proxy that forwards nothing, and the requests that it got."""
     callers = []
     with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -77,7 +61,9 @@ def proxy() -> Iterator[tuple[str, list]]:
         yield f"http://127.0.0.1:{server.getsockname()[1]}", callers
 
 
-def test_demo_starts_behind_a_proxy_and_calls_nobody(proxy: tuple[str, list], data_root: Path, tmp_path: Path) -> None:
+def test_demo_starts_behind_a_proxy_and_sends_no_request(
+    proxy: tuple[str, list], data_root: Path, tmp_path: Path
+) -> None:
     address, callers = proxy
     port, proxies = free_port(), {name: address for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")}
     app = subprocess.Popen(
@@ -93,7 +79,7 @@ def test_demo_starts_behind_a_proxy_and_calls_nobody(proxy: tuple[str, list], da
             assert app.poll() is None, app.stderr.read().decode()
             assert time.monotonic() < end
             time.sleep(0.1)
-        while b"public link" not in app.stdout.readline():  # the last line; before it the app asks itself
+        while b"public link" not in app.stdout.readline():  # the last line; before it the app requests its own page
             assert app.poll() is None, app.stderr.read().decode()
         app.send_signal(signal.SIGINT)
         assert app.wait(PATIENCE) in (0, INTERRUPT_CODE)  # Ctrl-C ends it, without a crash
@@ -105,22 +91,20 @@ def test_demo_starts_behind_a_proxy_and_calls_nobody(proxy: tuple[str, list], da
 
 
 def test_uploads_go_to_a_folder_of_the_user_s_own(data_root: Path, tmp_path: Path) -> None:
-    ask = "import demo; from gradio.utils import get_upload_folder; print(get_upload_folder())"
+    code = "import demo; from gradio.utils import get_upload_folder; print(get_upload_folder())"
     environment = {name: value for name, value in os.environ.items() if name != "GRADIO_TEMP_DIR"}
-    told = subprocess.run(
-        [sys.executable, "-c", ask],
+    output = subprocess.run(
+        [sys.executable, "-c", code],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
         env=environment | {"KP_HOME": str(tmp_path), "KP_DATA": str(data_root)},
     ).stdout
-    assert told.splitlines()[-1] == str(tmp_path / "uploads")
+    assert output.splitlines()[-1] == str(tmp_path / "uploads")
 
 
-def test_demo_is_there_for_those_who_import_it(
-    data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_demo_can_be_imported(data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KP_DATA", str(data_root))
     monkeypatch.setenv("KP_HOME", str(tmp_path))
     monkeypatch.setattr(sys, "argv", ["uvicorn", "--unknown", "options"])
@@ -146,14 +130,14 @@ def built(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> gr.Block
     return build_app(Settings(data=str(data_root), home=tmp_path_factory.mktemp("home")))
 
 
-def test_programs_are_offered_what_is_offered_on_purpose(built: gr.Blocks) -> None:
+def test_the_public_api_has_one_endpoint(built: gr.Blocks) -> None:
     offered = {function.api_name for function in built.fns.values() if function.api_visibility != "private"}
     assert offered == {"predict"}
     assert set(built.get_api_info()["named_endpoints"]) == {"/predict"}
     assert not built.get_api_info()["unnamed_endpoints"]
 
 
-def test_nothing_is_kept_or_told_about_visitors(built: gr.Blocks) -> None:
+def test_nothing_about_visitors_is_stored_or_shown(built: gr.Blocks) -> None:
     options = launch_options(Settings())
     assert (options["run_history"], options["enable_monitoring"], options["show_error"]) == (False, False, False)
     assert built.analytics_enabled is False and built.delete_cache == (3600, 3600) and built.api_open is False
@@ -193,7 +177,7 @@ def test_every_id_is_there_once(built: gr.Blocks) -> None:
         "/config/../demo.py",
     ],
 )
-def test_the_server_gives_away_nothing(app_url: str, path: str) -> None:
+def test_the_server_serves_no_file_outside_its_folders(app_url: str, path: str) -> None:
     assert answer(app_url.rstrip("/") + path) in (400, 403, 404, 405)
 
 
@@ -213,7 +197,7 @@ def card(**changes: object) -> ModelCard:
     return ModelCard(**(values | changes))
 
 
-def test_the_card_says_what_a_network_is_and_how_good() -> None:
+def test_the_card_describes_the_network_and_its_error() -> None:
     text = re.sub("<[^>]*>", "", card_html(card()))
     assert text == (
         "A small one · 6.8 % mean error (NME) on people never seen · naimishnet, 1.23 M parameters · "
@@ -225,108 +209,3 @@ def test_the_card_says_what_a_network_is_and_how_good() -> None:
     assert "trained on 24 synthetic faces of 4 people" in card_html(
         card(data={"name": "sample", "images": 24, "people": 4})
     )
-
-
-# In a browser.
-
-
-def open_tab(page, title: str) -> None:
-    """Choose a tab; on a narrow screen it may be behind the button "More tabs"."""
-    tab = page.locator(f"[role=tab][data-tab-id='{title}']")
-    if not tab.count():
-        page.get_by_label("More tabs").click()
-        tab = page.locator(".overflow-dropdown button", has_text=title)
-    tab.click()
-
-
-def opened(page, url: str) -> None:
-    page.goto(url)
-    page.wait_for_selector(FILLED["Dataset"], timeout=PATIENCE * 1000)
-
-
-def walk(page, look: Callable[[str], None]) -> None:
-    """Open each tab, wait until it is filled, and look."""
-    for title in TABS:
-        open_tab(page, title)
-        page.locator(FILLED[title]).first.wait_for()
-        page.wait_for_function("!document.querySelector('.pending')")  # what is being computed is pale
-        look(title)
-
-
-def violations(page) -> list[str]:
-    """What axe finds that keeps people out."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-    return [
-        f"{rule['id']} ({rule['impact']}): {node['html'][:200]} {node.get('failureSummary', '')}"
-        for rule in found
-        if rule["impact"] in ("serious", "critical")
-        for node in rule["nodes"]
-    ]
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
-def test_every_tab_can_be_read_by_everybody(app_url: str, chromium, width: int, height: int) -> None:
-    """Light and dark: no serious fault by axe; nothing to scroll sideways, no error, no call to another host."""
-    page, calls, errors, wrong = chromium.new_page(viewport={"width": width, "height": height}), [], [], {}
-    page.on("request", lambda request: calls.append(urlsplit(request.url)))
-    page.on("pageerror", lambda error: errors.append(str(error)))
-
-    def look(title: str) -> None:
-        room, needed = page.evaluate("[innerWidth, document.documentElement.scrollWidth]")
-        assert needed <= room, f"{title} is {needed} pixels wide"
-        for theme in ("light", "dark"):
-            page.evaluate("dark => document.body.classList.toggle('dark', dark)", theme == "dark")
-            if found := violations(page):
-                wrong[title, theme] = found
-
-    opened(page, f"{app_url}?__theme=dark")
-    assert "dark" in page.get_attribute("body", "class")  # that is how it is made dark
-    page.add_style_tag(content="*, ::before, ::after { transition: none !important }")  # colours fade over
-    walk(page, look)
-    page.close()
-    assert not wrong and not errors
-    assert {call.netloc for call in calls if call.scheme not in ("data", "blob")} == {urlsplit(app_url).netloc}
-
-
-@pytest.mark.browser
-def test_the_keyboard_reaches_every_tab_and_its_button(app_url: str, chromium) -> None:
-    page = chromium.new_page(viewport={"width": 1280, "height": 900})
-    opened(page, app_url)
-
-    def press_until(selector: str) -> None:
-        for _ in range(200):  # the focus goes back to the top where a grid of pictures is filled anew
-            page.keyboard.press("Tab")
-            if page.evaluate("selector => document.activeElement.matches(selector)", selector):
-                return
-        pytest.fail(f"200 times Tab did not lead to {selector}")
-
-    for title in TABS:
-        page.evaluate("document.activeElement.blur(); window.scrollTo(0, 0)")
-        page.locator("#kp-picker input").focus()
-        press_until(f"[role=tab][data-tab-id='{title}']")
-        page.keyboard.press("Enter")
-        page.locator(FILLED[title]).first.wait_for()
-        page.wait_for_selector(f"{PRIMARY[title]}:not([disabled])")
-        press_until(PRIMARY[title])
-    page.close()
-
-
-@pytest.mark.browser
-def test_without_data_every_tab_works_on_sample_faces_and_says_so(empty_app_url: str, chromium) -> None:
-    page, errors = chromium.new_page(), []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    opened(page, empty_app_url)
-
-    def look(title: str) -> None:
-        page.wait_for_selector(f"{PRIMARY[title]}:not([disabled])")
-        line = page.locator(
-            "[role=tabpanel]:visible .kp-notice, [role=tabpanel]:visible .kp-note", has_text="synthetic"
-        )  # case does not count
-        assert line.count() or title == "Feature maps"
-
-    walk(page, look)
-    assert not page.get_by_test_id("toast-body").count() and not errors
-    page.close()

@@ -1,84 +1,113 @@
-"""Where there is no dataset: a button that fetches it, how far that is, and a way to cancel."""
+"""Where there is no dataset: a button that downloads it, the progress, and a way to cancel."""
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
+from gradio.blocks import Block
 
 from kp.ui.context import AppContext
-from kp.ui.services.downloads import status_html
+from kp.ui.events import Action
+from kp.ui.services.downloads import Download, status_html
+from kp.ui.static import render
 
-POLL = 0.3  # seconds between two looks at a download
-OTHERWISE = """or run <code>python -m kp download</code>, or unpack <a href="{url}" target="_blank" rel="noopener"
-style="padding: 0; color: inherit">train-test-data.zip</a> so that
-<code>data/training_frames_keypoints.csv</code> exists"""
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
+POLL_SECONDS = 0.3
+
+Updates = dict[Block, Any]  # new values by component; a component that is not in it stays as it is
 
 
-class DownloadNotice:
-    """The components, made where it is called. When the data is there, `app.arrived` changes and the tabs fill."""
+@dataclass(frozen=True)
+class DownloadParts:
+    """box: the buttons, hidden where there is a dataset. start: begins the download, or joins one in progress."""
 
-    def __init__(self, app: AppContext) -> None:
-        self.app = app
-        source = app.downloads.sources[0]
-        with gr.Column(visible=False) as self.box:
-            with gr.Row(equal_height=True):
-                self.button = gr.Button(
-                    f"Download the dataset ({source.megabytes} MB, from {source.name})",
-                    scale=2,
-                    size="md",
-                    variant="primary",
-                    min_width=320,
-                    elem_id="dataset-download",
-                )
-                self.cancel = gr.Button(
-                    "Cancel", visible=False, scale=0, min_width=140, size="md", elem_id="dataset-download-cancel"
-                )
-                with gr.Column(scale=3, min_width=300):
-                    gr.HTML(OTHERWISE.format(url=source.url), elem_classes="kp-note")
-            self.status = gr.HTML(elem_id="dataset-download-status")
-        shown = {
-            "inputs": app.arrived,
-            "outputs": [self.box, self.button, self.cancel, self.status, app.arrived],
-            "concurrency_limit": None,
-            **QUIET,
-        }
-        app.page.load(self.attach, **shown)
-        self.button.click(self.start, None, self.button, **QUIET).then(self.watch, **shown)
-        self.cancel.click(self.ask_to_cancel, None, self.cancel, queue=False, api_visibility="private")
+    box: gr.Column
+    start: gr.Button
+    cancel: gr.Button
+    status: gr.HTML
+
+
+def download_parts(app: AppContext) -> DownloadParts:
+    """Lay out the components. To be called inside a gr.Blocks context."""
+    source = app.downloads.sources[0]
+    with gr.Column(visible=False) as box:
+        with gr.Row(equal_height=True):
+            start = gr.Button(
+                f"Download the dataset ({source.megabytes} MB, from {source.name})",
+                scale=2,
+                size="md",
+                variant="primary",
+                min_width=320,
+                elem_id="dataset-download",
+            )
+            cancel = gr.Button(
+                "Cancel", visible=False, scale=0, min_width=140, size="md", elem_id="dataset-download-cancel"
+            )
+            with gr.Column(scale=3, min_width=300):
+                gr.HTML(render("dataset_download.html", url=source.url), elem_classes="kp-note")
+        status = gr.HTML(elem_id="dataset-download-status")
+    return DownloadParts(box, start, cancel, status)
+
+
+class DownloadHandlers:
+    """All visitors share one download; each page polls its progress."""
+
+    def __init__(self, app: AppContext, parts: DownloadParts) -> None:
+        self.app, self.parts = app, parts
 
     def start(self) -> gr.Button:
-        """Begin, or take part in what another visitor has begun."""
+        """Start the download, or join the one in progress; the button, hidden."""
         self.app.downloads.start()
         return gr.Button(visible=False)
 
-    def ask_to_cancel(self) -> gr.Button:
+    def cancel(self) -> gr.Button:
+        """Cancel the download for all visitors; the button, disabled."""
         self.app.downloads.cancel()
         return gr.Button(interactive=False)
 
-    async def attach(self, arrived: int) -> AsyncIterator[tuple[Any, ...]]:
-        """The same as `watch`, for a page that opens; nothing where there is data."""
+    async def attach(self, arrived: int) -> AsyncIterator[Updates]:
+        """The same as `watch`, for a page that opens; no change where there is a dataset."""
         if not self.app.data.missing:
-            yield (gr.skip(),) * 5
+            yield {self.parts.status: gr.skip()}
             return
-        async for answer in self.watch(arrived):
-            yield answer
+        async for updates in self.watch(arrived):
+            yield updates
 
-    async def watch(self, arrived: int) -> AsyncIterator[tuple[Any, ...]]:
-        """The box, its buttons and status until the download ends; `arrived` plus one when there is data then."""
+    async def watch(self, arrived: int) -> AsyncIterator[Updates]:
+        """Buttons and status until the download ends; then, if there is a dataset, `app.arrived` plus one."""
         state, seen = self.app.downloads.current, None
         while state and state.active:
             if (text := status_html(state)) != seen:
                 seen = text
-                cancel = gr.Button(visible=not self.app.settings.fetch_data, interactive=not state.cancel.is_set())
-                yield gr.Column(visible=True), gr.Button(visible=False), cancel, text, gr.skip()
-            await asyncio.sleep(POLL)
-        missing = self.app.data.missing
-        yield (
-            gr.Column(visible=missing),
-            gr.Button(visible=True),
-            gr.Button(visible=False),
-            status_html(state),
-            gr.skip() if missing else arrived + 1,
-        )
+                yield self._progress(state, text)
+            await asyncio.sleep(POLL_SECONDS)
+        parts, missing = self.parts, self.app.data.missing
+        yield {
+            parts.box: gr.Column(visible=missing),
+            parts.start: gr.Button(visible=True),
+            parts.cancel: gr.Button(visible=False),
+            parts.status: status_html(state),
+            self.app.arrived: gr.skip() if missing else arrived + 1,
+        }
+
+    def _progress(self, state: Download, text: str) -> Updates:
+        """A download in progress; one that the app started by itself cannot be cancelled."""
+        parts, can_cancel = self.parts, not self.app.settings.fetch_data
+        return {
+            parts.box: gr.Column(visible=True),
+            parts.start: gr.Button(visible=False),
+            parts.cancel: gr.Button(visible=can_cancel, interactive=not state.cancel.is_set()),
+            parts.status: text,
+        }
+
+
+def build_download_notice(app: AppContext) -> None:
+    """The components with their events. When the dataset is there, `app.arrived` changes and the tabs fill."""
+    parts = download_parts(app)
+    handlers = DownloadHandlers(app, parts)
+    outputs = [parts.box, parts.start, parts.cancel, parts.status, app.arrived]
+    watch = Action(handlers.watch, app.arrived, outputs, concurrency=None)
+    Action(handlers.attach, app.arrived, outputs, concurrency=None).on(app.page.load)
+    watch.after(Action(handlers.start, None, parts.start).on(parts.start.click), whatever_came=True)
+    Action(handlers.cancel, None, parts.cancel, queue=False).on(parts.cancel.click)

@@ -1,4 +1,4 @@
-"""The dataset as the Dataset tab shows it: selections, pages, thumbnails, and what is known about a frame."""
+"""The dataset in the Dataset tab: selections, pages, thumbnails, and facts about a frame."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ PART_NAMES = {"train": "training", "test": "test"}
 
 @dataclass(frozen=True)
 class Selection:
-    """Which frames a visitor looks at: one part of a split, of everybody or of one person."""
+    """A visitor's filters: one part of a split, of everybody or of one person."""
 
     split: str = "people"
     part: str = "test"
@@ -36,7 +36,7 @@ class Selection:
 
 
 def people_in(dataset: FacialKeypointsDataset, rows: Sequence[int]) -> list[str]:
-    """Names of the people of these rows, in the order of the alphabet."""
+    """Names of the people of these rows, sorted."""
     return sorted({dataset.frames[row].person for row in rows})
 
 
@@ -55,23 +55,23 @@ def existing_page(rows: Sequence[int], page: float | None) -> int:
 
 
 def draw_page(dataset: FacialKeypointsDataset, rows: Sequence[int], page: int) -> None:
-    """Make a page's pictures on all cores; after that they are there for all."""
+    """Load a page's pictures into the shared store, on all cores."""
     dataset.store.preload(dataset.rows[page_rows(rows, page)])
 
 
 def draw_first_page(dataset: FacialKeypointsDataset) -> None:
-    """Make the pictures that the first visitor is shown."""
+    """Load the pictures of the first page of the initial selection."""
     draw_page(dataset, Selection().rows(dataset), 1)
 
 
 def summary(dataset: FacialKeypointsDataset, rows: Sequence[int]) -> str:
-    """How many images and people these rows are, and how many of the test folder's images have labels."""
+    """The number of images and people in these rows, and of the test folder's images with labels; Markdown."""
     if not rows:
         return "No image is in this part. Choose the other one."
     people = len(people_in(dataset, rows))
     counted = f"**{len(rows)} image{'s' * (len(rows) != 1)} of {people} {'person' if people == 1 else 'people'}**"
     if dataset.synthetic:
-        return f"{counted} who {'does' if people == 1 else 'do'} not exist."
+        return f"{counted}, all synthetic."
     labelled = sum(frame.folder == "test" for frame in dataset.frames)
     total = labelled + dataset.unlabelled
     share = f"all {total}" if total == labelled else f"{labelled} of the {total}"
@@ -103,7 +103,7 @@ def face_item(
 ) -> GridItem:
     """A grid cell: a square about the face with its labels as lines; plain grey where the file cannot be read.
 
-    remark: what is read aloud after the frame's title.
+    remark: follows the frame's title in the alternative text.
     """
     title = ", ".join(filter(None, [frame_title(dataset.frames[row]), remark]))
     try:
@@ -122,7 +122,7 @@ def face_thumbnail(image: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
 
 
 def large_picture(dataset: FacialKeypointsDataset, row: int, marks: Sequence[str]) -> np.ndarray:
-    """The whole frame, enlarged, with its labels; `marks` has any of points, numbers, contours."""
+    """uint8 (H, W, 3): the whole frame, enlarged, with its labels. marks: any of points, numbers, contours."""
     image, factor = enlarge(dataset.image(row), 640 if "numbers" in marks else 512)
     return draw_face(
         image,
@@ -152,7 +152,7 @@ def eye_distance(keypoints: np.ndarray) -> float:
 
 
 def leak_sentence(part: str, others: Sequence[str]) -> str:
-    """What the split means for this frame; `part` is its own, `others` those of its video's other frames."""
+    """Whether the split separates frames of one video. part: the frame's own; others: those of its video's others."""
     if not others:
         return "This video has no other frame in the dataset."
     crossing = sum(other != part for other in others)
@@ -161,4 +161,4 @@ def leak_sentence(part: str, others: Sequence[str]) -> str:
         return f"All frames of this video are in the {PART_NAMES[part]} part of this split: nothing leaks."
     if part == "test":
         return f"**This test frame's video has {frames}**: the network was trained on nearly the same picture."
-    return f"**This training frame's video has {frames}**: what is learnt here is nearly what is tested."
+    return f"**This training frame's video has {frames}**: the network is tested on nearly the same picture."

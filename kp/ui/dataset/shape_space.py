@@ -1,25 +1,27 @@
-"""A corner of the Dataset tab: the mean face, and sliders for what its model knows of faces."""
+"""The shape space in the Dataset tab: the mean face, and a slider for each of the model's first components."""
 
 import random
 from collections.abc import Sequence
+from typing import Any
 
 import gradio as gr
+from gradio.blocks import Block
 
 from kp.drawing.overlay import data_uri, draw_face
 from kp.errors import KpError
 from kp.synthetic.shape_modes import MODES, PICTURE_MODES, SHAPE_MODES, FaceSpace, Mode, face_space
 from kp.ui.events import Action
-from kp.ui.static import read_static
+from kp.ui.static import read_static, render
 
 PEOPLE = 1_000_000  # seeds of synthetic people
-INTRODUCTION = """The statistical model behind the sample faces makes each of them from a mean face and {numbers}
-numbers. These are the first {modes} of its shape and the first {modes} of its picture, those that change most; they
-count standard deviations, so that 0 is the mean, and few people are beyond 2."""
+INTRODUCTION = """The statistical model of the synthetic faces makes each of them from a mean face and {numbers}
+numbers. These are the first {modes} of its shape and the first {modes} of its picture, those with the most variance, in
+standard deviations: 0 is the mean, and few people are beyond 2."""
 CSS = read_static("face_space.css")
 
 
 def build_face_space() -> None:
-    """The corner, where it is called; nothing where the model is damaged."""
+    """The accordion with the sliders; nothing where the model is damaged. To be called inside a gr.Blocks context."""
     try:
         space = face_space()
         first = picture_html(space, None, False, [0.0] * 2 * MODES)
@@ -41,7 +43,7 @@ def build_face_space() -> None:
     def draw(person: int | None, drawn: bool, *numbers: float) -> str:
         return picture_html(space, person, drawn, numbers)
 
-    def start(number: int | None, drawn: bool) -> dict:
+    def start(number: int | None, drawn: bool) -> dict[Block, Any]:
         """Another face, with all sliders at 0."""
         zeros = [0.0] * len(sliders)
         return {person: number, **dict.fromkeys(sliders, 0.0), picture: picture_html(space, number, drawn, zeros)}
@@ -55,7 +57,7 @@ def build_face_space() -> None:
 
 
 def picture_html(space: FaceSpace, person: int | None, drawn: bool, numbers: Sequence[float]) -> str:
-    """The face at these sliders, MODES of the shape and as many of the picture; with its keypoints if `drawn`.
+    """The face with these coefficients, MODES of the shape and as many of the picture; with keypoints if `drawn`.
 
     person: the seed of the synthetic face that the sliders change; None for the mean face.
     """
@@ -63,15 +65,11 @@ def picture_html(space: FaceSpace, person: int | None, drawn: bool, numbers: Seq
     if drawn:
         image = draw_face(image, points, truth=True)
     name = "The mean face" if person is None else f"Synthetic person {person}"
-    moved = told(numbers)
-    return (
-        f'<figure class="space"><img alt="{name}{moved}" src="{data_uri(image, quality=90)}">'
-        f"<figcaption><b>{name}</b>{moved}</figcaption></figure>"
-    )
+    return render("face_space.html", name=name, changes=slider_text(numbers), source=data_uri(image, quality=90))
 
 
-def told(numbers: Sequence[float]) -> str:
-    """What the sliders that are not at 0 have done: ", turning to the left 1.5, mouth open 2"."""
+def slider_text(numbers: Sequence[float]) -> str:
+    """The sliders that are not at 0: ", turning: to the left (1.5), mouth: open (2)"."""
     pairs = [(mode, number) for mode, number in zip((*SHAPE_MODES, *PICTURE_MODES), numbers, strict=True) if number]
     return "".join(
         f", {mode.name.lower()}: {mode.high if number > 0 else mode.low} ({abs(number):g})" for mode, number in pairs
@@ -79,7 +77,7 @@ def told(numbers: Sequence[float]) -> str:
 
 
 def _sliders(title: str, modes: Sequence[Mode]) -> list[gr.Slider]:
-    """A column of them."""
+    """A column with a slider for each mode."""
     with gr.Column(scale=2, min_width=240):
         gr.Markdown(f"**{title}**")
         return [

@@ -1,4 +1,4 @@
-"""The face that a network is looked into with: a frame of the test people, or a visitor's photo."""
+"""The face that feature maps are computed from: a frame of the test people, or a visitor's photo."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,37 +22,37 @@ PHOTO_MARGIN = 3.0  # its side in sides of the face box: enough for every networ
 
 @dataclass(frozen=True)
 class InputFace:
-    """A picture uint8 (H, W, 3), the tight box of the face in it, and a sentence on where it comes from."""
+    """A picture uint8 (H, W, 3), the tight box of the face in it, and a sentence on its source."""
 
     image: np.ndarray
     box: Box
     note: str
 
     def crop(self, predictor: Predictor) -> np.ndarray:
-        """What the network is shown, uint8 (size, size, 3), before it turns grey."""
+        """The crop about the face, uint8 (size, size, 3), in colour."""
         return predictor.preprocessing.crop_transform(self.box).warp(self.image)
 
 
 def to_input(predictor: Predictor, crop: np.ndarray) -> torch.Tensor:
-    """The crop as the network takes it: float32 (1, channels, size, size), 0..1."""
+    """The network's input for a crop: float32 (1, channels, size, size), 0..1."""
     return predictor.preprocessing.to_tensor([crop])
 
 
 def dataset_face(part: FacialKeypointsDataset, index: int) -> InputFace:
     """Frame `index` of a part of the dataset, with its true box."""
     info = part.frames[index]
-    name, who = info.person.replace("_", " "), "a test person" + " who does not exist" * part.synthetic
+    name, who = info.person.replace("_", " "), "a synthetic test person" if part.synthetic else "a test person"
     return InputFace(part.image(index), Box.from_points(part.keypoints[index]), f"Frame {index}: {name}, {who}.")
 
 
 def photo_face(image: np.ndarray, predictor: Predictor) -> InputFace:
-    """The first face that the detector finds in a photo uint8 (H, W, 3), else the whole of it."""
-    detector, note = predictor.detector, "Your photo: the most certain face that YuNet found."
+    """The face with the highest detector score in a photo uint8 (H, W, 3), else the whole of it."""
+    detector, note = predictor.detector, "Your photo: the face that YuNet found."
     found = detector.detect(image)
     if len(found) > 1:
-        note = f"Your photo: the most certain of the {len(found)} faces that YuNet found."
+        note = f"Your photo: of {len(found)} faces that YuNet found, the one with the highest score."
     if not found:
-        detector, note = WholeImage(), "Your photo: YuNet found no face in it, so the network sees the whole picture."
+        detector, note = WholeImage(), "Your photo: YuNet found no face in it, so the whole picture is the input."
         found = detector.detect(image)
     box = detector.box_map.to_tight(found[0].box)
     kept = Box.square(box.centre, box.side * PHOTO_MARGIN)
@@ -70,7 +70,7 @@ def first_frames(part: FacialKeypointsDataset) -> list[int]:
 
 
 def faces_shown(frames: Sequence[int], page: int) -> list[int]:
-    """The frames on a page of the grid; after the last page comes the first again."""
+    """The frames on a page of the grid; the first page follows the last one."""
     pages = -(-len(frames) // FACES)
     start = page % max(1, pages) * FACES
     return list(frames[start : start + FACES])

@@ -5,24 +5,26 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
+from gradio.blocks import Block
 
 from kp.ui.inspect.faces import InputFace, face_items, faces_shown, photo_face
 from kp.ui.inspect.parts import InsideParts
-from kp.ui.inspect.view import KERNELS, MAPS, PAGE, NetworkViewer, View
+from kp.ui.inspect.view import KERNELS, MAPS, View
+from kp.ui.inspect.viewer import NetworkViewer
 from kp.ui.widgets.image_grid import GridItem
 
-Updates = dict[Any, Any]  # new values by component; a component that is not in it stays as it is
+Updates = dict[Block, Any]  # new values by component; a component that is not in it stays as it is
 
 
 class InsideHandlers:
-    """`choices` are always the fields of a View, in their order."""
+    """choices: the values of the fields of a View, in their order."""
 
     def __init__(self, viewer: NetworkViewer, parts: InsideParts) -> None:
         self.viewer, self.parts = viewer, parts
 
     def draw(self, *choices: Any) -> Updates:
         """Summary, grid, enlarged kernel or map, and the network's input."""
-        view, parts = self.viewer.settled(View(*choices)), self.parts
+        view, parts = self.viewer.resolve(View(*choices)), self.parts
         shown = self.viewer.pictures(view)
         return {
             parts.summary: shown.summary,
@@ -33,7 +35,7 @@ class InsideHandlers:
         }
 
     def draw_page(self, *choices: Any) -> Updates:
-        """The same for another page of the grid: the kernel or map that varies most on it is enlarged."""
+        """The same for another page of the grid; the kernel or map that varies most on it is enlarged."""
         return self.draw(*choices[:-1], None)
 
     def draw_layer(self, *choices: Any) -> Updates:
@@ -44,11 +46,12 @@ class InsideHandlers:
 
     def controls(self, *choices: Any) -> Updates:
         """The controls that the network and the kind need."""
-        view, parts = self.viewer.settled(View(*choices)), self.parts
-        if view.name is None:
+        view, parts = self.viewer.resolve(View(*choices)), self.parts
+        if view is None:
             hidden = (parts.channel, parts.page, parts.applied, parts.shared)
             return {parts.layer: gr.Dropdown([], value=None), **{part: gr.update(visible=False) for part in hidden}}
-        channels, pages, layers = self.viewer.channels(view), self.viewer.pages(view), self.viewer.layers(view)
+        channels, pages = self.viewer.channels(view), self.viewer.pages(view)
+        layers = self.viewer.layers(view.predictor, view.kind)
         of_kernels = view.kind == KERNELS
         return {
             parts.layer: gr.Dropdown(layers, value=view.layer, label="Convolution" if of_kernels else "Stage"),
@@ -66,8 +69,8 @@ class InsideHandlers:
 
     def enlarge(self, index: int, *choices: Any) -> Updates:
         """The kernel or map in cell `index` of the grid."""
-        view = self.viewer.settled(View(*choices))
-        shown = self.viewer.pictures(replace(view, chosen=view.page * PAGE + index))
+        view = self.viewer.resolve(View(*choices))
+        shown = self.viewer.pictures(view and replace(view, chosen=view.first + index))
         return {self.parts.detail: shown.detail, self.parts.chosen: shown.chosen}
 
     def read_photo(self, name: str | None, image: np.ndarray | None) -> InputFace | None:

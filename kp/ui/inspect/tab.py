@@ -6,7 +6,7 @@ from kp.ui.context import AppContext
 from kp.ui.events import Action
 from kp.ui.inspect.handlers import InsideHandlers
 from kp.ui.inspect.parts import InsideParts, inside_parts
-from kp.ui.inspect.view import NetworkViewer
+from kp.ui.inspect.viewer import NetworkViewer
 from kp.ui.static import read_static
 
 LEAD = (

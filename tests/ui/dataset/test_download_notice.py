@@ -19,7 +19,7 @@ from kp.ui.settings import Settings
 
 @dataclass(frozen=True)
 class Remote:
-    """A server with the archive, and what the app needs to know about it."""
+    """A server with the archive, and the source that the app is given."""
 
     server: FaultyServer
     page: Page
@@ -58,12 +58,12 @@ def finished(state: Download) -> Download:
         (Download(state="failed", message="A <b> failed."), "<b>That did not work.</b> A &lt;b&gt; failed."),
     ],
 )
-def test_the_status_says_what_goes_on(state: Download | None, text: str) -> None:
+def test_the_status_shows_step_and_progress(state: Download | None, text: str) -> None:
     html = status_html(state)
     assert text in html if text else html == ""
 
 
-def test_two_who_start_share_a_download(remote: Remote, tmp_path: Path) -> None:
+def test_two_visitors_share_a_download(remote: Remote, tmp_path: Path) -> None:
     manager = DownloadManager(tmp_path / "home" / "data", [remote.source])
     data = DataSource(str(tmp_path / "home"))
     assert data.missing
@@ -75,7 +75,7 @@ def test_two_who_start_share_a_download(remote: Remote, tmp_path: Path) -> None:
     assert len(data.open()) == 36
 
 
-def test_a_cancelled_one_is_taken_up_again(remote: Remote, tmp_path: Path) -> None:
+def test_a_cancelled_download_resumes(remote: Remote, tmp_path: Path) -> None:
     manager = DownloadManager(tmp_path / "data", [remote.source])
     first = manager.start()
     while not first.progress.done:
@@ -88,7 +88,7 @@ def test_a_cancelled_one_is_taken_up_again(remote: Remote, tmp_path: Path) -> No
     assert remote.server.requests[1][1].startswith("bytes=")
 
 
-def test_a_failure_is_told_and_can_be_repeated(remote: Remote, tmp_path: Path) -> None:
+def test_a_failed_download_is_reported_and_can_be_repeated(remote: Remote, tmp_path: Path) -> None:
     remote.page.status = 404
     manager = DownloadManager(tmp_path / "data", [remote.source])
     assert "this machine: the server answers 404" in finished(manager.start()).message
@@ -114,7 +114,7 @@ def test_where_a_download_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         ({"SPACE_ID": "me/lab"}, True),
     ],
 )
-def test_only_a_space_fetches_without_being_asked(variables, fetches, monkeypatch) -> None:
+def test_only_a_space_downloads_by_itself(variables, fetches, monkeypatch) -> None:
     for name in ("KP_DOWNLOAD", "SPACE_ID"):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
@@ -122,7 +122,7 @@ def test_only_a_space_fetches_without_being_asked(variables, fetches, monkeypatc
     assert Settings.from_environment().fetch_data is fetches
 
 
-def test_the_downloaded_data_is_looked_for_last(data_root: Path, tmp_path: Path, monkeypatch) -> None:
+def test_the_download_folder_is_searched_last(data_root: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("KP_DATA", raising=False)
     assert DataSource(None, fallback=tmp_path / "nothing").missing
@@ -164,7 +164,7 @@ def test_the_page_fills_when_the_data_is_there(own_app: str, remote: Remote, chr
 
 
 @pytest.mark.browser
-def test_an_app_that_fetches_by_itself_shows_how_far_it_is(
+def test_an_app_that_downloads_by_itself_shows_progress(
     remote: Remote, tmp_path: Path, on_sample: None, monkeypatch, chromium
 ) -> None:
     monkeypatch.setattr(http, "PAUSES", (0.01,))

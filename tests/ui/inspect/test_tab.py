@@ -22,7 +22,8 @@ from kp.ui.inspect.faces import dataset_face, faces_shown, first_frames, photo_f
 from kp.ui.inspect.handlers import InsideHandlers
 from kp.ui.inspect.html import crop_html
 from kp.ui.inspect.parts import inside_parts
-from kp.ui.inspect.view import FACE, KERNELS, MAPS, NETWORK, PAGE, NetworkViewer, View
+from kp.ui.inspect.view import FACE, KERNELS, MAPS, NETWORK, PAGE, LayerView, View
+from kp.ui.inspect.viewer import NetworkViewer
 from kp.ui.services.model_store import ModelStore
 from kp.ui.settings import Settings
 
@@ -107,11 +108,17 @@ def choices(
 
 
 def layers(handlers: InsideHandlers, kind: str) -> list[str]:
-    return [layer for _, layer in handlers.viewer.layers(View(NAME, kind))]
+    return [layer for _, layer in handlers.viewer.layers(handlers.viewer.models.predictor(NAME), kind)]
+
+
+def resolved(handlers: InsideHandlers, view: View) -> LayerView:
+    layer_view = handlers.viewer.resolve(view)
+    assert layer_view is not None
+    return layer_view
 
 
 @pytest.mark.parametrize("kind", [KERNELS, MAPS])
-def test_every_layer_can_be_looked_at(handlers: InsideHandlers, kind: str) -> None:
+def test_every_layer_can_be_shown(handlers: InsideHandlers, kind: str) -> None:
     for layer in layers(handlers, kind):
         *controls, summary, items, detail, crop, chosen = drawn_layer(handlers, *choices(kind, layer))
         assert detail.startswith("<h2>") and "64x64 pixels" in crop
@@ -140,25 +147,25 @@ def test_a_click_enlarges_that_kernel_with_its_own_numbers(handlers: InsideHandl
     assert any(np.allclose(written[at : at + 9], weights.ravel(), atol=6e-4) for at in range(len(written) - 8))
 
 
-def test_a_deeper_kernel_works_on_what_it_reads_or_on_the_face(handlers: InsideHandlers) -> None:
+def test_a_deeper_kernel_is_applied_to_its_input_or_to_the_face(handlers: InsideHandlers) -> None:
     reads, _ = enlarged(handlers, 0, *choices(layer="stage8.0.conv1", channel=3))
     face, _ = enlarged(handlers, 0, *choices(layer="stage8.0.conv1", channel=3, applied=FACE))
-    assert "Channel 3 of what stage8.0.conv1 reads" in reads and "The face" in face
+    assert "Input channel 3 of stage8.0.conv1" in reads and "The face" in face
 
 
-def test_the_liveliest_channel_is_shown_first(handlers: InsideHandlers) -> None:
-    view = handlers.viewer.settled(View(NAME, KERNELS, "stage4.0.conv1"))
-    maps = handlers.viewer.settled(View(NAME, MAPS, "stem"))
+def test_the_channel_that_varies_most_is_shown_first(handlers: InsideHandlers) -> None:
+    view = resolved(handlers, View(NAME, KERNELS, "stage4.0.conv1"))
+    maps = resolved(handlers, View(NAME, MAPS, "stem"))
     assert view.channel == handlers.viewer.pictures(maps).chosen
 
 
-def test_choices_that_a_network_does_not_have_are_settled(handlers: InsideHandlers) -> None:
-    view = handlers.viewer.settled(View(NAME, KERNELS, "conv9", channel=999, page=99))
+def test_choices_that_a_network_does_not_have_are_replaced(handlers: InsideHandlers) -> None:
+    view = resolved(handlers, View(NAME, KERNELS, "conv9", channel=999, page=99))
     assert (view.layer, view.channel, view.page) == ("stem.0", 0, 0)
     assert drawn(handlers, *choices(frame=None))[3] == drawn(handlers, *choices(frame=0))[3]
 
 
-def test_a_heatmap_says_whose_it_is(handlers: InsideHandlers) -> None:
+def test_a_heatmap_names_its_point(handlers: InsideHandlers) -> None:
     detail, _ = enlarged(handlers, 36, *choices(MAPS, "heatmaps"))
     assert "Map 36 of heatmaps (point 36: left eye 1)" in detail
 
@@ -169,7 +176,7 @@ def test_one_scale_for_all_maps_changes_the_grid(handlers: InsideHandlers) -> No
 
 
 def test_a_network_in_colour_has_three_channels_to_choose_from(handlers: InsideHandlers) -> None:
-    view = handlers.viewer.settled(View("run:colour"))
+    view = resolved(handlers, View("run:colour"))
     assert handlers.viewer.channels(view) == 3
     detail, _ = enlarged(handlers, 0, *choices(name="run:colour", channel=2))
     assert "colour channel 2" in detail
@@ -220,17 +227,17 @@ def test_without_any_face_kernels_show_and_maps_invite_a_photo(without_data: Ins
 
 
 @pytest.mark.usefixtures("on_sample")
-def test_sample_faces_can_be_looked_at_until_the_dataset_comes(checkpoints: Path, data_root: Path) -> None:
+def test_synthetic_faces_are_the_input_until_the_dataset_comes(checkpoints: Path, data_root: Path) -> None:
     data = DataSource(None)
     handlers = handlers_of(NetworkViewer(ModelStore(checkpoints), data))
-    assert "a test person who does not exist" in drawn(handlers, *choices())[3]
+    assert "a synthetic test person" in drawn(handlers, *choices())[3]
     assert len(handlers.faces(0, 0)) == 3
     data.fallback = data_root
     assert "Ben Hart, a test person." in drawn(handlers, *choices())[3]
     assert len(handlers.faces(0, 0)) == 2
 
 
-def test_without_a_checkpoint_the_tab_says_so(handlers: InsideHandlers) -> None:
+def test_without_a_checkpoint_there_is_a_message(handlers: InsideHandlers) -> None:
     *_, summary, items, detail, _, chosen = drawn_layer(handlers, *choices(name=None))
     assert "No checkpoint is shipped" in summary and items == [] and detail == "" and chosen is None
 
