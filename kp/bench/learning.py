@@ -7,8 +7,8 @@ import torch
 
 from kp.bench.row import Row, in_own_process
 from kp.data import FacialKeypointsDataset
+from kp.hardware import keep_memory
 from kp.training import PRESETS, EpochDone, train
-from kp.training.device import keep_memory
 
 PUBLISHED = 9.74  # the best published NME for people never seen, percent
 LEVELS = (20.0, PUBLISHED, 7.0, 6.0, 5.0)

@@ -15,10 +15,10 @@ from kp.bench.row import Row, in_own_process
 from kp.data import FacialKeypointsDataset
 from kp.data.images import read_frame
 from kp.data.sample import Sample
+from kp.hardware import keep_memory
 from kp.models import create_model
 from kp.training import PRESETS, RunEnded, StepDone, TrainConfig, train
 from kp.training.batches import crop_transform
-from kp.training.device import keep_memory
 from kp.training.losses import LOSSES, Stages
 from kp.transforms.geometric import Compose, Normalize, ToTensor
 

@@ -33,9 +33,10 @@ from kp.commands.common import (
     write_checkpoint,
 )
 from kp.errors import CheckpointError, ConfigError
+from kp.hardware import keep_memory
 from kp.training import PRESETS, Decoding, EpochDone, RunEnded, RunStarted, StepDone, TrainConfig, TrainEvent, train
 from kp.training.config import CHOICES
-from kp.training.device import DEVICES, keep_memory
+from kp.training.device import DEVICES
 from kp.training.distributed import ProcessGroup, free_threads, join_process_group
 
 EXIT_CODES = {"finished": 0, "diverged": 1, "stopped": 130}

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, distributed, nn
 
 from kp.errors import ConfigError, KpError
-from kp.training.device import idle_cores
+from kp.hardware import idle_cores
 
 VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")  # what torchrun tells each process
 MEETING = ("MASTER_ADDR", "MASTER_PORT")  # and where all meet

@@ -14,11 +14,12 @@ from kp.checkpoint import Checkpoint, current_versions
 from kp.data import FacialKeypointsDataset
 from kp.data.splits import NEEDED, describe_people
 from kp.errors import ConfigError
+from kp.hardware import own_cores
 from kp.metrics import mean_of_known, nme
 from kp.models import count_parameters, create_model
 from kp.training.batches import TrainingBatches, to_batch, validation_crops
 from kp.training.config import TrainConfig
-from kp.training.device import find_device, own_cores
+from kp.training.device import find_device
 from kp.training.distributed import SINGLE_PROCESS, ProcessGroup
 from kp.training.events import Decoding, EpochDone, RunEnded, RunStarted, StepDone, TrainEvent
 from kp.training.losses import LOSSES

@@ -20,9 +20,9 @@ from kp.files import OVERWRITE, Written, left_message, listed, write_outputs_of
 from kp.formats.aligned import SIZES
 from kp.formats.coco import COCO, COCO_FILE, CocoPhoto, coco_bytes
 from kp.formats.writer import FORMATS, USUAL
+from kp.hardware import own_cores
 from kp.prediction.face import FacePrediction
 from kp.prediction.tta import AUGMENTATIONS
-from kp.training.device import own_cores
 
 MANY = 50  # photos from which on it pays to start processes
 THRESHOLDS = "; ".join(
