@@ -294,7 +294,7 @@ def test_before_the_first_step_there_is_nothing_to_keep(kind: type[TrainEvent], 
 
 
 def test_stopping_does_not_wait_for_all_images(dataset: FacialKeypointsDataset, monkeypatch) -> None:
-    monkeypatch.setattr("kp.training.loop.DECODE_BATCH", 2)
+    monkeypatch.setattr("kp.training.preparation.DECODE_BATCH", 2)
     events = stopped_after(2, Decoding, dataset)
     assert [(event.done, event.total) for event in events[:-1]] == [(2, 18), (4, 18)]
 
@@ -402,7 +402,7 @@ def test_a_subset_is_drawn_by_the_seed(dataset: FacialKeypointsDataset) -> None:
 
 def test_empty_parts_are_refused(dataset: FacialKeypointsDataset) -> None:
     alone = dataset.subset([index for index, frame in enumerate(dataset.frames) if frame.person == "Ada_Stone"])
-    with pytest.raises(ConfigError, match="6 images to learn from and 0 to validate on.*6 frames of 1 person"):
+    with pytest.raises(ConfigError, match="6 images to train on and 0 to validate on.*6 frames of 1 person"):
         run(QUICK, alone)
 
 
