@@ -20,7 +20,8 @@ from collections.abc import Callable, Iterator
 import torch
 from tqdm import tqdm
 
-from kp.checkpoint import OLD_SETTINGS, Checkpoint, current_settings, load_checkpoint
+from kp.checkpoint import Checkpoint, load_checkpoint
+from kp.checkpoint_format import OLD_SETTINGS, current_settings
 from kp.commands.common import (
     add_checkpoint,
     add_data,

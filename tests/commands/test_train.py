@@ -21,7 +21,7 @@ QUICK = [
     "naimishnet",
     "--size",
     "32",
-    "--max_train_images",
+    "--max-train-images",
     "6",
     "--batch-size",
     "3",
