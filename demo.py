@@ -26,7 +26,7 @@ def build(settings: "Settings") -> "Blocks":
     """The app, not launched yet."""
     import torch  # here, as all that takes seconds: Ctrl-C is understood from the first moment
 
-    from kp.training.device import share_memory
+    from kp.hardware import share_memory
     from kp.ui.app import build_app, stay_offline
 
     stay_offline()

@@ -1,4 +1,4 @@
-"""How well a network does on labelled faces that it has not learnt from."""
+"""The error of a network on labelled faces."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -24,14 +24,14 @@ from kp.synthetic.dataset import is_synthetic
 log = logging.getLogger(__name__)
 
 SETTINGS = {
-    "true-box": "the crop is made from the labels' own box",
-    "detected-box": "end to end: the detector finds the face; one that it misses counts as a failure",
-    "whole-frame": "the middle of the frame, as the reference recipe trains; no box at all",
+    "true-box": "the crop is made from the labels' box",
+    "detected-box": "end to end: the detector finds the face; a missed face counts as a failure",
+    "whole-frame": "the middle of the frame without a box, as in the reference recipe",
 }
 CHUNK = 64  # faces between two progress calls
-YAWS = (0, 15, 30, 45)  # degrees away from the camera, where groups of faces begin
-SIZES = (0, 30, 40, 50, 60)  # pixels between the outer eye corners
-SPREAD_GROUPS = 20
+YAWS = (0, 15, 30, 45)  # lower bounds of groups of faces, degrees away from the camera
+SIZES = (0, 30, 40, 50, 60)  # likewise, pixels between the outer eye corners
+ERROR_GROUPS = 20
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class EvaluationReport:
     """Errors of one model on one part of a dataset, as fractions of the eye distance.
 
     errors: float32 (n, 68), a missed face is infinite. predicted: float32 (n, 68, 2), image pixels, a missed
-    face is NaN. spread: float32 (n, 68), the errors that the network expects, as fractions of its own eye distance;
-    NaN where it does not say. truth: the labels. names: the n file names. learnt: see `frames_learnt`.
+    face is NaN. expected_error: float32 (n, 68), as fractions of the predicted eye distance; NaN where the network
+    predicts none. truth: the labels. names: the n file names. learnt: see `frames_learnt`.
 
         >>> import numpy as np
         >>> from kp import EvaluationReport
@@ -67,7 +67,7 @@ class EvaluationReport:
         return mean_of_known(self.errors)
 
     def summary(self) -> dict[str, Any]:
-        """The figures, in percent (auc8 in 0..1). Means are over the faces found; rates count the missed as failed."""
+        """The metrics, in percent (auc8 in 0..1). Means are over the faces found; rates count the missed as failed."""
         found = np.isfinite(self.nme)
         nme = self.nme[found]
         means = (
@@ -94,10 +94,10 @@ class EvaluationReport:
         }
 
     def record(self) -> dict[str, Any]:
-        """The summary, and in plain values what curves and tables are drawn from; errors in percent.
+        """The summary, and the plain values of curves and tables; errors in percent.
 
         errors: each face's NME in the dataset's order, None where it was missed. by_yaw, by_size: groups of faces.
-        spread: what the network expects against what is, or None. learnt: how many of the images it learnt from.
+        spread: expected against true errors, or None. learnt: how many of the images are in the training set.
         """
         nme = [round(float(value) * 100, 2) if np.isfinite(value) else None for value in self.nme]
         yaw = np.abs([head_pose(face).yaw for face in self.truth])
@@ -105,7 +105,7 @@ class EvaluationReport:
             "errors": nme,
             "by_yaw": self._groups(yaw, YAWS, "degrees"),
             "by_size": self._groups(eye_distance(self.truth), SIZES, "px"),
-            "spread": self._spread(),
+            "spread": self._expected_errors(),
             "learnt": self.learnt,
         }
 
@@ -118,19 +118,19 @@ class EvaluationReport:
             groups.append({"label": label, "images": len(nme), "nme": float(nme.mean() * 100) if len(nme) else None})
         return groups
 
-    def _spread(self) -> dict[str, Any] | None:
+    def _expected_errors(self) -> dict[str, Any] | None:
         """Rank correlations over all points, and means of expected and true error in groups of equal size, percent.
 
-        rank_correlation: of both as shares of the eye distance; in_pixels: of both in pixels of the image;
-        by_size: of the face's size alone with the error in pixels, what the former is to be compared with.
+        rank_correlation: of both as fractions of the eye distance; in_pixels: of both in pixels of the image;
+        by_size: of the face's size alone with the error in pixels, the baseline of in_pixels.
         """
-        told = np.isfinite(self.errors) & np.isfinite(self.expected_error)
-        if told.sum() < SPREAD_GROUPS:
+        known = np.isfinite(self.errors) & np.isfinite(self.expected_error)
+        if known.sum() < ERROR_GROUPS:
             return None
-        expected, errors = self.expected_error[told], self.errors[told]
-        size = np.broadcast_to(eye_distance(self.predicted)[:, None], told.shape)[told]
-        pixels = np.broadcast_to(eye_distance(self.truth)[:, None], told.shape)[told] * errors
-        groups = np.array_split(np.argsort(expected), SPREAD_GROUPS)
+        expected, errors = self.expected_error[known], self.errors[known]
+        size = np.broadcast_to(eye_distance(self.predicted)[:, None], known.shape)[known]
+        pixels = np.broadcast_to(eye_distance(self.truth)[:, None], known.shape)[known] * errors
+        groups = np.array_split(np.argsort(expected), ERROR_GROUPS)
         return {
             "rank_correlation": rank_correlation(expected, errors),
             "in_pixels": rank_correlation(expected * size, pixels),
@@ -141,7 +141,7 @@ class EvaluationReport:
 
 
 def metrics_key(split: str, setting: str, detector: str, *, part: str = "test") -> str:
-    """How a checkpoint's metrics name a record: "people, true-box" or "people, detected-box, yunet"."""
+    """The key of a record in a checkpoint's metrics: "people, true-box" or "people, detected-box, yunet"."""
     names = [split, setting, *([detector] if setting == "detected-box" else []), *([part] if part != "test" else [])]
     return ", ".join(names)
 
@@ -149,23 +149,23 @@ def metrics_key(split: str, setting: str, detector: str, *, part: str = "test") 
 def frames_learnt(
     trained: Checkpoint | ModelCard, dataset: FacialKeypointsDataset, faces: FacialKeypointsDataset
 ) -> int | None:
-    """How many of `faces`, a part of `dataset`, a network has learnt from.
+    """How many of `faces`, a part of `dataset`, a network was trained on.
 
-    None where its record does not tell, or where it learnt from another dataset: its number of images is another.
+    None where its record lacks that, or where it was trained on another dataset: their numbers of images differ.
     """
     config, split = trained.config, trained.data.get("split")
     if split not in SPLITS:
         return None
     if dataset.synthetic != is_synthetic(trained.data.get("name")):
         return 0
-    learning = dataset.learning(
+    train_set = dataset.learning(
         split, **{name: config[name] for name in ("validate_on", "max_train_images", "seed") if name in config}
     )
-    return len(np.intersect1d(learning.rows, faces.rows)) if len(learning) == trained.data.get("images") else None
+    return len(np.intersect1d(train_set.rows, faces.rows)) if len(train_set) == trained.data.get("images") else None
 
 
 def measurable(faces: FacialKeypointsDataset) -> FacialKeypointsDataset:
-    """Those whose outer eye corners are labelled: without them there is no distance to measure errors in."""
+    """Those whose outer eye corners are labelled, as the errors are fractions of their distance."""
     known = np.isfinite(faces.keypoints[:, EYE_CORNERS]).all(axis=(1, 2))
     if known.all():
         return faces
@@ -175,17 +175,17 @@ def measurable(faces: FacialKeypointsDataset) -> FacialKeypointsDataset:
     return faces.subset(np.flatnonzero(known))
 
 
-def answers_of(
+def predict_faces(
     predictor: Predictor, faces: FacialKeypointsDataset, indices: Sequence[int], setting: str
 ) -> tuple[list[int], CropPredictions]:
-    """Which of these faces are found in this setting, and the network's answers for them."""
+    """The indices of the faces that are found in this setting, and the predictions for them."""
     if setting == "detected-box":
         boxes = {index: found_box(predictor, faces, index) for index in indices}
         found = {index: box for index, box in boxes.items() if box is not None}
-        _, answers = predictor.predict_boxes(
+        _, predictions = predictor.predict_boxes(
             [(faces.image(index), box) for index, box in found.items()], box_style=predictor.detector.box_style
         )
-        return list(found), answers
+        return list(found), predictions
     crops = []
     for index in indices:
         image = faces.image(index)
@@ -199,10 +199,10 @@ def answers_of(
 
 
 def found_box(predictor: Predictor, faces: FacialKeypointsDataset, index: int) -> Box | None:
-    """The box that the detector finds about a labelled face, tight as far as it tells; None where it misses it."""
+    """The detector's box of a labelled face, mapped to a tight box; None where it misses the face."""
     truth = Box.from_points(faces.keypoints[index])
     boxes = [predictor.detector.box_map.to_tight(face.box) for face in predictor.detector.detect(faces.image(index))]
-    best = max(boxes, key=truth.iou, default=None)  # a frame may show other people's faces too
+    best = max(boxes, key=truth.iou, default=None)  # a frame may show other faces, too
     return best if best is not None and truth.iou(best) > 0.1 else None
 
 
@@ -216,14 +216,16 @@ def evaluate(
     name: str = "",
     progress: Callable[[int, int], None] | None = None,
 ) -> EvaluationReport:
-    """The report on a part of a split. `progress(done, total)` is called along the way.
+    """The report on a part of a split; `progress(done, total)` is called after each chunk.
 
-    >>> from kp import Predictor, evaluate
-    >>> from kp.synthetic.dataset import SyntheticFaces
-    >>> predictor = Predictor("heatmap_net_minute", detector="whole-image")
-    >>> report = evaluate(predictor, SyntheticFaces(2))
-    >>> report.errors.shape, report.summary()["missed"]
-    ((12, 68), 0)
+    Raises DataError where the part is empty.
+
+        >>> from kp import Predictor, evaluate
+        >>> from kp.synthetic.dataset import SyntheticFaces
+        >>> predictor = Predictor("heatmap_net_minute", detector="whole-image")
+        >>> report = evaluate(predictor, SyntheticFaces(2))
+        >>> report.errors.shape, report.summary()["missed"]
+        ((12, 68), 0)
     """
     choose("setting", setting, SETTINGS)
     faces = measurable(dataset.part(split, part))
@@ -233,11 +235,11 @@ def evaluate(
             f"{describe_people([frame.person for frame in dataset.frames])}. {NEEDED}"
         )
     predicted = np.full((len(faces), 68, 2), np.nan, np.float32)
-    spread = np.full((len(faces), 68), np.nan, np.float32)
+    expected_error = np.full((len(faces), 68), np.nan, np.float32)
     for start in range(0, len(faces), CHUNK):
         chunk = range(start, min(start + CHUNK, len(faces)))
-        found, answers = answers_of(predictor, faces, chunk, setting)
-        predicted[found], spread[found] = answers.keypoints, answers.expected_error
+        found, predictions = predict_faces(predictor, faces, chunk, setting)
+        predicted[found], expected_error[found] = predictions.keypoints, predictions.expected_error
         if progress:
             progress(chunk.stop, len(faces))
     errors = point_errors(predicted, faces.keypoints)
@@ -249,7 +251,7 @@ def evaluate(
         [info.name for info in faces.frames],
         errors,
         predicted,
-        spread / eye_distance(predicted)[:, None],
+        expected_error / eye_distance(predicted)[:, None],
         faces.keypoints,
         frames_learnt(predictor.checkpoint, dataset, faces),
     )

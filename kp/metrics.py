@@ -1,6 +1,6 @@
-"""How far off keypoints are. Arrays in, numbers out; errors are fractions of the eye distance.
+"""Errors of keypoints, as fractions of the eye distance.
 
-Points that are NaN are not labelled, and play no part in a mean.
+Points that are NaN are not labelled, and do not count in a mean.
 """
 
 import numpy as np
@@ -26,7 +26,7 @@ def nme(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 
 def mean_of_known(errors: np.ndarray) -> np.ndarray:
-    """Means over the last axis, without what is NaN; NaN where nothing else is."""
+    """Means over the last axis without NaN; NaN where there is nothing else."""
     known = ~np.isnan(errors)
     if known.all():
         return errors.mean(axis=-1)
@@ -36,12 +36,12 @@ def mean_of_known(errors: np.ndarray) -> np.ndarray:
 
 
 def failure_rate(errors: np.ndarray, threshold: float) -> float:
-    """The share of faces whose error is above `threshold`; a missed face has an infinite error."""
+    """The fraction of faces whose error is above `threshold`; a missed face has an infinite error."""
     return float(np.mean(np.asarray(errors) > threshold))
 
 
 def ced_curve(errors: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    """Cumulative error distribution: for each threshold the share of faces at or below it."""
+    """Cumulative error distribution: for each threshold the fraction of faces at or below it."""
     return np.searchsorted(np.sort(errors), thresholds, side="right") / len(errors)
 
 
@@ -54,7 +54,7 @@ def auc(errors: np.ndarray, limit: float) -> float:
 
 
 def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """How far two arrays (n,) rise together, -1..1, by ranks (Spearman, 1904)."""
+    """Rank correlation of two arrays (n,), -1..1 (Spearman, 1904)."""
     ranks = [pd.Series(values).rank() for values in (first, second)]
     return float(np.corrcoef(*ranks)[0, 1])
 

@@ -1,4 +1,4 @@
-"""What a checkpoint is and how good it is, without loading its weights."""
+"""The architecture, training data and metrics of a checkpoint, without its weights."""
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -27,12 +27,12 @@ class ModelCard:
 
     @property
     def nme(self) -> float | None:
-        """Mean NME in percent on people never seen, true box; None where nobody measured it."""
+        """Mean NME in percent on unseen people, true box; None where it was not measured."""
         return self.metrics.get("people, true-box", {}).get("nme_mean")
 
     @property
     def from_synthetic(self) -> bool:
-        """Whether it was trained on the synthetic faces."""
+        """Whether it was trained on synthetic faces."""
         return is_synthetic(self.data.get("name"))
 
     @property
@@ -68,4 +68,5 @@ def read_card(path: Path) -> ModelCard:
 
 
 def shipped_cards() -> list[ModelCard]:
+    """The cards of all shipped checkpoints."""
     return [read_card(path) for path in list_checkpoints().values()]

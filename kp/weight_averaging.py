@@ -1,9 +1,9 @@
-"""One network from several that were trained on from the same one.
+"""The average of several networks that were trained from the same one.
 
-The mean of their weights errs less than each of them, and asks for no more time (Wortsman et al., "Model soups", 2022).
+The mean of their weights has a lower error than each of them, at the same cost (Wortsman et al., "Model soups", 2022).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
@@ -13,20 +13,20 @@ from torch.nn import functional as F
 from kp.checkpoint import Checkpoint, current_versions
 from kp.errors import ConfigError
 
-ALIKE = {  # what networks must have in common
+ALIKE: dict[str, Callable[[Checkpoint], object]] = {  # what the networks must have in common
     "architecture": lambda checkpoint: checkpoint.architecture,
     "arguments": lambda checkpoint: checkpoint.arguments,
     "preprocessing": lambda checkpoint: checkpoint.preprocessing,
-    "split": lambda checkpoint: checkpoint.data.get("split"),  # or one has seen people whom another is tested on
+    "split": lambda checkpoint: checkpoint.data.get("split"),  # or one is trained on the test people of another
 }
-RELATED = 0.5  # cosine of the angle between their weights; of networks that began apart it is near 0
+RELATED = 0.5  # cosine similarity of their weights; near 0 for networks with different random starts
 
 
 def average_checkpoints(checkpoints: Sequence[Checkpoint]) -> Checkpoint:
-    """The mean of the weights. Settings and curve are the first one's; figures there are none yet.
+    """The mean of the weights, with the settings and learning curve of the first and no metrics.
 
-    Raises ConfigError where they are fewer than two, differ in architecture, crop or split, or began
-    apart: between networks of different random starts lies none that has learnt anything.
+    Raises ConfigError where there are fewer than two, or where they differ in architecture, crop, split or random
+    start: the mean of networks with different starts predicts nothing.
     """
     if len(checkpoints) < 2:
         raise ConfigError("An average needs two networks or more. Name another one.")
@@ -37,12 +37,12 @@ def average_checkpoints(checkpoints: Sequence[Checkpoint]) -> Checkpoint:
             if of(first) != of(other):
                 raise ConfigError(
                     f"The first network's {what} is {of(first)}, that of number {number} "
-                    f"{of(other)}. Take networks that were trained on from the same one."
+                    f"{of(other)}. Take networks that were trained from the same one."
                 )
         if F.cosine_similarity(direction, _direction(other), dim=0) < RELATED:
             raise ConfigError(
-                f"Network number {number} was not trained on from the same one as the first, so that "
-                "their mean would know nothing. Take networks that were (train --start)."
+                f"Network number {number} was not trained from the same one as the first, so that "
+                "their mean would predict nothing. Take networks that were (train --init-from)."
             )
     weights = {
         name: torch.stack([one.weights[name].double() for one in checkpoints]).mean(0).to(weight.dtype)
@@ -52,5 +52,5 @@ def average_checkpoints(checkpoints: Sequence[Checkpoint]) -> Checkpoint:
 
 
 def _direction(checkpoint: Checkpoint) -> Tensor:
-    """All kernels and matrices in one vector."""
+    """All kernels and matrices as one vector."""
     return torch.cat([weight.flatten().float() for weight in checkpoint.weights.values() if weight.ndim > 1])

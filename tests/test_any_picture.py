@@ -80,7 +80,7 @@ def test_command_line_reads_them_or_says_why_not(folder: Path, capsys: pytest.Ca
             assert result["faces"] == []
 
 
-LARGE = """
+LARGE = r"""
 import re, sys
 import numpy as np
 from PIL import Image

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 ROWS = [
     ["landmarks", "geometry", "errors", "files", "console", "hardware", "lazy", "thin_plate_spline"],
     ["data", "models", "detectors", "metrics", "pose", "download", "transforms", "synthetic"],
-    ["checkpoint", "model_card", "weight_averaging", "drawing"],
+    ["checkpoint_format", "checkpoint", "model_card", "weight_averaging", "drawing"],
     ["prediction", "evaluation", "explain", "formats", "video", "onnx_export"],
     ["training"],
     ["commands", "__main__", "ui", "bench"],

@@ -32,14 +32,14 @@ KEYS = [
 ]
 
 
-def answers_of(keypoints: list[np.ndarray]) -> CropPredictions:
-    """CropPredictions without a spread."""
+def predictions_of(keypoints: list[np.ndarray]) -> CropPredictions:
+    """CropPredictions without expected errors."""
     points = np.array(keypoints, np.float32).reshape(-1, 68, 2)
     return CropPredictions.from_network(points, np.full(points.shape[:2], np.nan, np.float32))
 
 
 class KnowsTheLabels(Predictor):
-    """CropPredictions the labels, all moved by `offset` eye distances to the right."""
+    """Predicts the labels, all moved by `offset` eye distances to the right."""
 
     def __init__(self, dataset: FacialKeypointsDataset, *, offset: float = 0.0, detector: Detector | str = "yunet"):
         super().__init__(tiny_checkpoint(), detector)
@@ -48,9 +48,9 @@ class KnowsTheLabels(Predictor):
 
     def predict_crops(self, crops: Sequence[tuple[np.ndarray, CropTransform]]) -> CropPredictions:
         self.crops += [crop for _, crop in crops]
-        answers = [self.labels[id(image)] for image, _ in crops]
-        moved = [points + (self.offset * np.linalg.norm(points[36] - points[45]), 0) for points in answers]
-        return answers_of(moved)
+        labels = [self.labels[id(image)] for image, _ in crops]
+        moved = [points + (self.offset * np.linalg.norm(points[36] - points[45]), 0) for points in labels]
+        return predictions_of(moved)
 
 
 class Sees(Detector):
@@ -144,7 +144,7 @@ def test_all_faces_missed_is_a_report_too(dataset, test_part) -> None:
 @pytest.mark.parametrize("setting", ["true-box", "whole-frame"])
 def test_other_settings_ask_no_detector(dataset, test_part, monkeypatch, setting: str) -> None:
     predictor = KnowsTheLabels(dataset)
-    monkeypatch.setattr(predictor.detector, "detect", lambda image: pytest.fail("asked"))
+    monkeypatch.setattr(predictor.detector, "detect", lambda image: pytest.fail("called"))
     assert evaluate(predictor, dataset, setting=setting).summary()["missed"] == 0
     crop, keypoints = predictor.crops[0], test_part.keypoints[0]
     expected = Box.from_points(keypoints).centre if setting == "true-box" else (69.5, 74.5)  # the middle of 150 x 140
@@ -155,7 +155,7 @@ def test_other_settings_ask_no_detector(dataset, test_part, monkeypatch, setting
     ("split", "part", "images"),
     [("people", "test", 12), ("people", "validation", 6), ("official", "test", 12), ("official", "train", 24)],
 )
-def test_the_part_asked_for_is_measured(dataset, split: str, part: str, images: int) -> None:
+def test_the_chosen_part_is_measured(dataset, split: str, part: str, images: int) -> None:
     report = evaluate(KnowsTheLabels(dataset), dataset, split=split, part=part)
     assert report.names == [frame.name for frame in dataset.part(split, part).frames]
     assert len(report.names) == report.summary()["images"] == images
@@ -203,19 +203,19 @@ def test_a_report_by_hand() -> None:
     assert summary["regions"]["mouth"] == pytest.approx((5 + 9 + 5) / 3, rel=1e-4)
 
 
-def test_what_a_spread_is_worth() -> None:
-    """Faces of three sizes. Where the spread knows nothing of points, pixels still seem to know: by the size alone."""
+def test_expected_errors_are_compared_with_true_ones() -> None:
+    """Faces of three sizes. Expected errors without information correlate in pixels all the same, by the size alone."""
     sizes, rng = np.array([20, 40, 80], np.float32), np.random.default_rng(0)
     truth = np.zeros((3, 68, 2), np.float32)
     truth[:, 45, 0] = sizes
     errors = rng.uniform(0.02, 0.06, (3, 68)).astype(np.float32)
-    told = {}
-    for name, spread in (("knows", errors * 2), ("guesses", rng.uniform(0.039, 0.041, (3, 68)).astype(np.float32))):
-        told[name] = EvaluationReport("m", "s", "t", list("abc"), errors, truth, spread, truth).record()["spread"]
-    assert [told["knows"][key] for key in ("rank_correlation", "in_pixels")] == pytest.approx([1, 1])
-    assert abs(told["guesses"]["rank_correlation"]) < 0.15
-    assert told["guesses"]["in_pixels"] == pytest.approx(told["guesses"]["by_size"], abs=0.05)
-    assert told["knows"]["by_size"] == told["guesses"]["by_size"] > 0.7
+    records = {}
+    for name, expected in (("informed", errors * 2), ("random", rng.uniform(0.039, 0.041, (3, 68)).astype(np.float32))):
+        records[name] = EvaluationReport("m", "s", "t", list("abc"), errors, truth, expected, truth).record()["spread"]
+    assert [records["informed"][key] for key in ("rank_correlation", "in_pixels")] == pytest.approx([1, 1])
+    assert abs(records["random"]["rank_correlation"]) < 0.15
+    assert records["random"]["in_pixels"] == pytest.approx(records["random"]["by_size"], abs=0.05)
+    assert records["informed"]["by_size"] == records["random"]["by_size"] > 0.7
 
 
 @pytest.mark.real_data
@@ -224,7 +224,7 @@ def test_the_mean_shape_in_the_true_box_has_its_known_error(real_dataset: Facial
 
     class MeanShape(Predictor):
         def predict_crops(self, crops):
-            return answers_of([crop.to_image(mean) for _, crop in crops])
+            return predictions_of([crop.to_image(mean) for _, crop in crops])
 
     predictor = MeanShape(tiny_checkpoint(), "whole-image")
     train = real_dataset.part("people", "train")
@@ -237,12 +237,12 @@ def test_the_mean_shape_in_the_true_box_has_its_known_error(real_dataset: Facial
 
 
 def trained_on(dataset: FacialKeypointsDataset, *, images: int | None = None, **config: object) -> Checkpoint:
-    """A checkpoint that says that it learnt with this config."""
-    learning = dataset.learning(**config)
+    """A checkpoint whose record has this config."""
+    train_set = dataset.learning(**config)
     return replace(
         tiny_checkpoint(),
         config=config,
-        data={"split": config["split"], "images": len(learning) if images is None else images},
+        data={"split": config["split"], "images": len(train_set) if images is None else images},
     )
 
 
@@ -256,27 +256,27 @@ def trained_on(dataset: FacialKeypointsDataset, *, images: int | None = None, **
         ({"split": "official"}, "official", 0),
     ],
 )
-def test_tested_images_that_were_learnt_from_are_counted(dataset, config: dict, split: str, learnt: int) -> None:
+def test_images_of_the_training_set_are_counted(dataset, config: dict, split: str, learnt: int) -> None:
     assert frames_learnt(trained_on(dataset, **config), dataset, dataset.part(split, "test")) == learnt
 
 
 def test_of_a_subset_exactly_its_images_are_counted(dataset) -> None:
     trained = trained_on(dataset, split="people", max_train_images=5, seed=3)
-    learning = dataset.learning("people", max_train_images=5, seed=3)
-    assert len(learning) == 5
-    assert frames_learnt(trained, dataset, learning) == 5
+    train_set = dataset.learning("people", max_train_images=5, seed=3)
+    assert len(train_set) == 5
+    assert frames_learnt(trained, dataset, train_set) == 5
     assert frames_learnt(trained, dataset, dataset.part("official", "test")) == sum(
-        frame.folder == "test" for frame in learning.frames
+        frame.folder == "test" for frame in train_set.frames
     )
 
 
-def test_what_was_learnt_from_other_data_is_not_known(dataset) -> None:
+def test_training_on_another_dataset_is_not_known(dataset) -> None:
     part = dataset.part("official", "test")
     assert frames_learnt(trained_on(dataset, split="people", images=3423), dataset, part) is None
     assert frames_learnt(tiny_checkpoint(), dataset, part) is None
 
 
-def test_a_record_says_how_many_images_were_learnt_from(dataset) -> None:
+def test_a_record_holds_the_number_of_images_trained_on(dataset) -> None:
     predictor = Predictor(trained_on(dataset, split="people"), "whole-image")
     report = evaluate(predictor, dataset, split="official")
     assert report.record()["learnt"] == report.learnt == 8

@@ -31,7 +31,7 @@ def saved(tmp_path: Path) -> Path:
     return tmp_path / "small.safetensors"
 
 
-def test_a_card_says_what_the_checkpoint_holds(saved: Path) -> None:
+def test_a_card_holds_what_the_checkpoint_holds(saved: Path) -> None:
     card, checkpoint = read_card(saved), load_checkpoint(saved)
     assert (card.name, card.title, card.architecture) == ("small", "A small one", "naimishnet")
     assert card.parameters == count_parameters(checkpoint.create_model())
@@ -41,8 +41,8 @@ def test_a_card_says_what_the_checkpoint_holds(saved: Path) -> None:
 
 
 def test_a_card_is_plain_json(saved: Path) -> None:
-    told = json.loads(json.dumps(read_card(saved).to_json()))
-    assert ModelCard(**told) == read_card(saved)
+    record = json.loads(json.dumps(read_card(saved).to_json()))
+    assert ModelCard(**record) == read_card(saved)
 
 
 def test_a_card_needs_no_weights(saved: Path) -> None:

@@ -60,7 +60,7 @@ def test_the_command_writes_it(files: list[str], tmp_path: Path, capsys: pytest.
     [
         ([], "two networks or more"),
         ([tiny_checkpoint(1, size=48)], "arguments.*32.*number 2.*48"),
-        ([tiny_checkpoint(1)], "number 2 was not trained on from the same one"),
+        ([tiny_checkpoint(1)], "number 2 was not trained from the same one"),
         (
             [trained_on(tiny_checkpoint(), 1), replace(tiny_checkpoint(), data={"split": "official"})],
             "split.*number 3.*official",

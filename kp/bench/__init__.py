@@ -1,4 +1,4 @@
-"""What `python -m kp bench` measures: each function gives rows of a name, a figure and its unit."""
+"""The measurements of `python -m kp bench`: each function yields rows of a name, a value and its unit."""
 
 from kp.bench.app import measure_app
 from kp.bench.data import measure_data

@@ -1,4 +1,4 @@
-"""Starting the app as a user does."""
+"""The start of the app, by the command that a user runs."""
 
 import os
 import socket
@@ -15,7 +15,7 @@ import kp
 from kp.bench.row import Row
 from kp.errors import KpError
 
-PATIENCE = 120  # seconds
+START_TIMEOUT = 120  # seconds
 
 
 def free_port() -> int:
@@ -25,7 +25,7 @@ def free_port() -> int:
 
 
 def resident_megabytes(process_id: int) -> float:
-    """Memory of a process, MB. Linux only."""
+    """Resident memory of a process, MB. Raises KpError where there is no /proc."""
     status = Path(f"/proc/{process_id}/status")
     if not status.is_file():
         raise KpError(
@@ -37,7 +37,7 @@ def resident_megabytes(process_id: int) -> float:
 
 
 def measure_app(root: Path) -> Iterator[Row]:
-    """`python demo.py` until the page answers, and the memory it has then."""
+    """Seconds from `python demo.py` to a page that answers, and the memory of the process then."""
     begun = time.perf_counter()
     with running_app(root) as (_, process):
         yield Row("python demo.py to a page that answers", time.perf_counter() - begun, "s")
@@ -46,7 +46,7 @@ def measure_app(root: Path) -> Iterator[Row]:
 
 @contextmanager
 def running_app(root: Path) -> Iterator[tuple[str, subprocess.Popen]]:
-    """`python demo.py` as soon as its page answers: its address and its process. Raises KpError if it does not."""
+    """Yields the address and the process of `python demo.py` once its page answers. Raises KpError if it does not."""
     port = free_port()
     command = [sys.executable, "demo.py", "--data", str(root.resolve()), "--port", str(port)]
     begun = time.perf_counter()
@@ -58,7 +58,7 @@ def running_app(root: Path) -> Iterator[tuple[str, subprocess.Popen]]:
     )
     try:
         while not _answers(f"http://127.0.0.1:{port}/"):
-            if process.poll() is not None or time.perf_counter() - begun > PATIENCE:
+            if process.poll() is not None or time.perf_counter() - begun > START_TIMEOUT:
                 raise KpError("The app did not start. Run `python demo.py` to see why.")
             time.sleep(0.05)
         yield f"http://127.0.0.1:{port}/", process

@@ -1,4 +1,4 @@
-"""Opening the dataset, and a page of it."""
+"""Opening and decoding the dataset."""
 
 import time
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ PAGE = 24
 
 
 def write_files(dataset: FacialKeypointsDataset, root: Path) -> Path:
-    """The dataset as files in the published layout below `root`: what is measured is files."""
+    """Write the dataset as files in the published layout below `root`; returns `root`."""
     for folder in FOLDERS:
         (root / folder).mkdir(parents=True)
         rows = [row for row, frame in enumerate(dataset.frames) if frame.folder == folder]

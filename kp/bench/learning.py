@@ -1,4 +1,4 @@
-"""How long the preset `minute` takes to get as good as this, on people that it never sees."""
+"""Seconds until the preset `minute` reaches certain levels of error on unseen people."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -7,28 +7,28 @@ import torch
 
 from kp.bench.row import Row, in_own_process
 from kp.data import FacialKeypointsDataset
+from kp.hardware import keep_memory
 from kp.training import PRESETS, EpochDone, train
-from kp.training.device import keep_memory
 
-PUBLISHED = 9.74  # the best published NME for people never seen, percent
+PUBLISHED = 9.74  # the best published NME on unseen people, percent
 LEVELS = (20.0, PUBLISHED, 7.0, 6.0, 5.0)
 
 
 def reaching(curve: Sequence[tuple[float, float]]) -> Iterator[Row]:
-    """For each level the first time that the NME is at or below it, from pairs of seconds and percent."""
+    """For each level the first time that the NME is at or below it; curve: pairs of seconds and percent."""
     for level in LEVELS:
         reached = next((seconds for seconds, nme in curve if nme <= level), None)
         yield Row(f"preset minute: to NME {level:g} %", reached, "s", "" if reached is not None else "not reached")
 
 
 def learn(root: Path, threads: int) -> tuple[list[tuple[float, float]], float]:
-    """Seconds and NME in percent at each evaluation, as `python -m kp train --preset minute` has them; the epochs."""
+    """Seconds and NME in percent at each validation of the preset, and the number of epochs."""
     keep_memory()
     torch.set_num_threads(threads)
-    evaluations = [
+    validations = [
         event for event in train(PRESETS["minute"], FacialKeypointsDataset(root)) if isinstance(event, EpochDone)
     ]
-    return [(event.seconds, event.nme) for event in evaluations], evaluations[-1].epoch
+    return [(event.seconds, event.nme) for event in validations], validations[-1].epoch
 
 
 def measure_learning(root: Path) -> Iterator[Row]:

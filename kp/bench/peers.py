@@ -1,6 +1,6 @@
-"""Other programs that find these points, where they are installed, beside the shipped networks: same faces, same boxes.
+"""The shipped networks against other programs that are installed, on the same faces and boxes.
 
-A new peer is one function that opens it and one line in PEERS.
+A new peer is a function that opens it and a line in PEERS.
 """
 
 import os
@@ -20,78 +20,17 @@ from kp.prediction.predictor import Predictor
 
 Find = Callable[[np.ndarray, Box], np.ndarray | None]  # image and tight box to keypoints (68, 2), or None: no face
 DLIB_MODEL = "KP_DLIB_MODEL"
-MESH_MARGIN = 2.0  # sides of the tight box that MediaPipe sees; 1.5 to 3 give the same error
-# The vertex of MediaPipe's mesh that lies where each of the 68 points does; the usual list.
+MESH_MARGIN = 2.0  # side of MediaPipe's input in sides of the tight box; 1.5 to 3 give the same error
+# The vertices of MediaPipe's mesh at the 68 points; the usual list.
+# fmt: off
 MESH_POINTS = [
-    162,
-    234,
-    93,
-    58,
-    172,
-    136,
-    149,
-    148,
-    152,
-    377,
-    378,
-    365,
-    397,
-    288,
-    323,
-    454,
-    389,  # jaw
-    71,
-    63,
-    105,
-    66,
-    107,
-    336,
-    296,
-    334,
-    293,
-    301,  # brows
-    168,
-    197,
-    5,
-    4,
-    75,
-    97,
-    2,
-    326,
-    305,  # nose
-    33,
-    160,
-    158,
-    133,
-    153,
-    144,
-    362,
-    385,
-    387,
-    263,
-    373,
-    380,  # eyes
-    61,
-    39,
-    37,
-    0,
-    267,
-    269,
-    291,
-    405,
-    314,
-    17,
-    84,
-    181,
-    78,
-    82,
-    13,
-    312,
-    308,
-    317,
-    14,
-    87,  # mouth
+    162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389,  # jaw
+    71, 63, 105, 66, 107, 336, 296, 334, 293, 301,  # brows
+    168, 197, 5, 4, 75, 97, 2, 326, 305,  # nose
+    33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,  # eyes
+    61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 308, 317, 14, 87,  # mouth
 ]
+# fmt: on
 
 
 def open_mediapipe() -> Find | None:
@@ -109,7 +48,7 @@ def open_mediapipe() -> Find | None:
         if not faces:
             return None
         points = np.array([(point.x, point.y) for point in faces[0].landmark])[MESH_POINTS]  # 0..1 across the crop
-        # No half pixel is taken off: the error is the smaller for it, and a peer shall have its best.
+        # No half pixel is subtracted: the error is smaller without it.
         return points * (crop.shape[1], crop.shape[0]) + (left, top)
 
     return find
@@ -145,7 +84,7 @@ def open_shipped(name: str) -> Find:
 
 
 def measure_peers(root: Path) -> Iterator[Row]:
-    """Each shipped network and each peer on the people never seen: NME, with and without the jaw, and latency."""
+    """NME with and without the jaw, and latency, of each shipped network and each peer on the test people."""
     faces = FacialKeypointsDataset(root).part("people", "test")
     for name in list_checkpoints():
         yield from face_rows(name, open_shipped(name), faces)
@@ -158,7 +97,7 @@ def measure_peers(root: Path) -> Iterator[Row]:
 
 
 def face_rows(name: str, find: Find, faces: FacialKeypointsDataset) -> Iterator[Row]:
-    """Errors are means over the faces found."""
+    """Mean errors over the faces found, missed faces and median latency."""
     times, errors = [], []
     for index, truth in enumerate(faces.keypoints):
         image = faces.image(index)

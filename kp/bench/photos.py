@@ -1,4 +1,4 @@
-"""Photos as users bring them: small and large, many at once, from a camera, and of many visitors together."""
+"""Photos small and large, camera frames, folders of photos, and many visitors of the app at once."""
 
 import functools
 import os
@@ -26,11 +26,11 @@ BATCH = 1000  # photos for the command line, made of so many different ones:
 DIFFERENT = 50
 VISITORS = 20
 MODEL = "heatmap_net"
-GREY = 120  # level of what is round the faces
+GREY = 120  # grey level of the background
 
 
 def photo_of(faces: FacialKeypointsDataset, size: tuple[int, int], *, start: int = 0, count: int = 1) -> np.ndarray:
-    """`count` people's frames side by side in a grey picture of `size` (height, width), each half a cell high."""
+    """uint8 RGB of `size` (height, width): frames of `count` people on grey, in a grid of cells."""
     columns = int(np.ceil(np.sqrt(count * size[1] / size[0])))
     rows = -(-count // columns)
     photo = np.full((*size, 3), GREY, np.uint8)
@@ -61,8 +61,8 @@ def measure_photos(root: Path) -> Iterator[Row]:
 
 
 def webcam_row(faces: FacialKeypointsDataset) -> Row:
-    """What the app does with a frame of the camera, from pixels to the page's HTML; without the browser and the way."""
-    from kp.ui.predict.live import LivePredictor  # here: the other parts need nothing of the app
+    """Camera frames a second of the app, from pixels to the page's HTML; without browser and network."""
+    from kp.ui.predict.live import LivePredictor  # imported here: the other parts do not need the app
     from kp.ui.services.model_store import ModelStore
 
     with tempfile.TemporaryDirectory() as runs:
@@ -77,7 +77,7 @@ def webcam_row(faces: FacialKeypointsDataset) -> Row:
 
 
 def batch_row(faces: FacialKeypointsDataset, folder: Path) -> Row:
-    """`python -m kp predict` on a folder, started anew."""
+    """Images a second of `python -m kp predict` on a folder, its start included."""
     photos = folder / "photos"
     photos.mkdir()
     for number in range(DIFFERENT):
@@ -98,7 +98,7 @@ def batch_row(faces: FacialKeypointsDataset, folder: Path) -> Row:
 
 
 def visitor_rows(faces: FacialKeypointsDataset) -> Iterator[Row]:
-    """Visitors who all send a photo at the same moment."""
+    """Latency and failures of visitors who send a photo at the same moment."""
     from gradio_client import Client, handle_file
 
     with tempfile.TemporaryDirectory() as folder, running_app(faces.root) as (address, _):
@@ -106,13 +106,13 @@ def visitor_rows(faces: FacialKeypointsDataset) -> Iterator[Row]:
         cv2.imwrite(str(path), photo_of(faces, (1225, 1633))[..., ::-1])
         clients = [Client(address, verbose=False) for _ in range(VISITORS)]
 
-        def ask(client: Client) -> tuple[float, bool]:
+        def predict(client: Client) -> tuple[float, bool]:
             begun = time.perf_counter()
             _, found = client.submit(handle_file(path), api_name="/predict").result(timeout=120)
             return time.perf_counter() - begun, len(found) == 1
 
         with ThreadPoolExecutor(VISITORS) as pool:
-            answers = list(pool.map(ask, clients))
-    times, right = zip(*answers, strict=True)
+            results = list(pool.map(predict, clients))
+    times, right = zip(*results, strict=True)
     yield Row(f"{VISITORS} visitors at once, 2 megapixels each: p95", float(np.percentile(times, 95)), "s")
     yield Row(f"{VISITORS} visitors at once: answers without the face", float(VISITORS - sum(right)), "answers")

@@ -1,4 +1,4 @@
-"""From a photo to keypoints: whole photos, and a network alone."""
+"""Latency and throughput of prediction: whole photos, and a network alone."""
 
 import functools
 import os
@@ -32,7 +32,7 @@ def measure_prediction(root: Path) -> Iterator[Row]:
 
 
 def network_rows(name: str, predictor: Predictor) -> Iterator[Row]:
-    """The network alone on crops that are ready."""
+    """The network alone on ready crops: latency of one, and batches."""
     size, channels = predictor.preprocessing.size, predictor.preprocessing.channels
     face, batch = torch.rand(1, channels, size, size), torch.rand(BATCH, channels, size, size)
     before = torch.get_num_threads()

@@ -1,4 +1,4 @@
-"""One measured figure, and how it is taken."""
+"""One measured value, and how it is measured."""
 
 import time
 from collections.abc import Callable
@@ -9,12 +9,12 @@ from typing import TypeVar
 
 import numpy as np
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Row:
-    """note: why there is no figure, where `value` is None."""
+    """note: why `value` is None."""
 
     what: str
     value: float | None
@@ -23,7 +23,7 @@ class Row:
 
 
 def median_seconds(work: Callable[[], object], rounds: int) -> float:
-    """The median time of so many rounds (p50), after one to warm up."""
+    """The median time (p50) of `rounds` calls, after one to warm up."""
     work()
     times = []
     for _ in range(rounds):
@@ -33,8 +33,8 @@ def median_seconds(work: Callable[[], object], rounds: int) -> float:
     return float(np.median(times))
 
 
-def in_own_process(work: Callable[..., Answer], *arguments: object) -> Answer:
-    """A function's answer from a new process, where no other loop has left its memory."""
+def in_own_process(work: Callable[..., Result], *arguments: object) -> Result:
+    """The result of a function in a new process, whose memory no earlier measurement has used."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(work, *arguments).result()
 

@@ -15,22 +15,22 @@ from kp.bench.row import Row, in_own_process
 from kp.data import FacialKeypointsDataset
 from kp.data.images import read_frame
 from kp.data.sample import Sample
+from kp.hardware import keep_memory
 from kp.models import create_model
 from kp.training import PRESETS, RunEnded, StepDone, TrainConfig, train
 from kp.training.batches import crop_transform
-from kp.training.device import keep_memory
 from kp.training.losses import LOSSES, Stages
 from kp.transforms.base import Compose
 from kp.transforms.geometric import Normalize, ToTensor
 
-ROUNDS = 3  # the two loops take turns, so that a busy machine slows both; the middle one counts
+ROUNDS = 3  # the loops alternate, so that a busy machine slows both; the median counts
 WARM_UP = 2  # steps
-VALIDATION = 16  # images; our loop has no run without any
+VALIDATION = 16  # images; the training loop needs some
 
 
 @dataclass(frozen=True)
 class Contest:
-    """steps: of each loop in a round."""
+    """A recipe for both loops; steps: of each loop in a round."""
 
     config: TrainConfig
     steps: int
@@ -47,7 +47,7 @@ CONTESTS = {
 
 
 def plain_five_conv() -> nn.Sequential:
-    """The reference network as a beginner writes it."""
+    """The reference network without this package."""
     channels, kernels, layers = (1, 16, 32, 64, 128, 512), (7, 5, 3, 3, 3), []
     for inputs, outputs, kernel in zip(channels, channels[1:], kernels, strict=False):
         layers += [nn.Conv2d(inputs, outputs, kernel), nn.ReLU(), nn.MaxPool2d(2)]
@@ -55,7 +55,7 @@ def plain_five_conv() -> nn.Sequential:
 
 
 def plain_network(config: TrainConfig) -> tuple[nn.Module, Callable[[Tensor], Stages]]:
-    """A network, and how to ask it."""
+    """A network, and its forward pass."""
     if config.architecture == "five_conv":
         plain = plain_five_conv()
         return plain, lambda inputs: {"keypoints": plain(inputs).view(-1, 68, 2)}
@@ -64,16 +64,16 @@ def plain_network(config: TrainConfig) -> tuple[nn.Module, Callable[[Tensor], St
 
 
 def excerpt(root: Path, contest: Contest) -> FacialKeypointsDataset:
-    """As many images as the loops need, so that no time goes into decoding others."""
+    """As many images as the loops need, so that no others are decoded."""
     dataset = FacialKeypointsDataset(root)
-    learning = dataset.part(contest.config.split, "train").rows
+    train_rows = dataset.part(contest.config.split, "train").rows
     needed = (contest.steps + WARM_UP) * contest.config.batch_size
-    rows = np.random.default_rng(0).permutation(learning)[:needed]
+    rows = np.random.default_rng(0).permutation(train_rows)[:needed]
     return dataset.subset(np.concatenate([rows, dataset.part(contest.config.split, "test").rows[:VALIDATION]]))
 
 
 class PlainDataset(Dataset):
-    """Reads a frame's file each time it is asked for."""
+    """Decodes a frame's file at every access."""
 
     def __init__(self, frames: FacialKeypointsDataset, config: TrainConfig) -> None:
         self.frames = frames
@@ -95,7 +95,7 @@ class PlainDataset(Dataset):
 
 
 def plain_optimizer(config: TrainConfig, model: nn.Module) -> torch.optim.Optimizer:
-    """As PyTorch makes it without being told more; AdamW where ours is none of PyTorch's for convolutions."""
+    """PyTorch's optimizer with its defaults; AdamW in place of Muon."""
     make = torch.optim.RMSprop if config.optimizer == "rmsprop" else torch.optim.AdamW
     return make(model.parameters(), lr=config.learning_rate)
 
@@ -107,19 +107,19 @@ def plain_rate(root: Path, contest: Contest, threads: int) -> float:
     loader = DataLoader(
         PlainDataset(excerpt(root, contest).part(config.split, "train"), config), config.batch_size, shuffle=True
     )
-    model, ask = plain_network(config)
+    model, forward = plain_network(config)
     loss = LOSSES[config.loss]
     optimizer = plain_optimizer(config, model)
     times = [time.perf_counter()]
     for inputs, targets in loader:
         optimizer.zero_grad()
-        loss(ask(inputs), targets).backward()
+        loss(forward(inputs), targets).backward()
         optimizer.step()
         times.append(time.perf_counter())
     return config.batch_size * (len(times) - 1 - WARM_UP) / (times[-1] - times[WARM_UP])
 
 
-def our_rate(root: Path, contest: Contest, threads: int) -> float:
+def package_rate(root: Path, contest: Contest, threads: int) -> float:
     """Images a second of `python -m kp train`, once the images are decoded."""
     keep_memory()
     torch.set_num_threads(threads)
@@ -139,7 +139,7 @@ def measure_training(root: Path) -> Iterator[Row]:
         plain, ours = [], []
         for _ in range(ROUNDS):
             plain.append(in_own_process(plain_rate, root, contest, torch.get_num_threads()))
-            ours.append(in_own_process(our_rate, root, contest, torch.get_num_threads()))
+            ours.append(in_own_process(package_rate, root, contest, torch.get_num_threads()))
         yield Row(f"{name}: plain loop", median(plain), "images/s")
         yield Row(f"{name}: kp.training", median(ours), "images/s")
         yield Row(f"{name}: kp.training / plain loop", median(ours) / median(plain), "x")

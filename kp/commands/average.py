@@ -1,7 +1,7 @@
-"""Make one network of several that were trained on from the same one (`train --start`).
+"""Average several networks that were trained from the same one (`train --init-from`).
 
-The mean of their weights errs less than each of them. Settings and curve are the first one's; `evaluate --record` adds
-its own figures.
+The mean of their weights has a lower error than each of them. Settings and learning curve are the first one's;
+`evaluate --record` adds the metrics.
 """
 
 import argparse

@@ -1,8 +1,8 @@
-"""Fit what is measured on training people: the boxes of the detectors, or with a MODEL its confidence.
+"""Fit calibrations on the training people: the boxes of the detectors, or with a MODEL its confidence.
 
-Without MODEL it prints the numbers that stand in kp/detectors/ as `box_map`, and how well boxes agree with and without
-them. With MODEL it degrades frames, sets the threshold of low confidence so that few of the faces with an error below
-8 % are flagged and as many as can be of those over 10 %, and writes it into the checkpoint; the weights stay the same.
+Without MODEL it prints the numbers of `box_map` in kp/detectors/ and the errors of the boxes that remain with them.
+With MODEL it degrades frames, sets the threshold of low confidence so that few of the faces with an error below 8 % and
+as many as possible of those over 10 % are flagged, and writes it into the checkpoint; the weights stay the same.
 """
 
 import argparse
@@ -44,13 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=1,
         metavar="N",
-        help=f"calibrate for so many crops of each face, 1 to {len(AUGMENTATIONS)} (default: 1)",
+        help=f"calibrate for N crops of each face, 1 to {len(AUGMENTATIONS)} (default: 1)",
     )
     add_old_name(parser, "--views", tta)
     parser.add_argument(
-        "--frames", type=int, default=2000, metavar="N", help="so many frames, each degraded once (default: 2000)"
+        "--frames", type=int, default=2000, metavar="N", help="number of frames, each degraded once (default: 2000)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="which frames, and how they are degraded (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the frames and of their degradations (default: 0)")
     parser.add_argument(
         "--check",
         action="store_true",
@@ -66,12 +66,12 @@ def run(options: argparse.Namespace) -> int:
     if options.model is not None:
         return calibrate_confidence(options, dataset)
     if options.check:
-        raise ConfigError("--check is about the confidence of a network. Name its MODEL.")
+        raise ConfigError("--check measures the confidence of a network. Name its MODEL.")
     return calibrate_boxes(options, dataset.part("people", "train"))
 
 
 def calibrate_confidence(options: argparse.Namespace, dataset: FacialKeypointsDataset) -> int:
-    """Fit the threshold and write it, or with --check only measure what it does for the test people."""
+    """Fit the threshold and write it, or with --check only measure it on the test people."""
     if options.frames < 1:
         raise ConfigError(f"--frames is {options.frames}; it must be at least 1.")
     path = find_checkpoint(options.model)
@@ -79,7 +79,7 @@ def calibrate_confidence(options: argparse.Namespace, dataset: FacialKeypointsDa
     predictor = Predictor(checkpoint, tta=options.tta)
     if dataset.synthetic and not options.check and str(options.model) != str(path):
         raise ConfigError(
-            "A shipped network is calibrated on real people, not on the sample faces. Name the dataset "
+            "A shipped network is calibrated on real people, not on synthetic faces. Name the dataset "
             "with --data, or a copy of the network."
         )
     part = "test" if options.check else "train"
@@ -109,7 +109,7 @@ def shares_text(shares: FlagShares, part: str) -> str:
 
 
 def write_calibration(path: Path, tta: int, fitted: dict[str, Any]) -> None:
-    """Add the entry of so many crops a face to a checkpoint's calibration, or replace it."""
+    """Add the entry for `tta` crops a face to a checkpoint's calibration, or replace it."""
     checkpoint = load_checkpoint(path)
     rewrite_checkpoint(replace(checkpoint, calibration=checkpoint.calibration | {str(tta): fitted}), path)
 
@@ -141,7 +141,7 @@ def calibrate_boxes(options: argparse.Namespace, faces: FacialKeypointsDataset) 
 
 
 def _describe(box_map: BoxMap, detected: list[Box], tight: list[Box], total: int) -> dict[str, float]:
-    """The map, and the spread that is left: of size (log) and place (in tight box sides)."""
+    """The map, and the residuals of mapped boxes: of size (log) and of centre (in tight box sides)."""
     mapped = [box_map.to_tight(box) for box in detected]
     sizes = [np.log(m.side / t.side) for m, t in zip(mapped, tight, strict=True)]
     places = [

@@ -5,7 +5,7 @@ import dataclasses
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from kp.files import OVERWRITE, check_outputs, listed
 from kp.synthetic.dataset import SYNTHETIC, names_synthetic, open_data
 
 SHARD_BYTES = 9_500_000  # the Hub takes plain files of up to 10 MB
+Progress = Callable[[int, int], None]  # done, total
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +37,7 @@ def add_data(parser: argparse.ArgumentParser) -> None:
 
 
 def add_old_name(parser: argparse.ArgumentParser, old: str, option: argparse.Action) -> None:
-    """An earlier name of an option: it still works, and is not listed."""
+    """Add an earlier name of an option as a hidden alias."""
     flag: dict[str, Any] = {"action": "store_true"} if option.nargs == 0 else {"type": option.type}
     parser.add_argument(old, dest=option.dest, default=argparse.SUPPRESS, help=argparse.SUPPRESS, **flag)
 
@@ -46,8 +47,9 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 
 def open_dataset(options: argparse.Namespace) -> FacialKeypointsDataset:
-    """The dataset of --data, KP_DATA or data/; where none is named and none is there, synthetic faces, with a line on
-    stderr. Raises DataError for a named folder that is no dataset.
+    """The dataset of --data, KP_DATA or data/; where there is none, synthetic faces, with a line on stderr.
+
+    Raises DataError for a named folder that is no dataset.
     """
     if not names_synthetic(options.data) and find_data(options.data) is None:
         print(
@@ -65,13 +67,13 @@ def add_overwrite(parser: argparse.ArgumentParser) -> None:
 
 
 def claim_outputs(paths: Sequence[Path], options: argparse.Namespace) -> None:
-    """`name_replaced`, in a folder that is made if need be. Raises ConfigError where no file can be made there, too."""
+    """`name_replaced` after making the folder. Raises ConfigError also where no file can be written there."""
     check_writable(paths[0])
     name_replaced(paths, options)
 
 
 def name_replaced(paths: Sequence[Path], options: argparse.Namespace) -> None:
-    """To be called before the work: name the files that will be replaced, on stderr.
+    """Name the files that will be replaced, on stderr, before the work.
 
     Raises ConfigError where there are some and --overwrite is not given.
     """
@@ -80,7 +82,7 @@ def name_replaced(paths: Sequence[Path], options: argparse.Namespace) -> None:
 
 
 def check_writable(out: Path) -> None:
-    """Raises ConfigError where no file can be made beside `out`: better known before long work than after it."""
+    """Raises ConfigError where no file can be written beside `out`, before any long work."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=out.parent).close()
@@ -91,9 +93,9 @@ def check_writable(out: Path) -> None:
 
 
 def add_checkpoint(parser: argparse.ArgumentParser) -> None:
-    """The options of a command that makes a network."""
+    """The options of a command that writes a network."""
     parser.add_argument("--out", required=True, metavar="FILE", help=f"the checkpoint to write, NAME{SUFFIX}")
-    parser.add_argument("--title", default="", help="one line that tells people what this network is")
+    parser.add_argument("--title", default="", help="one line that describes this network")
     fp16 = parser.add_argument(
         "--fp16", action="store_true", help="save as float16, in files below 10 MB, as the shipped ones are"
     )
@@ -102,7 +104,7 @@ def add_checkpoint(parser: argparse.ArgumentParser) -> None:
 
 
 def checkpoint_file(options: argparse.Namespace) -> Path:
-    """The checkpoint to write. Raises ConfigError for a name that it cannot have."""
+    """The path of --out. Raises ConfigError unless it names a .safetensors file."""
     out = Path(options.out)
     if out.is_dir() or out.suffix != SUFFIX:
         raise ConfigError(f"--out {out} must name a file that ends in {SUFFIX}.")
@@ -110,7 +112,7 @@ def checkpoint_file(options: argparse.Namespace) -> Path:
 
 
 def write_checkpoint(checkpoint: Checkpoint, options: argparse.Namespace) -> list[Path]:
-    """The files. Raises CheckpointError where the disk does not take them."""
+    """Write the checkpoint of --out; returns its files. Raises CheckpointError where they cannot be written."""
     return save_checkpoint(
         dataclasses.replace(checkpoint, title=options.title or checkpoint.title),
         options.out,
@@ -120,7 +122,7 @@ def write_checkpoint(checkpoint: Checkpoint, options: argparse.Namespace) -> lis
 
 
 def rewrite_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """Write a checkpoint with a changed description over its file; weights stay as they are, in precision and files."""
+    """Replace a checkpoint's description in its file; the weights keep their precision and their shards."""
     half = all(
         torch.equal(tensor, tensor.half().float())
         for tensor in checkpoint.weights.values()
@@ -135,8 +137,8 @@ def print_json(value: Any) -> None:
 
 
 @contextmanager
-def progress_bar(what: str, *, hidden: bool = False):
-    """A callback(done, total) that draws a bar on the terminal."""
+def progress_bar(what: str, *, hidden: bool = False) -> Iterator[Progress]:
+    """Yields a callback(done, total) that draws a bar on the terminal."""
     with tqdm(desc=what, unit=" images", disable=True if hidden else None, leave=False) as bar:
 
         def update(done: int, total: int) -> None:
@@ -144,6 +146,3 @@ def progress_bar(what: str, *, hidden: bool = False):
             bar.update(done - bar.n)
 
         yield update
-
-
-Progress = Callable[[int, int], None]

@@ -21,7 +21,7 @@ from kp.synthetic.dataset import SYNTHETIC
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="a shipped checkpoint's name, or a .safetensors file")
     add_data(parser)
-    parser.add_argument("--split", default="people", choices=SPLITS, help="whose test part (default: people)")
+    parser.add_argument("--split", default="people", choices=SPLITS, help="split (default: people)")
     parser.add_argument(
         "--part",
         default="test",
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--setting", default="true-box", choices=SETTINGS, help="where the face box comes from")
     parser.add_argument("--detector", default="yunet", choices=DETECTORS, help="for detected-box (default: yunet)")
-    parser.add_argument("--record", action="store_true", help="write the figures into the checkpoint's card")
+    parser.add_argument("--record", action="store_true", help="write the metrics into the checkpoint")
     add_json(parser)
 
 
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     dataset = open_dataset(options)
     if options.record and dataset.synthetic:
         raise ConfigError(
-            "A card holds figures on real people, not on the sample faces. Leave --record out, or name "
+            "A model card holds metrics on real people, not on synthetic faces. Leave --record out, or name "
             "the real dataset with --data."
         )
     path = find_checkpoint(options.model)
@@ -56,19 +56,19 @@ def run(options: argparse.Namespace) -> int:
     summary = report.summary() | ({"data": SYNTHETIC} if dataset.synthetic else {})
     if options.record:
         _record(path, metrics_key(options.split, options.setting, options.detector, part=options.part), report)
-        print(f"replaced {path}, whose card has these figures now", file=sys.stderr)
-    learnt = f"It was trained on {report.learnt} of these {summary['images']} images." if report.learnt else ""
+        print(f"replaced {path}, which has these metrics now", file=sys.stderr)
+    seen = f"It was trained on {report.learnt} of these {summary['images']} images." if report.learnt else ""
     if options.json:
         print_json(summary)
-        if learnt:
-            print(f"{learnt} The figures flatter it.", file=sys.stderr)
+        if seen:
+            print(f"{seen} Its true error is higher.", file=sys.stderr)
         return 0
     print(
         f"{summary['model']}, split {summary['split']}, {summary['setting']}, {summary['images']} "
         f"{'synthetic faces: nobody real' if dataset.synthetic else 'images'}"
     )
-    if learnt:
-        print(f"  {learnt} The figures flatter it.")
+    if seen:
+        print(f"  {seen} Its true error is higher.")
     if summary["missed"] == summary["images"]:
         print("  the detector found none of the faces")
         return 0

@@ -1,5 +1,6 @@
-"""The networks. Each is `forward(x (n, channels, size, size)) -> keypoints (n, 68, 2)`, in the units of its
-Preprocessing, and names its stages: `model.stages(x)` yields (name, output), the answer last.
+"""The networks: `forward(x (n, channels, size, size)) -> keypoints (n, 68, 2)`, in the units of the Preprocessing.
+
+`model.stages(x)` yields the name and output of each stage; the last one is the keypoints.
 """
 
 from typing import Any
@@ -35,5 +36,5 @@ def count_parameters(model: StagedModel) -> int:
 
 @torch.inference_mode()
 def stage_outputs(model: StagedModel, x: Tensor) -> dict[str, Tensor]:
-    """What each named stage gives for x (n, channels, size, size); the last entry is the answer."""
+    """The output of each stage by name for x (n, channels, size, size); the last entry is the keypoints."""
     return dict(model.stages(x))

@@ -1,4 +1,4 @@
-"""What all networks share."""
+"""The base class of all networks."""
 
 import copy
 from collections.abc import Iterator
@@ -12,16 +12,16 @@ from kp.errors import ConfigError
 
 
 class StagedModel(nn.Module):
-    """A network that says its stages by name; the last one is its answer."""
+    """A network with named stages; the last one is its output."""
 
-    input_size: int  # pixels, where nothing else is asked for
+    input_size: int  # default side of the crop, pixels
     has_heatmaps = False  # whether its stages include "heatmaps" and "sigma"
 
     @classmethod
     def arguments_for(cls, size: int, width: int = 0) -> dict[str, Any]:
-        """The constructor's arguments for crops of this side, and a width other than its own if not 0.
+        """The constructor's arguments for crops of `size` pixels, and a width other than the default if not 0.
 
-        Raises ConfigError where it cannot take them.
+        Raises ConfigError where the network does not support them.
         """
         if width:
             raise ConfigError(f"{cls.__name__} has one width; leave it at 0. Only heatmap_net comes in others.")
@@ -32,7 +32,7 @@ class StagedModel(nn.Module):
         raise NotImplementedError
 
     def folded(self) -> "StagedModel":
-        """A copy for prediction only, with normalisation folded into the convolutions: the same answers, sooner."""
+        """A copy for prediction only, with batch normalisation folded into the convolutions: same outputs, faster."""
         copied = copy.deepcopy(self).eval()
         fold_norms(copied)
         return copied
@@ -43,7 +43,7 @@ class StagedModel(nn.Module):
 
 
 def fold_norms(module: nn.Module) -> None:
-    """Each batch normalisation that stands right behind a convolution becomes a part of it; in place."""
+    """Fold each batch normalisation right after a convolution into it, in place."""
     children = list(module.named_children())
     for (_, first), (name, second) in pairwise(children):
         if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):

@@ -39,7 +39,7 @@ class FiveConvNet(StagedModel):
         self.dropout = nn.Dropout(dropout)
 
     def stages(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
-        """Each stage's name and output; the last one is the answer (n, 68, 2)."""
+        """Each stage's name and output; the last one is the keypoints (n, 68, 2)."""
         for number in range(1, 6):
             # Pooling first gives the same numbers as ReLU first, and leaves ReLU a quarter of the work.
             x = torch.relu(torch.max_pool2d(getattr(self, f"conv{number}")(x), 2))

@@ -1,9 +1,9 @@
-"""HeatmapNet: a small residual network that draws a heatmap for each keypoint.
+"""HeatmapNet: a small residual network that predicts a heatmap for each keypoint.
 
 Residual stages (He et al., 2016) go down to 1/16 of the crop, a top-down path (Lin et al., "Feature Pyramid Networks",
-2017) brings what they saw back to 1/4, and the mean of each heatmap is the point (soft-argmax; Sun et al., "Integral
-Human Pose Regression", 2018). A second map for each point, and a look at the whole face, say how far off the point
-may be.
+2017) brings their features back to 1/4, and the mean of each heatmap is the point (soft-argmax; Sun et al., "Integral
+Human Pose Regression", 2018). A second map for each point, and the pooled features of the whole face, predict the
+point's sigma.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from kp.models.base import StagedModel
 
 STRIDE = 4  # crop pixels a heatmap cell
 DEEPEST = 16  # crop pixels a cell of the deepest stage
-LOG_SIGMA = -3.5  # where the logarithm of the sigma starts: 3 % of half a crop
+LOG_SIGMA = -3.5  # initial logarithm of the sigma: 3 % of half a crop
 
 
 class HeatmapNet(StagedModel):
@@ -53,8 +53,8 @@ class HeatmapNet(StagedModel):
         self.sigma_of_face = nn.Linear(8 * w, NUM_KEYPOINTS, bias=False)
         nn.init.zeros_(self.sigmas.weight)
         nn.init.zeros_(self.sigma_of_face.weight)
-        assert self.sigmas.bias is not None  # for the type checker: a convolution has one unless told otherwise
-        nn.init.constant_(self.sigmas.bias, LOG_SIGMA)
+        if self.sigmas.bias is not None:  # as it is by default, which its type does not say
+            nn.init.constant_(self.sigmas.bias, LOG_SIGMA)
 
     def stages(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
         """Each stage's name and output.
@@ -78,14 +78,14 @@ class HeatmapNet(StagedModel):
         height, width = map(int, heatmaps.shape[2:])  # constants in ONNX, which infers no other axis where n is 0
         probabilities = heatmaps.reshape(-1, NUM_KEYPOINTS, height * width).softmax(2)
         probabilities = probabilities.reshape(-1, NUM_KEYPOINTS, height, width)
-        here = (probabilities.detach() * self.sigmas(x.detach()).float()).sum((2, 3))
-        everywhere = self.sigma_of_face(coarse.detach().mean((2, 3))).float()
-        yield "sigma", (here + everywhere).exp()
+        local = (probabilities.detach() * self.sigmas(x.detach()).float()).sum((2, 3))
+        whole_face = self.sigma_of_face(coarse.detach().mean((2, 3))).float()
+        yield "sigma", (local + whole_face).exp()
         yield "keypoints", torch.stack([_mean(probabilities.sum(2)), _mean(probabilities.sum(3))], dim=2)
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions and a way round them, which is a 1x1 convolution where the shape changes."""
+    """Two 3x3 convolutions and a shortcut, which is a 1x1 convolution where the shape changes."""
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
         super().__init__()
@@ -101,9 +101,9 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         change = self.norm2(self.conv2(torch.relu(self.norm1(self.conv1(x)))))
-        # Not by a convolution with this stride: in oneDNN 3.12 the gradient of some writes past its memory.
-        seen = x[:, :, :: self.stride, :: self.stride]
-        return torch.relu(self.shortcut(seen) + change)
+        # Not a strided convolution: in oneDNN 3.12 the gradient of some writes out of bounds.
+        sampled = x[:, :, :: self.stride, :: self.stride]
+        return torch.relu(self.shortcut(sampled) + change)
 
 
 def upsample2x(x: Tensor) -> Tensor:
@@ -112,10 +112,10 @@ def upsample2x(x: Tensor) -> Tensor:
 
 
 def cell_centres(cells: int, device: torch.device) -> Tensor:
-    """Where the centres of cells in a row lie, with -1..1 across all of them."""
+    """Coordinates (cells,) of the centres of cells in a row, with -1..1 across all of them."""
     return (torch.arange(cells, device=device, dtype=torch.float32) + 0.5) * (2 / cells) - 1
 
 
 def _mean(probabilities: Tensor) -> Tensor:
-    """The mean place (n, 68) of probabilities (n, 68, cells) along an axis."""
+    """The mean coordinate (n, 68) of probabilities (n, 68, cells) along an axis."""
     return (probabilities * cell_centres(probabilities.shape[2], probabilities.device)).sum(2)

@@ -1,7 +1,7 @@
 """NaimishNet, after Agarwal, Krohn-Grimberghe and Vyas, "Facial Key Points Detection using Deep
 Convolutional Neural Network - NaimishNet", arXiv 1710.00977.
 
-Followed from the paper's tables: four convolutions (4x4, 3x3, 2x2, 1x1 with 32, 64, 128, 256 maps, no
+After the paper's tables: four convolutions (4x4, 3x3, 2x2, 1x1 with 32, 64, 128, 256 maps, no
 padding), each with ELU, 2x2 max pooling and dropout; dense 1000 with ELU, dense 1000 linear; dropout
 rising by 0.1 from 0.1 to 0.6; convolutions initialised uniformly, dense layers by Glorot's uniform rule.
 On 1 x 96 x 96 with the paper's two outputs that is its 7,488,962 parameters (a test counts them).
@@ -47,7 +47,7 @@ class NaimishNet(StagedModel):
                 nn.init.xavier_uniform_(module.weight)
 
     def stages(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
-        """Each stage's name and output; the last one is the answer (n, num_keypoints, 2)."""
+        """Each stage's name and output; the last one is the keypoints (n, num_keypoints, 2)."""
         for number in range(1, 5):
             # Pooling first gives the same numbers as ELU first (both only rise), for a quarter of the work.
             x = F.elu(torch.max_pool2d(getattr(self, f"conv{number}")(x), 2))

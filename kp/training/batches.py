@@ -1,4 +1,4 @@
-"""What the network is fed: crops and keypoints, drawn anew in every epoch."""
+"""Training batches, crops and keypoints with augmentation drawn anew in every epoch, and validation crops."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,8 +24,8 @@ from kp.transforms.geometric import (
 from kp.transforms.head_shape import Head, fit_head
 from kp.transforms.photometric import RandomBlur, RandomBrightnessContrast, RandomNoise, RandomOcclusion
 
-# Jitter of the face crop: FaceCrop's scale, shift and turn. Wide enough that a detector's box falls inside it; wider
-# for runs that have the time to learn from it.
+# Jitter of the face crop: FaceCrop's scale, shift and angle in degrees. Wide enough to cover the boxes of detectors;
+# wider for long runs.
 WIDE = ((-0.25, 0.3), 0.06, 18.0)
 JITTER = {"geometry": ((-0.15, 0.2), 0.04, 12.0), "full": WIDE, "3d": WIDE}
 
@@ -33,7 +33,7 @@ JITTER = {"geometry": ((-0.15, 0.2), 0.04, 12.0), "full": WIDE, "3d": WIDE}
 def crop_transform(config: TrainConfig, rng: np.random.Generator, head: Head | None = None) -> Transform:
     """From a whole frame to a crop of the network's size, with the config's augmentation.
 
-    head: of the frames' people, which the augmentation "3d" turns.
+    head: the mean head that the augmentation "3d" turns.
     """
     varied = config.augmentation != "none"
     scale, shift, turn = JITTER.get(config.augmentation, ((0.0, 0.0), 0.0, 0.0))
@@ -63,11 +63,10 @@ def to_batch(samples: list[Sample], preprocessing: Preprocessing) -> tuple[Tenso
 
 
 class TrainingBatches:
-    """Batches of one epoch; with `ahead`, a thread prepares one while the network works on the one before.
+    """The batches of an epoch; a process of a group gets its shard of each.
 
-    That pays where a core is free for it: threads that must share one hold each other up. What is drawn for an image
-    depends on (seed, epoch, its row) alone, not on the order of the threads. Of each batch, a process of a group gets
-    its share.
+    The augmentation of an image depends on (seed, epoch, its row) alone, not on the order of threads. ahead: a thread
+    prepares each batch during the step before, which pays only where a core is idle.
     """
 
     def __init__(
@@ -87,6 +86,7 @@ class TrainingBatches:
         return -(-len(self.dataset) // self.config.batch_size)
 
     def epoch(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Each batch of epoch `number`, as inputs and targets of `to_batch`, in an order drawn by the seed."""
         order = np.random.default_rng((self.config.seed, number)).permutation(len(self.dataset))
         chunks = np.array_split(order, range(self.config.batch_size, len(order), self.config.batch_size))
         if not self.ahead:
@@ -109,7 +109,7 @@ class TrainingBatches:
 
 
 def validation_crops(dataset: FacialKeypointsDataset, config: TrainConfig) -> list[Sample]:
-    """Every face once, without chance: by its true box, or the middle of the frame."""
+    """A crop of every face without augmentation: about its true box, or the middle of the frame."""
     preprocessing, crops = config.preprocessing, []
     for index in range(len(dataset)):
         sample = dataset.sample(index, grey=preprocessing.channels == 1)

@@ -21,28 +21,28 @@ OPTIMIZERS = {
 }
 CROPS = {
     "face": "a square about the face's true box, so that every face has the same size",
-    "frame": "the whole frame, shrunk and cut at random, as in the reference recipe",
+    "frame": "the whole frame, resized and cropped at random, as in the reference recipe",
 }
 AUGMENTATIONS = {
-    "none": "each face always looks the same",
-    "geometry": "random size, place, turn and mirror image",
-    "full": "the same, larger, and random light, blur, noise and occlusion",
+    "none": "the same crop of each face in every epoch",
+    "geometry": "random scale, shift, rotation and horizontal flip",
+    "full": "the same, larger, and random brightness, contrast, blur, noise and occlusion",
     "3d": "the same, and heads turned further in depth, mouths opened",
 }
 SCHEDULES = {
-    "constant": "the same learning rate all along",
-    "one-cycle": "up from a tenth at first, then down to nothing",
+    "constant": "the same learning rate throughout",
+    "one-cycle": "up from a tenth at first, then down to zero",
 }
 PARTS = {
-    "test": "the test part; settings must not be chosen by it",
-    "validation": "people held out of the training part, for choosing settings",
+    "test": "the test set; settings must not be chosen by it",
+    "validation": "people held out of the training set, for choosing settings",
 }
 PRECISIONS = {
     "auto": "whichever is faster on this machine, timed at the start",
     "float32": "32 bits",
     "bfloat16": "16 bits in the network, 32 for weights and loss",
 }
-CHOICES: dict[str, Mapping[str, Any]] = {  # the settings that are a choice, and what there is
+CHOICES: dict[str, Mapping[str, Any]] = {  # the settings that are a choice, and their values
     "architecture": MODELS,
     "split": SPLITS,
     "validate_on": PARTS,
@@ -80,7 +80,7 @@ class TrainConfig:
     epochs: int = setting(3, "epochs: how often each image is seen")
     max_seconds: float = setting(0.0, "time limit of training and validation, which the schedule fits; 0 for none")
     batch_size: int = setting(10, "batch size: images a step")
-    loss: str = setting("mse", "loss function that a step reduces")
+    loss: str = setting("mse", "loss function")
     optimizer: str = setting("rmsprop", "optimizer")
     learning_rate: float = setting(1e-4, "learning rate; 0.0001 to 0.003 is sensible, ten times that for Muon")
     evals_per_epoch: int = setting(1, "validations in each epoch")
@@ -125,7 +125,7 @@ class TrainConfig:
 
     @classmethod
     def reference(cls) -> "TrainConfig":
-        """The course project's recipe as it was: whole frames, MSE, RMSprop 1e-4, batches of 10, 3 epochs."""
+        """The recipe of the course project: whole frames, MSE, RMSprop 1e-4, batches of 10, 3 epochs."""
         return cls(crop="frame", augmentation="none")
 
     @property
@@ -135,7 +135,7 @@ class TrainConfig:
 
     @property
     def model_arguments(self) -> dict[str, Any]:
-        """What `create_model` needs beyond the name."""
+        """The arguments of `create_model` beyond the name."""
         return MODELS[self.architecture].arguments_for(self.input_size, self.width)
 
     @property
@@ -151,6 +151,7 @@ class TrainConfig:
 
 
 def help_of(name: str) -> str:
+    """The sentence of a setting."""
     return {option.name: option.metadata["help"] for option in fields(TrainConfig)}[name]
 
 

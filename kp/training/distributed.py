@@ -1,8 +1,7 @@
 """Several processes that train one network: `torchrun --nproc-per-node 2 -m kp train ...`.
 
-Each takes its share of every batch, and all make the same step with the mean of their gradients, so that a run is that
-of one process but for rounding, for what is drawn at random in a network's dropout, and for batch norm, which sees a
-share at a time.
+Each takes its shard of every batch, and all make the same step with the mean of their gradients. A run equals that of
+one process except for rounding, for dropout, and for batch norm, whose statistics are those of a shard.
 """
 
 import os
@@ -15,15 +14,15 @@ import torch
 from torch import Tensor, distributed, nn
 
 from kp.errors import ConfigError, KpError
-from kp.training.device import idle_cores
+from kp.hardware import idle_cores
 
-VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")  # what torchrun tells each process
-MEETING = ("MASTER_ADDR", "MASTER_PORT")  # and where all meet
+VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")  # set by torchrun in each process
+RENDEZVOUS = ("MASTER_ADDR", "MASTER_PORT")  # set by torchrun, too
 
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """The processes of a run, this one being number `rank` of `size`; `local`: of those on this machine."""
+    """The processes of a run; this one is number `rank` of `size`, and `local_rank` of `local_size` on this machine."""
 
     rank: int = 0
     size: int = 1
@@ -32,10 +31,10 @@ class ProcessGroup:
 
     @classmethod
     def from_environment(cls) -> "ProcessGroup":
-        """As torchrun tells it; a team of one where it does not. Raises ConfigError where it tells half of it."""
+        """The group that torchrun describes, or a single process. Raises ConfigError where variables are missing."""
         if os.environ.get("WORLD_SIZE", "1") == "1":
             return cls()
-        missing = [name for name in (*VARIABLES, *MEETING) if not os.environ.get(name)]
+        missing = [name for name in (*VARIABLES, *RENDEZVOUS) if not os.environ.get(name)]
         if missing:
             raise ConfigError(
                 f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, but {', '.join(missing)} is not set. Start "
@@ -44,7 +43,7 @@ class ProcessGroup:
         return cls(*(int(os.environ[name]) for name in VARIABLES))
 
     def shard(self, rows: np.ndarray) -> np.ndarray:
-        """This process's rows of a batch; where there are fewer rows than processes, the first one again."""
+        """This process's rows of a batch; the first row where there are fewer rows than processes."""
         own = rows[self.rank :: self.size]
         return own if len(own) else rows[:1]
 
@@ -55,23 +54,23 @@ class ProcessGroup:
         return numbers.tolist()
 
     def add(self, tensor: Tensor) -> None:
-        """The tensor becomes its sum over the group. Raises KpError where another process is gone."""
+        """Replace a tensor by its sum over the group. Raises KpError where another process has ended."""
         if self.size > 1:
             try:
                 distributed.all_reduce(tensor)
             except RuntimeError as error:
                 raise KpError(
                     "Another process of this run has ended, so this one ends too; what was saved last is "
-                    "kept. The other's message says why."
+                    "kept. The other's message names the cause."
                 ) from error
 
     def any(self, flag: bool) -> bool:
-        """Whether it is true anywhere: what one wants to do, all do, so that none waits for another."""
+        """Whether it is true in any process, the same in each: all end together, so that none waits for another."""
         return self.sum(float(flag))[0] > 0
 
     @torch.no_grad()
     def average(self, tensors: Iterable[Tensor], weight: float) -> None:
-        """Each tensor becomes its mean over the group; the weights of all add up to 1."""
+        """Replace each tensor by its weighted mean over the group; the weights of all processes add up to 1."""
         if self.size == 1:
             return
         tensors = list(tensors)
@@ -81,12 +80,12 @@ class ProcessGroup:
             tensor.copy_(mean.view(tensor.shape))
 
     def average_gradients(self, model: nn.Module, weight: float) -> None:
-        """The gradients, and batch norm's running means, become those of the whole batch."""
+        """Replace gradients and batch norm's running statistics by their means over the whole batch."""
         gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
         self.average([*gradients, *_running(model)], weight)
 
-    def start_alike(self, model: nn.Module) -> None:
-        """Everybody begins with the weights of the first."""
+    def broadcast(self, model: nn.Module) -> None:
+        """Copy the weights of the first process to all others."""
         self.average([*model.parameters(), *_running(model)], float(self.rank == 0))
 
 
@@ -99,7 +98,7 @@ SINGLE_PROCESS = ProcessGroup()
 
 @contextmanager
 def join_process_group() -> Iterator[ProcessGroup]:
-    """The group that torchrun started, all connected; or a team of one."""
+    """The group that torchrun started, connected; or a single process."""
     group = ProcessGroup.from_environment()
     if group.size == 1:
         yield group
@@ -114,7 +113,7 @@ def join_process_group() -> Iterator[ProcessGroup]:
 
 
 def free_threads(group: ProcessGroup) -> int:
-    """Processor threads for this process: its share of the idle cores, and alone no more than PyTorch's own number."""
+    """Processor threads for this process: its part of the idle cores; for a single process at most PyTorch's number."""
     if group.size == 1:
-        return min(idle_cores(), torch.get_num_threads())  # which heeds OMP_NUM_THREADS
-    return max(1, idle_cores() // group.local_size)  # torchrun has set that to 1 for everybody
+        return min(idle_cores(), torch.get_num_threads())  # follows OMP_NUM_THREADS
+    return max(1, idle_cores() // group.local_size)  # OMP_NUM_THREADS is 1 under torchrun

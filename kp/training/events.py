@@ -1,4 +1,4 @@
-"""What a training run tells while it goes on: frozen, plain values, so that any watcher can use them."""
+"""The events of a training run: frozen, with plain values."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,15 +10,16 @@ from kp.checkpoint import Checkpoint
 
 @dataclass(frozen=True)
 class TrainEvent:
-    """One piece of news. `to_json()` is a dict with the event's name and its plain values."""
+    """One event of a run."""
 
     def to_json(self) -> dict[str, Any]:
+        """The event's name and its values, without the checkpoint; a number that is not finite is None."""
         values = {name: value for name, value in vars(self).items() if name != "checkpoint"}
         return {"event": type(self).__name__, **{name: _plain(value) for name, value in values.items()}}
 
 
 def _plain(value: Any) -> Any:
-    """JSON has no NaN: what is not a finite number becomes None."""
+    """A value as JSON takes it, which has no NaN; arrays are rounded to 0.01."""
     if isinstance(value, np.ndarray):
         return [_plain(item) for item in np.round(value.astype(float), 2).tolist()]
     if isinstance(value, list):
@@ -30,7 +31,7 @@ def _plain(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Decoding(TrainEvent):
-    """Images are being read, before the clock starts."""
+    """Images are being decoded, before the clock starts; done of total."""
 
     done: int
     total: int
@@ -38,9 +39,9 @@ class Decoding(TrainEvent):
 
 @dataclass(frozen=True)
 class RunStarted(TrainEvent):
-    """threads: of the processor, in each of the `processes`. device: cpu or cuda.
+    """threads: processor threads of each of the `processes`. device: cpu or cuda.
 
-    watched: a few validation frames, the same ones all along, as rows of the whole dataset.
+    watched: the validation previews, a few validation frames, as rows of the whole dataset.
     """
 
     config: dict[str, Any]
@@ -71,11 +72,10 @@ class StepDone(TrainEvent):
 
 @dataclass(frozen=True)
 class EpochDone(TrainEvent):
-    """An epoch is over, or a part of it: `epoch` is a whole number at its end, and a fraction before.
+    """A validation: `epoch` is a whole number at the end of an epoch, and a fraction before.
 
     nme: mean over the validation faces, percent of the eye distance. checkpoint: the network so far.
-
-    faces: the watched frames' keypoints as predicted now, float32 (n, 68, 2), pixels of their frames.
+    faces: predicted keypoints of the validation previews, float32 (n, 68, 2), pixels of their frames.
     """
 
     epoch: float
@@ -90,7 +90,7 @@ class EpochDone(TrainEvent):
 
 @dataclass(frozen=True)
 class RunEnded(TrainEvent):
-    """reason: finished, stopped or diverged. checkpoint: the network as it is worth keeping; None before step 1."""
+    """reason: finished, stopped or diverged. checkpoint: the network to keep; None before step 1."""
 
     reason: str
     message: str

@@ -1,8 +1,8 @@
-"""Muon: momentum whose step is made orthogonal, so that no direction of a layer's weights learns faster than another.
+"""Muon: momentum with an orthogonalised step, so that all directions of a layer's weights change equally fast.
 
 Keller Jordan, "Muon: An optimizer for hidden layers in neural networks" (2024). PyTorch's own (from 2.9 on) takes
-matrices alone; here a convolution's kernel is the matrix of its outputs by all its inputs, and kernels of one shape are
-worked on together. Weights that do not look about (1x1 kernels, layers without place, batch norm) are left to AdamW.
+only matrices; here a convolution's kernel is the matrix of its outputs by all its inputs, and kernels of one shape are
+batched. AdamW updates all other weights: 1x1 kernels, linear layers, biases, batch norm.
 """
 
 from collections import defaultdict
@@ -11,18 +11,18 @@ import torch
 from torch import Tensor, nn
 
 ROUNDS = 3  # of Newton-Schulz's iteration; five, as published, take a third longer
-QUINTIC = (3.4445, -4.7750, 2.0315)  # its coefficients: fast growth of small singular values, to about 1
+QUINTIC = (3.4445, -4.7750, 2.0315)  # coefficients that raise small singular values to about 1 in few rounds
 MOMENTUM = 0.9
-OTHERS = 0.1  # AdamW's share of the learning rate
+OTHERS = 0.1  # AdamW's learning rate, relative to Muon's
 
 
-def _looks_about(weight: Tensor) -> bool:
-    """Whether it is the kernel of a convolution, (outputs, inputs, height, width), larger than 1x1."""
+def _is_spatial_kernel(weight: Tensor) -> bool:
+    """Whether it is a convolution's kernel (outputs, inputs, height, width) larger than 1x1."""
     return weight.ndim == 4 and weight[0, 0].numel() > 1
 
 
 def orthogonal(matrices: Tensor, dtype: torch.dtype) -> Tensor:
-    """Of each matrix (n, rows, columns) one with about the same singular vectors and singular values near 1."""
+    """Matrices (n, rows, columns) with about the same singular vectors, and singular values near 1."""
     x = matrices.to(dtype)
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     tall = x.shape[1] > x.shape[2]
@@ -35,7 +35,7 @@ def orthogonal(matrices: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """For a network's convolutions; AdamW, inside, for the rest. dtype: what the iteration computes with."""
+    """For a network's convolutions, with AdamW for the rest. dtype: of the Newton-Schulz iteration."""
 
     def __init__(
         self, model: nn.Module, *, lr: float, weight_decay: float = 0.0, dtype: torch.dtype = torch.float32
@@ -44,17 +44,17 @@ class Muon(torch.optim.Optimizer):
         super().__init__(parameters, {"lr": lr, "weight_decay": weight_decay})
         self.dtype, self.shapes = dtype, defaultdict(list)
         for parameter in parameters:
-            if _looks_about(parameter):
+            if _is_spatial_kernel(parameter):
                 self.shapes[parameter.shape].append(parameter)
         self.others = torch.optim.AdamW(
-            [parameter for parameter in parameters if not _looks_about(parameter)],
+            [parameter for parameter in parameters if not _is_spatial_kernel(parameter)],
             lr=lr * OTHERS,
             weight_decay=weight_decay,
             fused=True,
         )
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]  # no closure: nothing here needs the loss
+    def step(self, closure: None = None) -> None:  # type: ignore[override]  # takes no closure: the loss is not needed
         (group,) = self.param_groups
         for kernels in self.shapes.values():
             self._step([kernel for kernel in kernels if kernel.grad is not None], **group)

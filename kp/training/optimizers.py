@@ -1,4 +1,4 @@
-"""How a step is made, and how its length changes over a run."""
+"""Optimizers and learning rate schedules."""
 
 import math
 from collections.abc import Iterable
@@ -9,15 +9,15 @@ from torch import nn
 from kp.training.config import TrainConfig
 from kp.training.muon import Muon
 
-WARM_UP = 0.05  # of the run, for the one-cycle schedule
-FIRST_RATE = 0.1  # of the learning rate, where one-cycle starts
-LATE = 2.0**20  # steps; Adam's correction for having started at zero is over long before
+WARM_UP = 0.05  # fraction of the run in which one-cycle rises
+FIRST_RATE = 0.1  # factor of the learning rate at the start of one-cycle
+LATE = 2.0**20  # steps, after which Adam's bias correction is 1
 
 
 class RMSprop(torch.optim.Adam):
-    """The steps of torch.optim.RMSprop in one pass over the weights, where that takes one for each operation.
+    """torch.optim.RMSprop with Adam's fused kernel: one pass over the weights instead of one for each operation.
 
-    RMSprop is Adam without momentum and without its correction for the first steps, so Adam's fused kernel makes them.
+    RMSprop is Adam without momentum and without bias correction.
     """
 
     def __init__(self, parameters: Iterable[nn.Parameter], *, lr: float, weight_decay: float = 0.0) -> None:
@@ -31,7 +31,7 @@ class RMSprop(torch.optim.Adam):
 
 
 def make_optimizer(config: TrainConfig, model: nn.Module, dtype: torch.dtype = torch.float32) -> torch.optim.Optimizer:
-    """dtype: of numbers that need not be exact, which is Muon's business."""
+    """The config's optimizer. dtype: of Muon's iteration, which need not be exact."""
     rate, decay = config.learning_rate, config.weight_decay
     match config.optimizer:
         case "rmsprop":
@@ -47,7 +47,7 @@ def make_optimizer(config: TrainConfig, model: nn.Module, dtype: torch.dtype = t
 
 
 def lr_factor(schedule: str, progress: float) -> float:
-    """The share of the learning rate at a point of the run, `progress` 0..1 (one-cycle: Smith, 2018)."""
+    """The factor of the learning rate at a point of the run, `progress` 0..1 (one-cycle: Smith, 2018)."""
     if schedule == "constant":
         return 1.0
     if progress < WARM_UP:

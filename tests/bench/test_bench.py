@@ -1,4 +1,4 @@
-"""The benchmark's rows and its command; how long things take is no matter here."""
+"""The benchmark's rows and its command; durations are not checked."""
 
 import json
 import math
@@ -20,7 +20,7 @@ from kp.bench.peers import MESH_POINTS, PEERS, face_rows, measure_peers, open_sh
 from kp.bench.photos import GREY, batch_row, photo_of, webcam_row
 from kp.bench.prediction import measure_prediction, network_rows
 from kp.bench.row import in_own_process, median_seconds
-from kp.bench.training import CONTESTS, Contest, excerpt, measure_training, our_rate, plain_network, plain_rate
+from kp.bench.training import CONTESTS, Contest, excerpt, measure_training, package_rate, plain_network, plain_rate
 from kp.checkpoint import list_checkpoints
 from kp.commands.bench import figure
 from kp.data import FacialKeypointsDataset
@@ -43,11 +43,11 @@ def test_the_data_rows(data_root: Path) -> None:
 def test_the_command_prints_json_for_programs(data_root: Path, capsys: pytest.CaptureFixture) -> None:
     assert main(["bench", "--only", "data", "--json", "--data", str(data_root)]) == 0
     output, errors = capsys.readouterr()
-    told = json.loads(output)
-    assert set(told["machine"]) >= {"processor", "threads", "torch", "python"}
-    assert len(told["figures"]) == 5 and not errors
-    assert all(set(row) == {"part", "what", "value", "unit", "note"} for row in told["figures"])
-    assert {row["part"] for row in told["figures"]} == {"data"}
+    result = json.loads(output)
+    assert set(result["machine"]) >= {"processor", "threads", "torch", "python"}
+    assert len(result["figures"]) == 5 and not errors
+    assert all(set(row) == {"part", "what", "value", "unit", "note"} for row in result["figures"])
+    assert {row["part"] for row in result["figures"]} == {"data"}
 
 
 def test_synthetic_faces_are_measured_as_files(few_faces, monkeypatch, capsys: pytest.CaptureFixture) -> None:
@@ -67,7 +67,7 @@ def test_the_command_prints_a_line_a_figure(data_root: Path, tmp_path: Path, cap
         assert line.startswith("data ") and row["what"] in line and line.endswith(f" {row['unit']}")
 
 
-def test_parts_are_measured_in_the_order_asked_for(
+def test_parts_are_measured_in_the_given_order(
     data_root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     for name in MEASUREMENTS:
@@ -128,7 +128,7 @@ def test_the_loops_are_compared_network_by_network(data_root: Path, monkeypatch:
     monkeypatch.setattr("kp.bench.training.ROUNDS", 1)
     monkeypatch.setattr("kp.bench.training.in_own_process", lambda work, *given: here.append(work) or work(*given))
     rows = list(measure_training(data_root))
-    assert here == [plain_rate, our_rate] * len(SMALL)
+    assert here == [plain_rate, package_rate] * len(SMALL)
     assert [row.unit for row in rows] == ["images/s", "images/s", "x"] * len(SMALL)
     for plain, ours, ratio in zip(rows[::3], rows[1::3], rows[2::3], strict=True):
         assert ratio.value == pytest.approx(ours.value / plain.value)
@@ -137,12 +137,12 @@ def test_the_loops_are_compared_network_by_network(data_root: Path, monkeypatch:
 @pytest.mark.parametrize("name", CONTESTS)
 def test_both_loops_train_the_same_network(name: str) -> None:
     config = CONTESTS[name].config
-    model, ask = plain_network(config)
+    model, forward = plain_network(config)
     ours = create_model(config.architecture, **config.model_arguments)
     assert count_parameters(model) == count_parameters(ours)
     model.eval()
     with torch.inference_mode():
-        assert ask(torch.zeros(1, 1, config.input_size, config.input_size))["keypoints"].shape == (1, 68, 2)
+        assert forward(torch.zeros(1, 1, config.input_size, config.input_size))["keypoints"].shape == (1, 68, 2)
 
 
 def test_an_excerpt_keeps_the_parts_apart(data_root: Path, dataset: FacialKeypointsDataset) -> None:
@@ -214,7 +214,7 @@ def test_absent_peers_are_listed_and_shipped_networks_measured(data_root: Path, 
 
 
 @pytest.mark.parametrize("name", PEERS)
-def test_a_peer_opens_or_says_that_it_is_not_there(name: str, dataset: FacialKeypointsDataset) -> None:
+def test_a_peer_opens_or_is_reported_as_missing(name: str, dataset: FacialKeypointsDataset) -> None:
     find = PEERS[name]()
     assert find is None or callable(find)
 

@@ -26,7 +26,7 @@ QUICK = [
     "32",
     "--augmentation",
     "none",
-    "--max_train_images",
+    "--max-train-images",
     "6",
     "--batch-size",
     "3",
@@ -151,7 +151,7 @@ def test_train_prints_events_and_saves(kp, data_root: Path, tmp_path: Path) -> N
 def test_train_for_people_writes_to_the_error_stream(kp, data_root: Path, tmp_path: Path) -> None:
     said = kp("train", "--data", data_root, "--out", tmp_path / "mine.safetensors", *QUICK)
     assert (said.code, said.out) == (0, "")
-    assert "6 images to learn from, 12 to validate on" in said.err
+    assert "6 images to train on, 12 to validate on" in said.err
     assert "epoch 2/2" in said.err
     assert said.err.splitlines()[-1].startswith("Finished after 4 steps")
 
@@ -176,7 +176,7 @@ def test_a_preset_is_a_start(kp, data_root: Path, tmp_path: Path) -> None:
         "minute",
         "--epochs",
         "1",
-        "--max_train_images",
+        "--max-train-images",
         "4",
         "--size",
         "32",

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from kp import Predictor, load_checkpoint
-from kp.__main__ import main
+from kp.__main__ import build_parser, main
 from kp.checkpoint import save_checkpoint
+from kp.commands.train import config_of
 from kp.errors import CheckpointError
 
 QUICK = [
@@ -21,7 +22,7 @@ QUICK = [
     "naimishnet",
     "--size",
     "32",
-    "--max_train_images",
+    "--max-train-images",
     "6",
     "--batch-size",
     "3",
@@ -135,7 +136,7 @@ def fail_at(tries: set[int], monkeypatch) -> None:
         return save_checkpoint(*arguments, **options)
 
     monkeypatch.setattr("kp.commands.common.save_checkpoint", save)
-    monkeypatch.setattr("kp.commands.train.SAVE_EVERY", -1.0)
+    monkeypatch.setattr("kp.commands.train_report.SAVE_EVERY", -1.0)
 
 
 def test_a_save_that_fails_on_the_way_is_tried_again(data_root: Path, tmp_path: Path, capsys, monkeypatch) -> None:
@@ -195,3 +196,10 @@ def test_the_same_seed_gives_the_same_losses_in_new_processes(data_root: Path, t
         told.append([[event["loss"] for event in events if event["event"] == "StepDone"], events[-1]["nme"]])
     assert len(told[0][0]) == 4
     assert told[0] == told[1] == told[2]
+
+
+def test_options_of_earlier_versions_still_work() -> None:
+    old = ["--subset", "5", "--size", "224", "--seconds", "9", "--evaluations", "2", "--averaging", "0.9"]
+    config = config_of(build_parser().parse_args(["train", "--out", "a.safetensors", *old]))
+    assert (config.max_train_images, config.crop_size, config.max_seconds) == (5, 224, 9.0)
+    assert (config.evals_per_epoch, config.ema_decay) == (2, 0.9)

@@ -1,4 +1,4 @@
-"""The networks: shapes, sizes, and what a stage is."""
+"""The networks: shapes, sizes, and stages."""
 
 import pytest
 import torch
@@ -23,14 +23,14 @@ def made(name: str) -> tuple[nn.Module, torch.Tensor]:
 def test_crops_become_68_points(name: str) -> None:
     model, x = made(name)
     with torch.inference_mode():
-        answer = model(x)
-    assert tuple(answer.shape) == (2, 68, 2)
-    assert answer.isfinite().all()
-    assert not torch.equal(answer[0], answer[1])
+        keypoints = model(x)
+    assert tuple(keypoints.shape) == (2, 68, 2)
+    assert keypoints.isfinite().all()
+    assert not torch.equal(keypoints[0], keypoints[1])
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_the_last_stage_is_the_answer(name: str) -> None:
+def test_the_last_stage_is_the_output(name: str) -> None:
     model, x = made(name)
     stages = stage_outputs(model, x)
     assert list(stages)[-1] == "keypoints"
@@ -39,7 +39,7 @@ def test_the_last_stage_is_the_answer(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_faces_of_a_batch_do_not_see_each_other(name: str) -> None:
+def test_faces_of_a_batch_are_independent(name: str) -> None:
     model, x = made(name)
     with torch.inference_mode():
         assert torch.allclose(model(x)[1], model(x[1:])[0], atol=1e-4)
@@ -150,12 +150,12 @@ def test_a_sharp_heatmap_s_mean_is_its_peak() -> None:
     assert cell_centres(4, torch.device("cpu")).tolist() == [-0.75, -0.25, 0.25, 0.75]
 
 
-def test_naimishnet_needs_something_to_see() -> None:
+def test_naimishnet_needs_27_pixels() -> None:
     with pytest.raises(ConfigError, match="at least 27"):
         NaimishNet(input_size=26)
 
 
-def test_an_unknown_network_says_what_there_is() -> None:
+def test_an_unknown_network_is_refused_with_the_known_ones() -> None:
     with pytest.raises(ConfigError, match="'six_conv'.*five_conv, naimishnet"):
         create_model("six_conv")
 
@@ -173,7 +173,7 @@ def test_a_size_that_a_network_cannot_take(name: str, size: int) -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_folding_the_norms_keeps_the_answers(name: str) -> None:
+def test_folding_the_norms_keeps_the_outputs(name: str) -> None:
     torch.manual_seed(0)
     model = create_model(name, **MODELS[name].arguments_for(MODELS[name].input_size)).eval()
     for module in model.modules():

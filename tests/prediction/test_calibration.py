@@ -11,7 +11,8 @@ from builders import tiny_checkpoint
 from scenes import scene
 
 from kp import Box, Predictor
-from kp.checkpoint import KEY, load_checkpoint, read_description, save_checkpoint
+from kp.checkpoint import load_checkpoint, read_description, save_checkpoint
+from kp.checkpoint_format import KEY
 from kp.commands.predict.summary import confidence_text
 from kp.detectors.base import BoxMap, Detection, Detector
 from kp.errors import CheckpointError, DataError

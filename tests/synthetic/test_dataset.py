@@ -247,7 +247,7 @@ def test_figures_on_samples_do_not_go_into_a_card(tmp_path: Path, capsys) -> Non
     path = tmp_path / "mine.safetensors"
     save_checkpoint(tiny_checkpoint(), path)
     assert main(["evaluate", str(path), "--data", SYNTHETIC, "--record"]) == 1
-    assert "A card holds figures on real people" in capsys.readouterr().err
+    assert "A model card holds metrics on real people" in capsys.readouterr().err
 
 
 def test_a_network_is_said_to_have_learnt_from_samples(few_faces: SyntheticFaces) -> None:

@@ -40,7 +40,7 @@ RUNS = {  # a last batch of one image, which two processes cannot divide, is in 
     "one stops": QUICK,
     "one has no number": QUICK,
 }
-# Trains each of RUNS in this process and its team, and writes the losses and how it ended.
+# Trains each of RUNS in this process and its group, and writes the losses and how it ended.
 WORKER = """
 import json, sys, torch
 from kp.data import FacialKeypointsDataset
@@ -49,27 +49,27 @@ from kp.training.distributed import join_process_group
 from kp.training.losses import LOSSES
 
 torch.set_num_threads(1)
-torch.nn.functional.dropout = lambda x, *_: x  # what it draws is another thing for each process
+torch.nn.functional.dropout = lambda x, *_: x  # it differs between processes
 data, out, runs = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
-dataset, told = FacialKeypointsDataset(data), {}
-with join_process_group() as team:
+dataset, results = FacialKeypointsDataset(data), {}
+with join_process_group() as group:
     for name, settings in runs.items():
         losses, right = [], LOSSES["mse"]
         def wrong(stages, truth):
             return right(stages, truth) * (float("nan") if len(losses) == 2 else 1)
-        if team.rank == 1 and name == "one has no number":
+        if group.rank == 1 and name == "one has no number":
             LOSSES["mse"] = wrong  # the last of RUNS
-        stop = lambda: team.rank == 1 and name == "one stops" and len(losses) == 2
-        for event in train(TrainConfig(**settings), dataset, stop=stop, device="cpu", group=team):
+        stop = lambda: group.rank == 1 and name == "one stops" and len(losses) == 2
+        for event in train(TrainConfig(**settings), dataset, stop=stop, device="cpu", group=group):
             losses += [event.loss] if isinstance(event, StepDone) else []
         weights = sum(float(tensor.double().abs().sum()) for tensor in event.checkpoint.weights.values())
-        told[name] = {"losses": losses, "reason": event.reason, "nme": event.nme, "weights": weights}
-json.dump(told, open(f"{out}/{team.rank}.json", "w"))
+        results[name] = {"losses": losses, "reason": event.reason, "nme": event.nme, "weights": weights}
+json.dump(results, open(f"{out}/{group.rank}.json", "w"))
 """
 
 
 def environments(size: int) -> list[dict[str, str]]:
-    """What torchrun would tell each process."""
+    """The variables that torchrun sets in each process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -98,9 +98,9 @@ def start_two(*arguments: str) -> list[subprocess.Popen]:
 
 
 @pytest.fixture(scope="module")
-def told(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """What two processes told of each run."""
-    out = tmp_path_factory.mktemp("team")
+def results(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """The results of each run in both processes."""
+    out = tmp_path_factory.mktemp("group")
     processes = start_two("-c", WORKER, str(data_root), str(out), json.dumps(RUNS))
     for process in processes:
         _, errors = process.communicate(timeout=120)
@@ -108,38 +108,38 @@ def told(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict
     return [json.loads((out / f"{rank}.json").read_text()) for rank in range(2)]
 
 
-def alone(settings: dict[str, Any], dataset: FacialKeypointsDataset) -> tuple[list[float], RunEnded]:
+def single_process(settings: dict[str, Any], dataset: FacialKeypointsDataset) -> tuple[list[float], RunEnded]:
     """The losses and the end of the same run in this process."""
     *events, ended = train(TrainConfig(**settings), dataset)
     return [event.loss for event in events if isinstance(event, StepDone)], ended
 
 
 @pytest.mark.parametrize(("name", "rounding"), [("naimishnet", 1e-3), ("five_conv", 1e-3), ("heatmap_net", 0.15)])
-def test_two_processes_do_what_one_does(name: str, rounding: float, told, dataset, monkeypatch) -> None:
+def test_two_processes_do_what_one_does(name: str, rounding: float, results, dataset, monkeypatch) -> None:
     """But for rounding; and for heatmap_net's batch norm, which sees half a batch."""
     monkeypatch.setattr(functional, "dropout", lambda x, *_: x)
-    losses, ended = alone(RUNS[name], dataset)
-    first, second = (team[name] for team in told)
+    losses, ended = single_process(RUNS[name], dataset)
+    first, second = (process[name] for process in results)
     assert first["losses"] == second["losses"]
     assert first["losses"] == pytest.approx(losses, rel=rounding)
     assert (first["reason"], first["nme"]) == ("finished", pytest.approx(ended.nme, rel=max(rounding, 0.01)))
 
 
 @pytest.mark.parametrize("name", ["naimishnet", "five_conv", "heatmap_net"])
-def test_all_end_with_the_same_network(name: str, told) -> None:
-    assert told[0][name] == told[1][name]
+def test_all_end_with_the_same_network(name: str, results) -> None:
+    assert results[0][name] == results[1][name]
 
 
 @pytest.mark.parametrize(
     ("name", "reason", "steps"), [("one stops", "stopped", 2), ("one has no number", "diverged", 2)]
 )
-def test_where_one_ends_all_end(name: str, reason: str, steps: int, told) -> None:
-    assert [(team[name]["reason"], len(team[name]["losses"])) for team in told] == [(reason, steps)] * 2
-    assert np.isfinite(told[0][name]["weights"])
+def test_where_one_ends_all_end(name: str, reason: str, steps: int, results) -> None:
+    assert [(process[name]["reason"], len(process[name]["losses"])) for process in results] == [(reason, steps)] * 2
+    assert np.isfinite(results[0][name]["weights"])
 
 
 def test_the_command_in_two_processes_ends_with_one_checkpoint(data_root: Path, tmp_path: Path) -> None:
-    """Ctrl-C, pressed twice, reaches both; both leave with 130, and the first has saved and told."""
+    """Ctrl-C, pressed twice, reaches both; both leave with 130, and the first has saved the network and reported."""
     out = tmp_path / "mine.safetensors"
     options = [f"--{name.replace('_', '-')}={value}" for name, value in (QUICK | {"epochs": 10_000}).items()]
     first, second = start_two("-m", "kp", "train", "--data", str(data_root), "--out", str(out), "--json", *options)
@@ -163,22 +163,22 @@ def test_the_command_in_two_processes_ends_with_one_checkpoint(data_root: Path, 
 
 
 @pytest.mark.parametrize(
-    ("rows", "shares"),
+    ("rows", "shards"),
     [
         (range(5), [[0, 2, 4], [1, 3]]),
         (range(2), [[0], [1]]),
         (range(1), [[0], [0]]),
     ],
 )
-def test_each_process_takes_its_share(rows: range, shares: list[list[int]]) -> None:
-    assert [ProcessGroup(rank, 2).shard(np.array(rows)).tolist() for rank in range(2)] == shares
+def test_each_process_takes_its_shard(rows: range, shards: list[list[int]]) -> None:
+    assert [ProcessGroup(rank, 2).shard(np.array(rows)).tolist() for rank in range(2)] == shards
 
 
-def test_a_team_of_one_changes_nothing(monkeypatch) -> None:
+def test_a_single_process_changes_nothing(monkeypatch) -> None:
     monkeypatch.delenv("WORLD_SIZE", raising=False)
-    team, tensor = ProcessGroup.from_environment(), torch.tensor([1.0, 2.0])
-    team.average([tensor], 0.5)
-    assert (team, tensor.tolist(), team.sum(3, 4), team.any(False)) == (ProcessGroup(), [1, 2], [3, 4], False)
+    group, tensor = ProcessGroup.from_environment(), torch.tensor([1.0, 2.0])
+    group.average([tensor], 0.5)
+    assert (group, tensor.tolist(), group.sum(3, 4), group.any(False)) == (ProcessGroup(), [1, 2], [3, 4], False)
 
 
 def test_half_an_environment_is_refused(monkeypatch) -> None:
@@ -189,7 +189,7 @@ def test_half_an_environment_is_refused(monkeypatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("team", "idle", "threads"),
+    ("group", "idle", "threads"),
     [
         (ProcessGroup(), 1, 1),
         (ProcessGroup(), 64, 2),
@@ -197,7 +197,7 @@ def test_half_an_environment_is_refused(monkeypatch) -> None:
         (ProcessGroup(1, 4, 1, 4), 3, 1),
     ],
 )
-def test_threads_are_a_share_of_what_is_idle(team: ProcessGroup, idle: int, threads: int, monkeypatch) -> None:
+def test_threads_are_a_share_of_the_idle_cores(group: ProcessGroup, idle: int, threads: int, monkeypatch) -> None:
     monkeypatch.setattr("kp.training.distributed.idle_cores", lambda: idle)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    assert free_threads(team) == threads
+    assert free_threads(group) == threads

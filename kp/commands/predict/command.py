@@ -21,7 +21,7 @@ from kp.commands.predict.worker_pool import predict_tasks
 from kp.files import Written, left_message, listed, write_outputs_of
 from kp.formats.coco import COCO, COCO_FILE, coco_bytes
 from kp.formats.writer import USUAL
-from kp.training.device import own_cores
+from kp.hardware import own_cores
 
 __all__ = ["add_arguments", "run"]
 

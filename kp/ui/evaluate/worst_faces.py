@@ -9,7 +9,7 @@ from kp.data import FacialKeypointsDataset
 from kp.data.dataset import FrameInfo
 from kp.drawing.faces import error_picture
 from kp.drawing.overlay import data_uri
-from kp.evaluation import answers_of
+from kp.evaluation import predict_faces
 from kp.metrics import eye_distance, point_errors, region_means
 from kp.pose import head_pose
 from kp.prediction.predictor import Predictor
@@ -56,7 +56,7 @@ def predictions_for(
     predictor: Predictor, faces: FacialKeypointsDataset, indices: Sequence[int], setting: str
 ) -> list[LabelledPrediction]:
     """The network's predictions for these faces of a part, without those that the detector misses."""
-    found, outputs = answers_of(predictor, faces, indices, setting)
+    found, outputs = predict_faces(predictor, faces, indices, setting)
     return [
         LabelledPrediction(
             faces.frames[index],
