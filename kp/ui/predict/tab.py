@@ -6,9 +6,10 @@ from kp.ui.context import AppContext
 from kp.ui.events import Action
 from kp.ui.predict.api import publish
 from kp.ui.predict.handlers import PredictHandlers, Updates
+from kp.ui.predict.layout import build_parts
 from kp.ui.predict.live import EVERY, LIMIT, LiveHandlers
 from kp.ui.predict.panels import CORNERS
-from kp.ui.predict.parts import PredictParts, build_parts
+from kp.ui.predict.parts import PredictParts
 from kp.ui.predict.pipeline import Analysis
 from kp.ui.predict.tools import PredictTools
 from kp.ui.widgets.feedback import show_errors
