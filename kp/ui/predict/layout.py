@@ -73,7 +73,7 @@ def _controls(max_megapixels: int) -> Controls:
             value=TTA_HERE,
             step=1,
             label="Test-time augmentation",
-            info="slightly different crops of each face; the result is their mean, their spread gives "
+            info="slightly different crops of each face; the result is their mean, their scatter gives "
             "the confidence. Each takes the time of a face",
             elem_id="predict-views",
         )

@@ -108,7 +108,7 @@ class Measurements:
             job.state, job.message = "finished", f"{len(job.names)} {several} measured."
         finally:
             if job.active:  # an unexpected exception: pages must not wait for ever
-                job.state, job.message = "failed", "The measurement failed; the server's log says why."
+                job.state, job.message = "failed", "The measurement failed; the server's log has the reason."
 
     def _measure(self, job: Job) -> None:
         """One network's record into the results."""
