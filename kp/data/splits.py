@@ -13,7 +13,7 @@ import numpy as np
 from kp.errors import choose
 
 SPLITS = {
-    "people": "by person: nobody in the test part was ever seen in training",
+    "people": "by person: no person of the test set is in the training set",
     "official": "as published: every test video also has training frames, which flatters",
 }
 PARTS = {
@@ -55,17 +55,17 @@ def part_indices(people: Sequence[str], in_test_csv: Sequence[bool], split: str,
     """The rows (ascending int array) of a part of a split; one person and one flag for each row."""
     choose("split", split, SPLITS)
     choose("part", part, PARTS)
-    everybody = sorted(set(people), key=person_number)
-    tested = _some(everybody, [person for person in everybody if is_test_person(person)])
-    testing = np.array([person in tested for person in people], bool)
+    everyone = sorted(set(people), key=person_number)
+    test_people = _some(everyone, [person for person in everyone if is_test_person(person)])
+    is_test = np.array([person in test_people for person in people], bool)
     if split == "official":
-        testing = np.asarray(in_test_csv, bool)
+        is_test = np.asarray(in_test_csv, bool)
     if part in ("train", "test"):
-        return np.flatnonzero(testing == (part == "test"))
-    learning = [person for person in everybody if person not in tested]
-    held_out = _some(learning, [person for person in learning if is_validation_person(person)])
+        return np.flatnonzero(is_test == (part == "test"))
+    train_people = [person for person in everyone if person not in test_people]
+    held_out = _some(train_people, [person for person in train_people if is_validation_person(person)])
     validation = np.array([person in held_out for person in people], bool)
-    return np.flatnonzero(~testing & (validation == (part == "validation")))
+    return np.flatnonzero(~is_test & (validation == (part == "validation")))
 
 
 def _some(people: Sequence[str], chosen: Sequence[str]) -> set[str]:

@@ -10,7 +10,7 @@ import numpy as np
 SIDE = 120  # pixels of the longer side at which a background is drawn, before it is enlarged
 STUDIO, PANELS, LEAVES = range(3)
 SHARES = (0.25, 0.4, 0.35)
-BLURS = {PANELS: 0.5, LEAVES: 1.5}  # the least, in pixels of the painted size
+BLURS = {PANELS: 0.5, LEAVES: 1.5}  # the least, in pixels of the drawn size
 WARM_BLUE_ANY = (0.45, 0.37, 0.18)  # of hues: wood and skin, sky and stage, all others
 
 

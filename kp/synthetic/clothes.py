@@ -53,26 +53,26 @@ class Clothes:
         image = np.tile(self.cloth, (side, side, 1)).astype(np.float32)
         image[..., 0] *= 1 + self.shade * (0.6 - np.abs(x)) - 0.5 * self.shade * (y - 0.8)  # shoulders turn away
 
-        def paint(outline: list[tuple[float, float]], colour: np.ndarray) -> None:
+        def fill(outline: list[tuple[float, float]], colour: np.ndarray) -> None:
             for points in (np.array(outline), np.array(outline) * (-1, 1)):
                 pixels = (np.interp(points, places, range(side)) * 8).round().astype(np.int32)
                 cv2.fillPoly(image, [pixels], colour.tolist(), cv2.LINE_8, 3)
 
         darker = np.array([1 - self.shade, 1, 1], np.float32)
         if self.kind == SUIT:
-            paint([(0, TOP), (self.width, TOP), (self.width, 0.72), (0, self.depth)], self.shirt)
-            paint(
+            fill([(0, TOP), (self.width, TOP), (self.width, 0.72), (0, self.depth)], self.shirt)
+            fill(
                 [(self.width, 0.7), (self.width + 0.1, 0.74), (0.17, 1.12), (0, self.depth + 0.05), (0, self.depth)],
                 self.cloth * darker,
             )
             if self.tie is not None:
-                paint([(0, 0.72), (0.06, 0.72), (0.045, 0.8), (0.1, BOTTOM), (0, BOTTOM)], self.tie)
-            paint([(0.05, 0.73), (NECK + 0.02, 0.56), (0.2, 0.86)], self.shirt * (0.93, 1, 1))
+                fill([(0, 0.72), (0.06, 0.72), (0.045, 0.8), (0.1, BOTTOM), (0, BOTTOM)], self.tie)
+            fill([(0.05, 0.73), (NECK + 0.02, 0.56), (0.2, 0.86)], self.shirt * (0.93, 1, 1))
         elif self.kind == SHIRT:
-            paint([(0.02, 0.74), (NECK + 0.03, 0.55), (self.width, 0.7), (0.16, 0.92)], self.cloth * darker)
-            paint([(0, 0.74), (0.012, 0.74), (0.012, BOTTOM), (0, BOTTOM)], self.cloth * darker)
+            fill([(0.02, 0.74), (NECK + 0.03, 0.55), (self.width, 0.7), (0.16, 0.92)], self.cloth * darker)
+            fill([(0, 0.74), (0.012, 0.74), (0.012, BOTTOM), (0, BOTTOM)], self.cloth * darker)
         else:
-            paint(
+            fill(
                 [(0, 0.66), (0.16, 0.63), (NECK, TOP), (NECK + 0.06, TOP), (0.2, 0.69), (0, 0.72)], self.cloth * darker
             )
         return image

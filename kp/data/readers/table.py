@@ -2,7 +2,7 @@
 
     name, 0, 1, 2, ...           pairs x0, y0, x1, y1, ... (the published tables)
     name, x_0, ..., x_67, y_0, ..., y_67
-    name, person, x1, y1, ...    counted from 1; `person` says who is on the image
+    name, person, x1, y1, ...    counted from 1; `person` names the person of the image
     a.jpg, 103.0, 87.5, ...      no header: pairs
 
 Commas, semicolons, tabs and spaces separate; a decimal comma, UTF-8, UTF-16 and Latin-1 are read. Empty cells, NaN

@@ -147,7 +147,7 @@ def _note_people(frames: Sequence[FrameInfo], named: bool) -> None:
     if others and not named:
         log.warning(
             "%d of %d file names are not PERSON_VF.jpg, such as %s: each of these files counts as a person of "
-            "its own. A column `person` in the table tells who is on which image.",
+            "its own. A column `person` in the table names the person of each image.",
             len(others),
             len(frames),
             others[0].name,

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from kp.drawing.curves import bars, colour_of, cumulative_errors, expected_errors
 from kp.landmarks import REGIONS
-from kp.ui.services.measurements import Result
+from kp.ui.services.results import Result
 from kp.ui.static import render
 
 WELL_CALIBRATED = (0.85, 1.18)  # measured by expected errors

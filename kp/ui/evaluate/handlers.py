@@ -5,28 +5,23 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import gradio as gr
-import numpy as np
 from gradio.blocks import Block
 
-from kp.data import FacialKeypointsDataset
-from kp.drawing.overlay import data_uri
-from kp.errors import ImageError
 from kp.evaluation import frames_learnt
 from kp.ui.context import AppContext
-from kp.ui.dataset import frames
-from kp.ui.dataset.frames import PART_NAMES
 from kp.ui.evaluate import html, worst_faces
 from kp.ui.evaluate.charts import charts_html
 from kp.ui.evaluate.parts import EvaluateParts
+from kp.ui.evaluate.siblings import siblings_of
 from kp.ui.evaluate.worst_faces import LabelledPrediction
-from kp.ui.services.measurements import Conditions, Measurements, Result, label_of
+from kp.ui.services.measurements import Measurements
+from kp.ui.services.results import Conditions, Result, label_of
 
 Updates = dict[Block, Any]
 POLL_SECONDS = 0.3
 EXAMPLE_STRIDE = 37  # test frames from one example of a leak to the next: another person each time
 READY = "Run measures the chosen models anew, on the dataset that is here."
 READY_ON_SYNTHETIC = "Run measures the chosen models on the synthetic faces."
-ALIGNER = " A few labels are wrong themselves; they came from an automatic aligner."
 NOT_MEASURED = "Press Run to see the faces with the largest errors."
 OTHER_IMAGES = "The stored figures are of another set of images. Press Run to see the worst faces of this one."
 NO_DATASET = "With the dataset, the faces with the largest errors are shown here."
@@ -97,7 +92,7 @@ class EvaluateHandlers:
         return {
             worst.predictions: predictions,
             worst.grid: worst_faces.face_items(predictions),
-            worst.note: _worst_note(result, len(predictions)),
+            worst.note: worst_faces.note(result, len(predictions)),
             worst.body: gr.Row(visible=True),
             **self._detail(predictions[0]),
         }
@@ -118,7 +113,7 @@ class EvaluateHandlers:
             return {leak.siblings: "", leak.another: gr.Button(visible=False), leak.number: number + 1}
         row = tests[number * EXAMPLE_STRIDE % len(tests)]
         return {
-            leak.siblings: html.siblings_html(_siblings(dataset, row)),
+            leak.siblings: html.siblings_html(siblings_of(dataset, row)),
             leak.another: gr.Button(visible=True),
             leak.number: number + 1,
         }
@@ -189,39 +184,3 @@ def _worst_of(measured: Sequence[Result], chosen: str | None) -> gr.Radio:
     names = [result.name for result in measured]
     value = chosen if chosen in names else next(iter(names), None)
     return gr.Radio([(result.label, result.name) for result in measured], value=value, visible=len(names) > 1)
-
-
-def _worst_note(result: Result, count: int) -> str:
-    missed = result.record["missed"]
-    note = f"The {count} largest errors of {result.label}: circles are labels, dots its predictions." + ALIGNER * (
-        not result.synthetic
-    )
-    if missed:
-        note += f" The detector missed {missed} other face{'s' * (missed > 1)}; there is nothing to draw on them."
-    return note
-
-
-def _siblings(dataset: FacialKeypointsDataset, row: int) -> list[html.Sibling]:
-    """The published test frame in a row, and the training frames of its video, as far as they can be read."""
-    rows = [
-        row,
-        *(
-            other
-            for other in frames.other_frames(dataset, row)
-            if frames.part_of(dataset, "official", other) == "train"
-        ),
-    ]
-    return [
-        html.Sibling(src, PART_NAMES["test" if other == row else "train"], frames.frame_title(dataset.frames[other]))
-        for other in rows
-        if (src := _thumbnail(dataset, other))
-    ]
-
-
-def _thumbnail(dataset: FacialKeypointsDataset, row: int) -> str:
-    """A face with its labels as a data: address; empty where the file cannot be read."""
-    try:
-        picture: np.ndarray = frames.face_thumbnail(dataset.image(row), dataset.keypoints[row])
-    except ImageError:
-        return ""
-    return data_uri(picture, quality=88)

@@ -6,7 +6,7 @@ from typing import Any
 
 from kp.data.splits import SPLITS
 from kp.drawing.curves import colour_of
-from kp.ui.services.measurements import Job, Result, label_of
+from kp.ui.services.results import Job, Result, label_of
 from kp.ui.static import render
 
 

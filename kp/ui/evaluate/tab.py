@@ -1,4 +1,4 @@
-"""Evaluate: how accurate a network is, where it fails, and what a figure is worth that comes from a leaking split."""
+"""The Evaluate tab: a network's errors, its worst faces, and the effect of a leaking split."""
 
 import gradio as gr
 
@@ -12,8 +12,8 @@ from kp.ui.widgets.synthetic_notice import sample_line
 LEAD = """How large are a network's errors, and on which faces? Compare models on people outside their training data,
 and look at their worst predictions."""
 LESSON = """The error of a face is the mean distance of its 68 points from their labels, in percent of the distance
-between the outer eye corners, so that large and small faces count alike (*NME*). One mean hides much: the curve says
-which share of the faces is good enough, whatever *good enough* means to you, and the groups say where errors come from.
+between the outer eye corners, so that large and small faces count alike (*NME*). One mean hides much: the curve shows
+which share of the faces is below each error, and the groups show where errors come from.
 A turned head brings the eye corners close together, so that the same distance in pixels counts for more there.
 With the *true box* the network gets the labelled position of the face; with the *detected box* it depends on what a
 detector finds, and a missed face counts as a failure. Labels of real people came from an automatic aligner and were

@@ -14,9 +14,11 @@ from kp.metrics import eye_distance, point_errors, region_means
 from kp.pose import head_pose
 from kp.prediction.predictor import Predictor
 from kp.ui.dataset.frames import frame_title
+from kp.ui.services.results import Result
 from kp.ui.static import render
 from kp.ui.widgets.image_grid import GridItem, grid_item
 
+ALIGNER = " A few labels are wrong themselves; they came from an automatic aligner."
 COUNT = 12
 THUMBNAIL, LARGE = 220, 640  # pixels
 
@@ -112,3 +114,14 @@ def prediction_html(prediction: LabelledPrediction) -> str:
         person=frame.person.replace("_", " "),
         expected=expected.mean() * 100 if np.isfinite(expected).all() else None,
     )
+
+
+def note(result: Result, count: int) -> str:
+    """The sentence above the `count` worst faces of a result."""
+    missed = result.record["missed"]
+    text = f"The {count} largest errors of {result.label}: circles are labels, dots its predictions." + ALIGNER * (
+        not result.synthetic
+    )
+    if missed:
+        text += f" The detector missed {missed} other face{'s' * (missed > 1)}; there is nothing to draw on them."
+    return text

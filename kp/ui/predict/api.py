@@ -15,12 +15,12 @@ from kp.ui.services.model_store import ModelStore
 from kp.ui.widgets.feedback import show_errors
 from kp.ui.widgets.safe_image import SafeImage
 
-AT_ONCE = 2  # calls of programs that are worked on at a time; the others wait
-Answer = tuple[np.ndarray, list[dict[str, Any]]]
+AT_ONCE = 2  # concurrent API calls; others wait
+Prediction = tuple[np.ndarray, list[dict[str, Any]]]
 
 
 def publish(app: AppContext) -> None:
-    """The public API "/predict": its own hidden components, so that what a visitor does on the page plays no part."""
+    """The public API "/predict", with hidden components of its own, independent of those on the page."""
     with gr.Column(visible=False):
         image = SafeImage(label="image").limit(app.settings.max_megapixels)
         model = gr.Textbox(next(iter(app.models.names()), "five_conv"), label="model")
@@ -29,7 +29,7 @@ def publish(app: AppContext) -> None:
         drawn = SafeImage(label="picture", format="png").limit(app.settings.max_megapixels)
         faces = gr.JSON(label="faces")
         gr.Button().click(
-            show_errors(_forgotten(app.page, _predict_with(app.models))),
+            show_errors(_without_session(app.page, _predict_with(app.models))),
             [image, model, detector, threshold, margin],
             [drawn, faces],
             api_name="predict",
@@ -37,8 +37,8 @@ def publish(app: AppContext) -> None:
         )
 
 
-def _predict_with(models: ModelStore) -> Callable[..., Answer]:
-    """The function behind the API; its name, parameters and docstring are what programs see."""
+def _predict_with(models: ModelStore) -> Callable[..., Prediction]:
+    """The function of the API; its name, parameters and docstring are its documentation."""
 
     def predict(
         image: np.ndarray | None,
@@ -46,7 +46,7 @@ def _predict_with(models: ModelStore) -> Callable[..., Answer]:
         detector: str = "yunet",
         threshold: float | None = None,
         margin: float | None = None,
-    ) -> Answer:
+    ) -> Prediction:
         """Find the 68 keypoints of every face.
 
         Gives the picture with the points drawn on it, and the faces: box [left, top, right, bottom], score,
@@ -61,13 +61,13 @@ def _predict_with(models: ModelStore) -> Callable[..., Answer]:
     return predict
 
 
-def _forgotten(page: gr.Blocks, answer: Callable[..., Any]) -> Callable[..., Any]:
-    """A program's call leaves nothing behind. Gradio takes each for a visitor, and remembers so many of them."""
+def _without_session(page: gr.Blocks, predict: Callable[..., Any]) -> Callable[..., Any]:
+    """`predict` without the session state that gradio keeps for each caller."""
 
-    @functools.wraps(answer)
+    @functools.wraps(predict)
     def called(*values: Any) -> Any:
         try:
-            return answer(*values)
+            return predict(*values)
         finally:
             request = LocalContext.request.get()
             if request and request.session_hash:

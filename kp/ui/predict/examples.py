@@ -32,7 +32,7 @@ class Example:
 
     @cached_property
     def item(self) -> GridItem:
-        """Its cell of the grid: a square about the faces."""
+        """Its cell of the grid: a square crop around the faces."""
         box = Box.from_points(self.keypoints.reshape(-1, 2))
         height = float(np.ptp(self.keypoints[..., 1], axis=1).mean())
         crop = CropTransform.from_box(Box.square(box.centre, box.side + AROUND * height), THUMBNAIL)
@@ -41,13 +41,13 @@ class Example:
 
 @lru_cache(maxsize=1)
 def scenes() -> list[Scene]:
-    """The drawn scenes; they are the same each time. Raises CheckpointError where their model is damaged."""
+    """The synthetic scenes, rendered once. Raises CheckpointError where the appearance model is damaged."""
     model = load_appearance()
     return [draw_scene(model, plan) for plan in PLANS]
 
 
 class Examples:
-    """The same for all visitors; made anew when the real dataset takes the place of the synthetic one."""
+    """Shared by all visitors; rebuilt when the real dataset replaces the synthetic faces."""
 
     def __init__(self, data: DataSource) -> None:
         self.data = data
@@ -86,5 +86,5 @@ def _drawn() -> list[Example]:
         return [
             Example(scene.image, scene.keypoints, scene.title, f"Drawn example: {scene.title}") for scene in scenes()
         ]
-    except KpError:  # the model of the faces is damaged: the Dataset tab says so
+    except KpError:  # the appearance model is damaged: the Dataset tab reports it
         return []

@@ -20,13 +20,12 @@ from kp.ui.predict.examples import Examples
 from kp.ui.predict.html import face_html
 from kp.ui.predict.parts import TTA_HERE, PredictParts
 from kp.ui.predict.pipeline import Analysis
-from kp.ui.predict.status import describe, status_text
+from kp.ui.predict.status import WHOLE, describe, no_face_html, shown_name, status_text
 from kp.ui.predict.steps import steps_html
-from kp.ui.services.model_store import NO_MODEL, RUN, ModelStore
+from kp.ui.services.model_store import NO_MODEL, ModelStore
 from kp.ui.widgets.served_files import save_served
 
 Updates = dict[Block, Any]
-WHOLE = "whole-image"
 INVITATION = "Upload a photo of a face, take one with the webcam, or paste one: its 68 points appear here."
 STEPS = {"yunet": 0.05, "haar": 1, WHOLE: 0.05}  # of the threshold's slider
 
@@ -192,26 +191,14 @@ class PredictHandlers:
         }
 
     def _no_face(self, analysis: Analysis, detector: str, threshold: float | None) -> Updates:
-        others = [kind.title.partition(" (")[0] for name, kind in DETECTORS.items() if name not in (detector, WHOLE)]
-        at = "" if threshold is None else f" at the threshold {threshold:g}"
-        text = (
-            f"<b>{escape(analysis.detector.partition(' (')[0])} found no face{at}.</b> Try a lower threshold, the "
-            f"detector {escape(' or '.join(others))}, or draw a box around the face yourself (below). "
-            "Or take the whole photo as one face:"
-        )
         path = save_served(png_bytes(analysis.picture), "photo.png")
         result = self.parts.result
-        return self.empty(text) | {
+        return self.empty(no_face_html(analysis, detector, threshold)) | {
             result.analysis: analysis,
             result.status: status_text(analysis),
             result.whole: gr.Button(visible=True),
             result.picture: gr.Image(path, alt_text=describe(analysis, ()), visible=True),
         }
-
-
-def shown_name(model: str | None) -> str:
-    """A network's name as visitors read it."""
-    return (model or "").replace(RUN, "your run ")
 
 
 def _notice(text: str) -> gr.HTML:

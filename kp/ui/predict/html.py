@@ -13,7 +13,7 @@ from kp.pose import HeadPose, head_pose
 from kp.prediction.face import FAR_OFF, FacePrediction
 from kp.ui.static import render
 
-STILL = 3.0  # degrees; a head turned by less looks ahead
+STILL = 3.0  # degrees: smaller angles count as none
 FAR_TURNED = 50.0  # degrees; there are few training frames beyond
 SMALL = 32  # pixels; no face of the training frames is smaller
 
@@ -63,9 +63,9 @@ def _pose(face: FacePrediction, rotation: float) -> str:
     if number_or_none(pose.yaw) is None:
         return ""
     directions = [_direction(pose.yaw, "to the right", "to the left"), _direction(pose.pitch, "down", "up")]
-    looks = " and ".join(part for part in directions if part) or "ahead"
+    gaze = " and ".join(part for part in directions if part) or "ahead"
     tilt = _direction(pose.roll, "clockwise", "counter-clockwise")
-    return f"Looks <b>{looks}</b>{f', head tilted <b>{tilt}</b>' if tilt else ''}"
+    return f"Looks <b>{gaze}</b>{f', head tilted <b>{tilt}</b>' if tilt else ''}"
 
 
 def _direction(degrees: float, positive: str, negative: str) -> str:

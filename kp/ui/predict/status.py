@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from html import escape
 
+from kp.detectors import DETECTORS
 from kp.landmarks import POINT_NAMES
 from kp.ui.predict.html import low_confidence_reason
 from kp.ui.predict.pipeline import INSPECTED, Analysis
+from kp.ui.services.model_store import RUN
 
+WHOLE = "whole-image"  # the detector that takes the whole photo as one face
 TURNED = {90: "90 degrees counter-clockwise", 180: "180 degrees", 270: "90 degrees clockwise"}
 
 
@@ -49,3 +52,19 @@ def _remarks(analysis: Analysis) -> str:
             f" **Of {uncertain} of them the network is not sure: they may be no faces, or their points may be off.**"
         )
     return text
+
+
+def no_face_html(analysis: Analysis, detector: str, threshold: float | None) -> str:
+    """The notice when a detector finds no face, with what to try."""
+    others = [kind.title.partition(" (")[0] for name, kind in DETECTORS.items() if name not in (detector, WHOLE)]
+    at = "" if threshold is None else f" at the threshold {threshold:g}"
+    return (
+        f"<b>{escape(analysis.detector.partition(' (')[0])} found no face{at}.</b> Try a lower threshold, the "
+        f"detector {escape(' or '.join(others))}, or draw a box around the face yourself (below). "
+        "Or take the whole photo as one face:"
+    )
+
+
+def shown_name(model: str | None) -> str:
+    """A network's name as shown to visitors."""
+    return (model or "").replace(RUN, "your run ")

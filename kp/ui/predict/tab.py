@@ -6,23 +6,24 @@ from kp.ui.context import AppContext
 from kp.ui.events import Action
 from kp.ui.predict.api import publish
 from kp.ui.predict.handlers import PredictHandlers, Updates
+from kp.ui.predict.layout import build_parts
 from kp.ui.predict.live import EVERY, LIMIT, LiveHandlers
 from kp.ui.predict.panels import CORNERS
-from kp.ui.predict.parts import PredictParts, build_parts
+from kp.ui.predict.parts import PredictParts
 from kp.ui.predict.pipeline import Analysis
 from kp.ui.predict.tools import PredictTools
 from kp.ui.widgets.feedback import show_errors
 
 LEAD = """Find the 68 points on any photo. A detector finds each face; the network gets nothing but a small crop
 of it. Click a face to see its steps."""
-LESSON = """A *detector* looks over the whole photo and gives a box for each face. A square about the box is cut out and
+LESSON = """A *detector* searches the whole photo and returns a box for each face. A square about the box is cut out and
 resized, because the network takes pictures of one size only. Its output is 136 numbers, two for each point, near
 zero because such numbers are easiest to train on; times a scale plus a mean they are pixels of the crop. The crop was
 made by a matrix, and its inverse puts the points into the photo. A network that was trained on crops of faces
 fails where the box is wrong: many errors begin there. With test-time augmentation it predicts on a few slightly
 different crops of each face, some of them mirrored: where these predictions disagree, its confidence is low.
 
-**Try this:** open the box test, move the box off the face step by step, and find out when the points let go of it.
+**Try this:** open the box test, move the box off the face step by step, and find out when the points leave it.
 Then compare with another network."""
 
 

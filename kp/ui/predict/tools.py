@@ -16,18 +16,16 @@ from kp.files import write_file
 from kp.formats.coco import COCO, COCO_FILE, CocoPhoto, coco_bytes
 from kp.formats.writer import FORMATS, png_bytes, write_outputs
 from kp.geometry import Box, CropTransform
-from kp.metrics import eye_distance
 from kp.prediction.predictor import Predictor
-from kp.ui.predict.handlers import WHOLE, shown_name
 from kp.ui.predict.html import box_test_html, compare_html, map_html
+from kp.ui.predict.movement import FACE_BOX, SHIFTS, mean_movement, shift_of_box
 from kp.ui.predict.panels import CORNERS
 from kp.ui.predict.parts import Result
-from kp.ui.predict.pipeline import PATCH_REACH, PATCH_SIDE, PATCHES, Analysis
+from kp.ui.predict.pipeline import PATCH_SIDE, PATCHES, Analysis
+from kp.ui.predict.status import WHOLE, shown_name
 from kp.ui.services.model_store import ModelStore
 from kp.ui.widgets.served_files import save_served
 
-SHIFTS = (-0.3, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3)  # of the map, in sides of the face box
-FACE_BOX = Box.square(((PATCH_SIDE - 1) / 2,) * 2, PATCH_SIDE / PATCH_REACH)  # where it lies in every patch
 CLOSE_UP = 1.7  # side of what is compared, in sides of the face box
 FIRST_CORNER = "First corner set. Now click the opposite one."
 TOO_MANY = f"The tools work on the first {PATCHES} faces. Choose one of them."
@@ -86,8 +84,8 @@ class PredictTools:
         size = maps[1].size
         corners = maps[1].to_image(np.array([[0, 0], [size, 0], [size, size], [0, size]]) - 0.5)
         picture = draw_errors(draw_square(patch, corners), before, after)
-        box_moved = moved_by_box(before, (right, down), side)
-        return box_test_html(data_uri(picture, quality=92), moved(before, after), box_moved)
+        box_moved = shift_of_box(before, (right, down), side)
+        return box_test_html(data_uri(picture, quality=92), mean_movement(before, after), box_moved)
 
     def shift_map(
         self, opened: bool, model: str | None, margin: float, analysis: Analysis | None, chosen: int | None
@@ -101,7 +99,7 @@ class PredictTools:
         places = [(x, y), *((x + right * side, y + down * side) for down in SHIFTS for right in SHIFTS)]
         maps = [predictor.preprocessing.crop_transform(Box.square(place, side)) for place in places]
         before, *after = predictor.predict_crops([(patch, crop) for crop in maps]).keypoints
-        movement = np.array([moved(before, points) for points in after]).reshape(len(SHIFTS), len(SHIFTS))
+        movement = np.array([mean_movement(before, points) for points in after]).reshape(len(SHIFTS), len(SHIFTS))
         return map_html(movement, SHIFTS)
 
     def compare(
@@ -197,13 +195,3 @@ class PredictTools:
         if (chosen or 0) >= len(analysis.patches):
             raise ConfigError(TOO_MANY)
         return analysis.patches[chosen or 0]
-
-
-def moved(before: np.ndarray, after: np.ndarray) -> float:
-    """How far points (68, 2) moved on average, in eye distances."""
-    return float(np.linalg.norm(after - before, axis=1).mean() / max(float(eye_distance(before)), 1e-6))
-
-
-def moved_by_box(before: np.ndarray, shift: tuple[float, float], side: float) -> float:
-    """How far the box itself was shifted, in eye distances."""
-    return float(np.hypot(*shift) / 100 * side / max(float(eye_distance(before)), 1e-6))

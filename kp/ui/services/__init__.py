@@ -1,1 +1,1 @@
-"""Shared: what outlives a page: runs, downloads, loaded networks, measurements."""
+"""Services that all pages share: runs, downloads, loaded networks, measurements."""

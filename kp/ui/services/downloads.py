@@ -47,7 +47,7 @@ class Download:
 
 
 class DownloadManager:
-    """Starts and cancels the download; whoever starts it while it runs takes part in it."""
+    """Starts and cancels the download; starting it again while it runs returns the same one."""
 
     def __init__(self, folder: Path, sources: Sequence[Source]) -> None:
         self.folder, self.sources = folder, sources

@@ -52,7 +52,7 @@ def control(name: str, default: Any) -> gr.components.Component:
 class ConfigForm:
     """Controls for every setting, in the current gr.Blocks. `controls` are an event's inputs, in the order of `read`.
 
-    `start` and `stop` stand below the recipe and above its settings.
+    `start` and `stop` are placed between the recipe and its settings.
     """
 
     def __init__(self, preset: str) -> None:

@@ -9,7 +9,7 @@ import gradio as gr
 from kp.errors import KpError
 from kp.ui.context import AppContext
 from kp.ui.services.model_store import RUN
-from kp.ui.services.training_runs import Run
+from kp.ui.services.run import Run
 from kp.ui.static import render
 from kp.ui.train.parts import Page, TrainParts
 from kp.ui.train.previews import previews_html

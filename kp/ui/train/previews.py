@@ -6,7 +6,7 @@ from kp.data import FacialKeypointsDataset
 from kp.drawing.faces import error_picture
 from kp.drawing.overlay import data_uri
 from kp.metrics import nme
-from kp.ui.services.training_runs import Run
+from kp.ui.services.run import Run
 from kp.ui.static import render
 
 

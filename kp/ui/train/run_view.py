@@ -5,7 +5,7 @@ from typing import Any
 
 from kp.drawing.charts import Chart, Point
 from kp.drawing.references import REFERENCES
-from kp.ui.services.training_runs import Run
+from kp.ui.services.run import Run
 from kp.ui.static import render
 
 STATES = {

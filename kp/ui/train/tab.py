@@ -1,4 +1,4 @@
-"""Train: choose a recipe, press Start, watch loss and error fall."""
+"""The Train tab: settings, Start and Stop, curves of loss and error, validation previews."""
 
 import gradio as gr
 from gradio.events import Dependency

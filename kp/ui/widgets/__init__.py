@@ -1,1 +1,1 @@
-"""Shared: parts of a page that several tabs use."""
+"""Components and HTML that several tabs use."""

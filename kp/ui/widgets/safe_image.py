@@ -1,7 +1,7 @@
 """gr.Image decoded by kp.data.images: upright uint8 RGB from any upload, or an ImageError that says what to do.
 
-The stock component turns 16-bit pictures white, reads GIFs as palette indexes, takes gigabytes for a crafted
-small file and reads pictures of the server that nobody uploaded.
+gr.Image turns 16-bit images white, reads GIFs as palette indexes, needs gigabytes for some crafted small files and
+reads files of the server that were not uploaded.
 """
 
 import base64

@@ -1,7 +1,7 @@
-"""Files that the app serves: written once, as a whole, and never over what is being sent to somebody.
+"""Files that the app serves: written once and atomically, never replaced while they are sent.
 
-Gradio's own `save_bytes_to_cache` writes a file of the same content anew each time, so that of two visitors who ask for
-the same picture at a time one gets a part of it.
+Gradio's own `save_bytes_to_cache` rewrites a file of the same content each time, so that one of two simultaneous
+visitors may receive a part of it.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ def save_served(content: bytes, name: str, folder: str | None = None) -> str:
     """
     path = Path(folder or get_upload_folder(), hashlib.sha256(content).hexdigest(), name).resolve()
     try:
-        os.utime(path)  # its age counts from now
+        os.utime(path)  # gradio deletes by age
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, staged = tempfile.mkstemp(dir=path.parent)
@@ -28,5 +28,5 @@ def save_served(content: bytes, name: str, folder: str | None = None) -> str:
                 file.write(content)
             os.replace(staged, path)
         finally:
-            Path(staged).unlink(missing_ok=True)  # there where the disk was full
+            Path(staged).unlink(missing_ok=True)  # left where the disk is full
     return str(path)

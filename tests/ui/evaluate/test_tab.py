@@ -21,8 +21,9 @@ from kp.ui.evaluate import html, worst_faces
 from kp.ui.evaluate.charts import charts_html, error_sentence
 from kp.ui.evaluate.handlers import EvaluateHandlers
 from kp.ui.evaluate.parts import build_parts
-from kp.ui.services.measurements import HERE, HERE_ON_SYNTHETIC, STORED, Conditions, Job, Measurements, label_of
+from kp.ui.services.measurements import Measurements
 from kp.ui.services.model_store import ModelStore
+from kp.ui.services.results import HERE, HERE_ON_SYNTHETIC, STORED, Conditions, Job, label_of
 
 PLACE = ("people", "true-box", "yunet")
 LEARNT = {"config": {"split": "people"}, "data": {"split": "people", "images": 24, "people": 4}}

@@ -20,7 +20,7 @@ from kp.pose import HeadPose
 from kp.prediction.face import FacePrediction
 from kp.ui.predict import pipeline
 from kp.ui.predict.html import compare_html, face_html, map_html
-from kp.ui.predict.parts import build_parts
+from kp.ui.predict.layout import build_parts
 from kp.ui.predict.pipeline import Analysis
 from kp.ui.predict.status import status_text
 from kp.ui.predict.steps import steps_html

@@ -18,7 +18,8 @@ from kp.__main__ import build_parser
 from kp.commands.train import config_of
 from kp.errors import ConfigError
 from kp.training import TrainConfig
-from kp.ui.services.training_runs import MOST_LOSSES, Run, RunManager
+from kp.ui.services.run import MOST_LOSSES, Run
+from kp.ui.services.training_runs import RunManager
 from kp.ui.settings import Settings
 
 QUICK = TrainConfig(architecture="naimishnet", crop_size=32, max_train_images=20, epochs=2, precision="float32")
