@@ -67,7 +67,7 @@ FORMATS: dict[str, Format] = {
         lambda _, faces: face_pts(faces[0]).encode(),
         each=True,
     ),
-    "json": Format("json", "everything: boxes, scores, points, spread, pose", lambda _, faces: json_bytes(faces)),
+    "json": Format("json", "everything: boxes, scores, points, errors, pose", lambda _, faces: json_bytes(faces)),
 }
 USUAL = ("png", "csv", "json")
 

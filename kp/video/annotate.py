@@ -11,7 +11,7 @@ import numpy as np
 from kp.drawing.overlay import draw_box
 from kp.files import check_outputs, replacing, unwritable
 from kp.formats.overlay_png import draw_faces
-from kp.formats.tables import WIDE_COLUMNS, wide_row
+from kp.formats.tables import WIDE_COLUMNS, Cell, wide_row
 from kp.prediction.predictor import Predictor
 from kp.prediction.tracking import FaceTracker, TrackedFace
 from kp.video.files import Frame, VideoInfo, VideoReader, VideoWriter
@@ -90,9 +90,7 @@ def annotate_video(
                 frames, seconds = frame.number, frame.seconds
                 faces = predictor.search(frame.image, rotations=()).faces
                 done = FrameDone(frame, tracker.update(faces, seconds))
-                rows.writerows(
-                    [frames, round(seconds, 4), tracked.number, *wide_row(tracked.face)] for tracked in done.faces
-                )
+                rows.writerows(table_rows(done))
                 writer.write(draw_tracked(done), seconds)
                 yield done
     except OSError as error:
@@ -112,6 +110,12 @@ def output_paths(source: Path | str, folder: Path | str, stem: str | None = None
     """Paths of the written video and table."""
     stem = Path(source).stem if stem is None else stem
     return Path(folder) / f"{stem}.mp4", Path(folder) / f"{stem}.csv"
+
+
+def table_rows(done: FrameDone) -> list[list[Cell]]:
+    """A row for each face in the order of COLUMNS."""
+    frame = done.frame
+    return [[frame.number, round(frame.seconds, 4), face.number, *wide_row(face.face)] for face in done.faces]
 
 
 def draw_tracked(done: FrameDone) -> np.ndarray:

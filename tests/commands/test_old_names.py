@@ -7,7 +7,7 @@ from builders import tiny_checkpoint
 
 from kp import load_checkpoint, save_checkpoint
 from kp.__main__ import build_parser
-from kp.checkpoint import OLD_SETTINGS, current_name, current_settings
+from kp.checkpoint_format import OLD_SETTINGS, current_name, current_settings
 from kp.commands.train import config_of
 from kp.training import TrainConfig
 

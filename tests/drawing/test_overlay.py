@@ -192,8 +192,8 @@ def test_colour_survives_the_way_to_a_tensor() -> None:
 
 def test_points_that_may_be_far_off_are_hollow(face: tuple[np.ndarray, np.ndarray]) -> None:
     image, points = face
-    unsure = np.arange(68) == 8
-    drawn = draw_face(image, points, hollow=unsure)
+    uncertain = np.arange(68) == 8
+    drawn = draw_face(image, points, hollow=uncertain)
     assert pixel(drawn, points[8]) == (GREY,) * 3
     assert pixel(drawn, points[7]) == REGION_COLOURS["jaw"]
 

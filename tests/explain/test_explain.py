@@ -1,4 +1,4 @@
-"""Kernels and feature maps against torch's own answers."""
+"""Kernels and feature maps against torch's own results."""
 
 from dataclasses import astuple
 
@@ -99,7 +99,7 @@ def test_the_sum_of_a_convolutions_kernels_at_work_is_its_output(model: StagedMo
         np.testing.assert_allclose(total[seen, seen] + bias, expected, atol=1e-3, rtol=1e-3)
 
 
-def test_asking_for_inputs_leaves_the_model_as_it_is(model: StagedModel) -> None:
+def test_recording_inputs_leaves_the_model_as_it_is(model: StagedModel) -> None:
     x = crop_for(model)
     with torch.inference_mode():
         before = model(x)
@@ -119,7 +119,7 @@ def test_feature_maps_are_the_modules_own_outputs() -> None:
     assert maps["fc1"].shape == (1024,) and maps["keypoints"].shape == (68, 2)
 
 
-def test_feature_maps_of_every_model_are_float32_and_end_in_the_answer(model: StagedModel) -> None:
+def test_feature_maps_of_every_model_are_float32_and_end_in_the_keypoints(model: StagedModel) -> None:
     x = crop_for(model)
     maps = feature_maps(model, x)
     assert all(output.dtype == np.float32 and output.ndim in (1, 2, 3) for output in maps.values())
@@ -144,7 +144,7 @@ def test_where_the_maps_of_five_conv_lie(stage: str, step: int, sees: int) -> No
     assert geometry == MapGeometry((sees - 1) / 2, step, sees, True)
 
 
-def test_a_pixel_answers_to_what_lies_in_its_field_and_to_nothing_else() -> None:
+def test_a_pixel_depends_on_its_receptive_field_alone() -> None:
     model = create_model("naimishnet").eval()
     x = crop_for(model)
     box = map_geometry(model, "conv3", x).field(4, 6)
@@ -178,7 +178,7 @@ def test_the_direction_of_a_slope(slope: tuple[int, int], direction: float) -> N
     assert shape.slope == pytest.approx(1) and shape.even == pytest.approx(0)
     assert shape.direction == pytest.approx(direction)
     ramp = 128 + 5 * (slope[0] * np.arange(20)[None] + slope[1] * np.arange(20)[:, None])
-    assert filter_image(ramp, slope[0] * x + slope[1] * y)[10, 10] > 0  # it does answer to brightness rising that way
+    assert filter_image(ramp, slope[0] * x + slope[1] * y)[10, 10] > 0  # it responds to brightness rising that way
 
 
 def test_the_shape_of_even_and_of_empty_kernels() -> None:

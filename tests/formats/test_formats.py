@@ -70,11 +70,11 @@ def test_other_json_is_no_faces(text: str | bytes) -> None:
 
 
 def test_json_tells_what_is_known(faces: list[FacePrediction]) -> None:
-    known, unsure, _ = json.loads(json_bytes(faces))
+    known, unknown, _ = json.loads(json_bytes(faces))
     assert known["confidence"] == pytest.approx(faces[0].confidence) and 0 < known["confidence"] < 1
     assert np.array_equal(np.float32(known["spread"]), faces[0].expected_error)
     assert known["pose"] == vars(head_pose(faces[0].keypoints))
-    assert (unsure["confidence"], unsure["spread"]) == (None, None)
+    assert (unknown["confidence"], unknown["spread"]) == (None, None)
 
 
 def test_points_in_one_place_have_no_pose() -> None:
@@ -152,15 +152,15 @@ def test_coco_of_a_face_that_the_edge_cuts(faces: list[FacePrediction], side: st
     points = faces[0].keypoints + np.float32(shift)
     face = replace(faces[0], keypoints=points, box=Box.from_points(points))
     (entry,) = coco_json([CocoPhoto("a.jpg", width, height, [face])])["annotations"]
-    told = np.array(entry["keypoints"]).reshape(68, 3)
+    rows = np.array(entry["keypoints"]).reshape(68, 3)
     outside = (points < -0.5).any(axis=1) | (points > np.array([width, height]) - 0.5).any(axis=1)
     assert 0 < outside.sum() < 68
-    assert (told[outside] == 0).all() and set(told[~outside, 2]) == {2} and entry["num_keypoints"] == (~outside).sum()
-    assert np.abs(told[~outside, :2] - points[~outside]).max() <= 0.5  # the outer half of a pixel is told as its centre
+    assert (rows[outside] == 0).all() and set(rows[~outside, 2]) == {2} and entry["num_keypoints"] == (~outside).sum()
+    assert np.abs(rows[~outside, :2] - points[~outside]).max() <= 0.5  # moved from the outer half of an edge pixel
     left, top, wide, high = entry["bbox"]
     assert left >= 0 and top >= 0 and left + wide <= width - 1 and top + high <= height - 1 and wide > 0 and high > 0
     assert entry["area"] == wide * high < face.box.width * face.box.height
-    assert (told[~outside, :2] >= (left, top)).all() and (told[~outside, :2] <= (left + wide, top + high)).all()
+    assert (rows[~outside, :2] >= (left, top)).all() and (rows[~outside, :2] <= (left + wide, top + high)).all()
 
 
 def test_coco_of_a_box_about_the_whole_photo(faces: list[FacePrediction]) -> None:

@@ -42,10 +42,10 @@ def face_with(share_of: float, threshold: float = CONFIDENT) -> FacePrediction:
     )
 
 
-@pytest.mark.parametrize("views", [1, 2])
-def test_a_face_found_only_in_a_rotated_image_is_kept_with_low_confidence(views: int) -> None:
+@pytest.mark.parametrize("crops", [1, 2])
+def test_a_face_found_only_in_a_rotated_image_is_kept_with_low_confidence(crops: int) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8)
-    found = Predictor("heatmap_net", SeenTurned(), tta=views).search(noise)
+    found = Predictor("heatmap_net", SeenTurned(), tta=crops).search(noise)
     (face,) = found.faces
     assert face.low_confidence and found.rotation in (90, 270)
 

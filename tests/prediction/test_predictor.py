@@ -99,7 +99,7 @@ def test_the_crop_s_corner_is_the_margin_s_corner(margin: float | None) -> None:
 
 
 def test_the_reference_s_units_are_undone() -> None:
-    """100 px is the zero of the reference's units, so its answer 0 is 100 px into a crop of 224."""
+    """100 px is the zero of the reference's units, so its prediction 0 is 100 px into a crop of 224."""
     box = Box(0, 0, 100, 100)
     (face,) = pointing_predictor(Blind(), preprocessing=Preprocessing()).predict(IMAGE, [box])
     expected = 50 + (100 - 111.5) * 135 / 224
@@ -136,7 +136,7 @@ def test_the_detector_s_boxes_are_made_tight() -> None:
 
 
 def test_moving_the_face_moves_the_prediction() -> None:
-    """An untrained network answers nonsense, but the same nonsense at every place."""
+    """An untrained network predicts nonsense, but the same nonsense at every place."""
     wide = np.zeros((260, 400, 3), np.uint8)
     wide[:] = 90
     moved = wide.copy()

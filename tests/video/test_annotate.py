@@ -56,17 +56,17 @@ def run(model: str, capsys: pytest.CaptureFixture) -> Callable[..., tuple[int, s
 
 
 class Moving(Detector):
-    """Sees two faces; the frame's time is not known to it, so it counts how often it was asked."""
+    """Detects two moving faces; it counts its calls, as it does not know the frame's time."""
 
     box_map = BoxMap(0.0, 0.0, 1.0)
     default_threshold, threshold_range, threshold_help = 0.5, (0.0, 1.0), "not used"
-    asked = 0
+    calls = 0
 
     def detect(self, image: np.ndarray) -> list[Detection]:
-        self.asked += 1
-        left = self.asked * SPEED
+        self.calls += 1
+        left = self.calls * SPEED
         both = [Detection(Box(left, 20, left + 50, 70), 0.9), Detection(Box(90, 80, 130, 120), 0.8)]
-        return both if self.asked % 2 else both[::-1]
+        return both if self.calls % 2 else both[::-1]
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -179,14 +179,14 @@ def test_options_without_sense_are_told(run, clip: Path, tmp_path: Path) -> None
 def test_a_cut_video_is_done_as_far_as_it_goes(run, clip: Path, tmp_path: Path) -> None:
     clip.write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
     out = tmp_path / "out"
-    code, told, err = run(clip, "--out", out, "--json")
-    summary = json.loads(told)
+    code, printed, err = run(clip, "--out", out, "--json")
+    summary = json.loads(printed)
     assert code == 1 and not summary["whole"] and summary["frames_declared"] == FRAMES
     assert 1 < summary["frames"] < FRAMES and summary["rows"] == len(rows(out / "clip.csv")) == summary["frames"]
     assert f"only {summary['frames']} of {FRAMES} frames can be read" in err and err.count("\n") == 1
     assert len(list(VideoReader(out / "clip.mp4"))) == summary["frames"]
-    code, told, err = run(clip, "--out", tmp_path / "again")
-    assert code == 1 and f"wrote {tmp_path / 'again' / 'clip.mp4'}" in told and "Copy the video again" in err
+    code, printed, err = run(clip, "--out", tmp_path / "again")
+    assert code == 1 and f"wrote {tmp_path / 'again' / 'clip.mp4'}" in printed and "Copy the video again" in err
 
 
 def test_what_is_other_in_the_new_video_is_told(run, tmp_path: Path) -> None:
@@ -197,8 +197,8 @@ def test_what_is_other_in_the_new_video_is_told(run, tmp_path: Path) -> None:
     data = (tmp_path / "a.mp4").read_bytes()
     unit = duration_of(data)
     (tmp_path / "a.mp4").write_bytes(with_durations(data, [(6, unit), (6, 2 * unit)]))
-    code, told, err = run(tmp_path / "a.mp4", "--out", tmp_path / "out", "--json")
-    summary = json.loads(told)
+    code, printed, err = run(tmp_path / "a.mp4", "--out", tmp_path / "out", "--json")
+    summary = json.loads(printed)
     assert code == 0 and "the frame rate changes" in err and "frames are shown again" in err
     assert summary["frames_repeated"] > 0 and len(rows(tmp_path / "out" / "a.csv")) == summary["frames"] == FRAMES
     times = [float(row["timestamp"]) for row in rows(tmp_path / "out" / "a.csv")]
@@ -216,8 +216,8 @@ def test_two_videos_of_one_name_are_both_kept(run, clip: Path, tmp_path: Path) -
     other = tmp_path / "other" / "clip.avi"
     other.parent.mkdir()
     other.write_bytes(clip.read_bytes())
-    code, told, err = run(clip, other, tmp_path / "missing.mp4", "--out", tmp_path / "out", "--json")
-    first, second = map(json.loads, told.splitlines())
+    code, printed, err = run(clip, other, tmp_path / "missing.mp4", "--out", tmp_path / "out", "--json")
+    first, second = map(json.loads, printed.splitlines())
     assert code == 1 and err.startswith("Error: ") and "missing.mp4 does not exist" in err
     assert [Path(file).name for file in first["files"]] == ["clip.mp4", "clip.csv"]
     assert [Path(file).name for file in second["files"]] == ["clip.avi.mp4", "clip.avi.csv"]
@@ -235,8 +235,8 @@ def test_files_of_others_are_never_replaced(run, clip: Path, tmp_path: Path, mon
     (tmp_path / name).write_text("mine")
     with monkeypatch.context() as patch:
         patch.setattr("kp.commands.video.annotate_video", lambda *_, **__: pytest.fail("the work began"))
-        code, told, err = run(clip, "--out", tmp_path)
-    assert (code, told) == (1, "") and f"{tmp_path / name} is there already" in err and "--overwrite" in err
+        code, printed, err = run(clip, "--out", tmp_path)
+    assert (code, printed) == (1, "") and f"{tmp_path / name} is there already" in err and "--overwrite" in err
     with pytest.raises(ConfigError, match="is there already"):
         next(annotate_video(None, clip, tmp_path, tracker=FaceTracker()))
     assert (tmp_path / name).read_text() == "mine"

@@ -77,10 +77,10 @@ def test_what_an_edit_list_leaves_out_is_not_missing(tmp_path: Path, seconds: fl
 
 
 def test_a_duration_is_a_guess_and_a_count_is_none() -> None:
-    counted, told = (VideoInfo(9, 9, 300, 30.0, counted) for counted in (True, False))
+    counted, declared = (VideoInfo(9, 9, 300, 30.0, counted) for counted in (True, False))
     assert not counted.lacks(299, 9.9) and counted.lacks(298, 9.9)
-    assert not told.lacks(150, 9.9) and not told.lacks(150, 9.7)  # of a changing rate; its sound is a little longer
-    assert told.lacks(150, 5.0)
+    assert not declared.lacks(150, 9.9) and not declared.lacks(150, 9.7)  # variable rate; its sound is a little longer
+    assert declared.lacks(150, 5.0)
     assert not any(VideoInfo(9, 9, 0, 30.0, counted).lacks(5, 0.2) for counted in (True, False))
 
 
@@ -149,7 +149,7 @@ def test_times_and_rates_that_cannot_be_do_not_fill_the_disk(tmp_path: Path) -> 
 
 
 def test_boxes_there_and_back(tmp_path: Path) -> None:
-    """The tool of these tests changes what it is told to, and no more."""
+    """The tool of these tests changes what it is meant to, and no more."""
     data = write(tmp_path / "a.mp4", frames=3)
     assert change(data, b"stts", lambda old: old) == data and b"moov" in dict(boxes_of(data))
     assert struct.unpack(">I", change(data, b"stts", lambda old: old + b"1234")[:4]) == struct.unpack(">I", data[:4])

@@ -113,16 +113,16 @@ def test_a_file_of_somebody_else_stays(run: Run, tmp_path: Path, name: str, prog
         "--formats",
         "png,csv,json,openface,pts,coco",
     ]
-    code, told, err = run(*options, *(["--json"] if program else []))
+    code, printed, err = run(*options, *(["--json"] if program else []))
     assert code == 1 and (out / name).read_text() == MINE
     assert len(files(out)) == 9 + 7 + 1  # all others are there
-    assert f"{out / name} is left" in told + err and "--overwrite" in told + err
+    assert f"{out / name} is left" in printed + err and "--overwrite" in printed + err
     if program and name[0] == "x":
-        first, second = json.loads(told)
+        first, second = json.loads(printed)
         assert f"{out / name} is left" in first["error"] and len(first["faces"]) == 2 and second["error"] is None
-    code, told, err = run(*options, "--overwrite")
+    code, printed, err = run(*options, "--overwrite")
     assert (code, err) == (0, "") and (out / name).read_text(errors="replace") != MINE
-    assert str(out / name) in " ".join(line for line in told.splitlines() if line.startswith("  replaced"))
+    assert str(out / name) in " ".join(line for line in printed.splitlines() if line.startswith("  replaced"))
 
 
 def test_what_was_changed_since_is_not_ours_any_more(run: Run, tmp_path: Path) -> None:
@@ -131,10 +131,10 @@ def test_what_was_changed_since_is_not_ours_any_more(run: Run, tmp_path: Path) -
     assert run(x, *options)[0] == 0
     (out / "x.pts").write_text(MINE)  # points that were put right by hand
     assert run(x, *options, "--resume")[0] == 0  # nothing is to be done
-    code, told, _ = run(x, *options, "--margin", "2")
-    assert code == 1 and f"{out / 'x.pts'} is left" in told and (out / "x.pts").read_text() == MINE
-    code, told, _ = run(x, *options, "--margin", "2", "--resume")
-    assert code == 1 and "done before" not in told  # a resume does not make it a success
+    code, printed, _ = run(x, *options, "--margin", "2")
+    assert code == 1 and f"{out / 'x.pts'} is left" in printed and (out / "x.pts").read_text() == MINE
+    code, printed, _ = run(x, *options, "--margin", "2", "--resume")
+    assert code == 1 and "done before" not in printed  # a resume does not make it a success
     (out / "x.face-2.pts").write_text(MINE)
     photo(tmp_path / "x.jpg", 1)  # the second face is gone, the file of it is the user's
     assert run(x, *options, "--overwrite")[0] == 0
@@ -144,15 +144,15 @@ def test_what_was_changed_since_is_not_ours_any_more(run: Run, tmp_path: Path) -
 def test_what_is_ours_is_replaced_and_named(run: Run, tmp_path: Path) -> None:
     x, out = photo(tmp_path / "x.jpg", 3), tmp_path / "out"
     options = [x, "--out", out, "--formats", "pts,json"]
-    code, told, _ = run(*options)
-    assert code == 0 and "  replaced" not in told and "  wrote" in told
+    code, printed, _ = run(*options)
+    assert code == 0 and "  replaced" not in printed and "  wrote" in printed
     photo(x, 1)
-    code, told, err = run(*options)
-    assert (code, err) == (0, "") and f"  replaced {out / 'x.pts'}, {out / 'x.json'}\n" in told
-    assert f"  removed {out / 'x.face-2.pts'}, {out / 'x.face-3.pts'}\n" in told
+    code, printed, err = run(*options)
+    assert (code, err) == (0, "") and f"  replaced {out / 'x.pts'}, {out / 'x.json'}\n" in printed
+    assert f"  removed {out / 'x.face-2.pts'}, {out / 'x.face-3.pts'}\n" in printed
     assert set(files(out)) == {"x.pts", "x.json"}
-    code, told, err = run(*options, "--json")
-    assert code == 0 and err == f"replaced {out / 'x.pts'}, {out / 'x.json'}\n" and len(json.loads(told)) == 1
+    code, printed, err = run(*options, "--json")
+    assert code == 0 and err == f"replaced {out / 'x.pts'}, {out / 'x.json'}\n" and len(json.loads(printed)) == 1
 
 
 def test_a_lost_log_makes_files_strangers(run: Run, tmp_path: Path) -> None:
@@ -179,9 +179,9 @@ def test_the_second_face_of_one_and_another_photo(run: Run, tmp_path: Path) -> N
     photo(album / "m.aligned.jpg", 1, seed=3)
     photo(album / "keypoints.coco.jpg", 1, seed=4)
     for command in ([album], [album, "--resume"]):
-        code, told, _ = run(*command, "--out", out, "--formats", "pts,json,png,coco", "--align", "32")
-        assert code == 0 and "left" not in told
-    assert "4 done before" in told
+        code, printed, _ = run(*command, "--out", out, "--formats", "pts,json,png,coco", "--align", "32")
+        assert code == 0 and "left" not in printed
+    assert "4 done before" in printed
     assert {name for name in files(out) if name.endswith(".pts")} == {
         "m.pts",
         "m.face-2.pts",
@@ -202,20 +202,20 @@ def test_names_stay_when_photos_are_added(run: Run, tmp_path: Path) -> None:
     before = files(out)
     for number, name in enumerate(("a.jpg", "b.jpg", "b.bmp", "b.png.jpg", "in/b.png"), start=1):
         photo(album / name, 1, seed=number)
-    code, told, _ = run(album, "--out", out, "--resume")
-    assert code == 0 and "6 photos, 6 faces, 1 done before" in told and "replaced" not in told
+    code, printed, _ = run(album, "--out", out, "--resume")
+    assert code == 0 and "6 photos, 6 faces, 1 done before" in printed and "replaced" not in printed
     assert before.items() <= files(out).items() and len(files(out)) == 6 * 3
-    code, told, _ = run(album, "--out", out, "--resume")
-    assert code == 0 and "6 done before" in told
-    code, told, _ = run(album / "b.jpg", "--out", out, "--resume")  # alone it has the name that it had among others
-    assert code == 0 and "1 done before" in told
+    code, printed, _ = run(album, "--out", out, "--resume")
+    assert code == 0 and "6 done before" in printed
+    code, printed, _ = run(album / "b.jpg", "--out", out, "--resume")  # alone it has the name that it had among others
+    assert code == 0 and "1 done before" in printed
 
 
 def test_photos_of_one_name_from_other_folders_do_not_replace_each_other(run: Run, tmp_path: Path) -> None:
     out, options = tmp_path / "out", ["--formats", "json", "--out", tmp_path / "out"]
     for number, folder in enumerate("abc"):
-        code, told, _ = run(photo(tmp_path / folder / "x.jpg", 1, seed=number), *options)
-        assert code == 0 and "replaced" not in told
+        code, printed, _ = run(photo(tmp_path / folder / "x.jpg", 1, seed=number), *options)
+        assert code == 0 and "replaced" not in printed
     assert len(set(files(out).values())) == 3 and {"x.json", "x.jpg.json"} < set(files(out))
 
 
@@ -224,8 +224,8 @@ def test_an_album_that_moves_keeps_its_names(run: Run, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert run(tmp_path / "album", "--out", out, "--formats", "json")[0] == 0
     shutil.move(tmp_path / "album", tmp_path / "moved")
-    code, told, _ = run(tmp_path / "moved", "--out", out, "--formats", "json")
-    assert code == 0 and f"replaced {out / 'x.json'}" in told and set(files(out)) == {"x.json"}
+    code, printed, _ = run(tmp_path / "moved", "--out", out, "--formats", "json")
+    assert code == 0 and f"replaced {out / 'x.json'}" in printed and set(files(out)) == {"x.json"}
 
 
 def test_overwrite_without_a_folder_makes_no_sense(run: Run, tmp_path: Path) -> None:
@@ -252,6 +252,6 @@ def test_a_run_that_was_killed_while_it_wrote_goes_on(run: Run, tmp_path: Path, 
     later = x.stat().st_mtime + 1
     for path in out.glob("x.*"):
         os.utime(path, (later, later))
-    code, told, _ = run(*options, "--margin", "2", "--resume")
-    assert code == 0 and "done before" not in told and "left" not in told
+    code, printed, _ = run(*options, "--margin", "2", "--resume")
+    assert code == 0 and "done before" not in printed and "left" not in printed
     assert run(*options, "--margin", "2", "--resume")[1].count("done before") == 2

@@ -199,10 +199,10 @@ def test_resume_leaves_out_what_is_done(run: Run, album: Path, tmp_path: Path, m
     assert json.loads(second) == json.loads(first)  # with the results of the earlier run
     os.utime(album / "b" / "x.jpg", (0, 0))
     predicted.clear()
-    code, told, _ = run(album, "--out", out, "--resume", "--align", "64")
+    code, printed, _ = run(album, "--out", out, "--resume", "--align", "64")
     assert len(predicted) == 6  # the crops were missing
-    code, told, _ = run(album, "--out", out, "--resume", "--formats", "json", "--align", "64")
-    assert len(predicted) == 7 and "6 photos, 5 faces, 5 done before, 1 failed" in told
+    code, printed, _ = run(album, "--out", out, "--resume", "--formats", "json", "--align", "64")
+    assert len(predicted) == 7 and "6 photos, 5 faces, 5 done before, 1 failed" in printed
 
 
 def test_resume_knows_photos_and_settings_apart(run: Run, album: Path, tmp_path: Path) -> None:
@@ -363,8 +363,8 @@ def test_ctrl_c_ends_all_processes_and_resume_goes_on(run: Run, album: Path, tmp
         assert time.monotonic() < deadline, left
     done = len(files(out))
     assert 5 < done < 405 and all(name.endswith(".json") for name in files(out))
-    code, told, _ = run(album, "--out", out, "--resume", "--formats", "json", "--workers", "1")
-    kept = int(re.search(r"405 photos, 405 faces, (\d+) done before", told).group(1))
+    code, printed, _ = run(album, "--out", out, "--resume", "--formats", "json", "--workers", "1")
+    kept = int(re.search(r"405 photos, 405 faces, (\d+) done before", printed).group(1))
     assert code == 0 and done - 4 <= kept <= done  # those under way when it was stopped may not be noted yet
 
 
