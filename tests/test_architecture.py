@@ -15,7 +15,7 @@ ROWS = [
     ["landmarks", "geometry", "errors", "files", "console", "hardware", "lazy", "thin_plate_spline"],
     ["data", "models", "detectors", "metrics", "pose", "download", "transforms", "synthetic"],
     ["checkpoint_format", "checkpoint", "model_card", "weight_averaging", "drawing"],
-    ["prediction", "evaluation", "explain", "formats", "video", "onnx_export"],
+    ["prediction", "evaluation_report", "evaluation", "explain", "formats", "video", "onnx_export"],
     ["training"],
     ["commands", "__main__", "ui", "bench"],
     ["demo"],
