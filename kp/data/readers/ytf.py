@@ -122,7 +122,7 @@ def read_labels(root: Path, *, strict: bool = False) -> Labels:
     if suspects:
         problems = (summary(suspects, [places[suspect.row] for suspect in suspects], len(frames)),)
         if strict:
-            raise DataError(problems[0].replace(", or take --strict to stop here", ", or leave --strict out"))
+            raise DataError(problems[0].replace("Check them.", "Correct them, or leave --strict out."))
         log.warning("%s", problems[0])
     kept = np.setdiff1d(np.arange(len(frames)), [suspect.row for suspect in suspects if suspect.useless])
     if not len(kept):
