@@ -35,7 +35,7 @@ def test_3d_deforms_faces_that_full_leaves(few_faces) -> None:
     narrow = [torch.linalg.svdvals(targets - targets.mean(1, keepdim=True)) for targets in (bent, plain)]
     shares = [(values[:, 1] / values[:, 0]).std() for values in narrow]  # a face's width by its height, or so
     assert shares[0] > 1.2 * shares[1]
-    with pytest.raises(ConfigError, match="do not tell how deep"):
+    with pytest.raises(ConfigError, match="do not determine the depth"):
         TrainingBatches(few_faces.subset([0]), replace(QUICK, augmentation="3d"))
 
 
