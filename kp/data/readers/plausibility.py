@@ -103,6 +103,5 @@ def summary(suspects: Sequence[Suspect], places: Sequence[str], total: int) -> s
     useless = sum(suspect.useless for suspect in suspects)
     left_out = f" {useless} of them are left out." if useless else ""
     return (
-        f"{len(suspects)} of {total} labels look wrong; the first is {places[0]}: {first.reason}.{left_out} "
-        "Check them."
+        f"{len(suspects)} of {total} labels look wrong; the first is {places[0]}: {first.reason}.{left_out} Check them."
     )
