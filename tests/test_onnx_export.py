@@ -22,6 +22,8 @@ from kp.data import Preprocessing
 from kp.models import create_model
 from kp.onnx_export import CropPixels, export_onnx
 
+pytestmark = pytest.mark.slow
+
 
 def a_checkpoint(architecture: str, size: int, **arguments: int) -> Checkpoint:
     """An untrained network whose normalisations have seen something."""

@@ -27,6 +27,8 @@ from kp.data import FacialKeypointsDataset
 from kp.models import count_parameters, create_model
 from kp.prediction.predictor import Predictor
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_data_rows(data_root: Path) -> None:
     rows = list(measure_data(data_root))

@@ -18,6 +18,8 @@ from kp.files import LOG_NAME
 from kp.formats.pts import read_pts
 from kp.formats.record import read_faces
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., tuple[int, str, str]]
 MINE = "made by hand"
 

@@ -25,6 +25,8 @@ from kp.ui.services.measurements import Measurements
 from kp.ui.services.model_store import ModelStore
 from kp.ui.services.results import HERE, HERE_ON_SYNTHETIC, STORED, Conditions, Job, label_of
 
+pytestmark = pytest.mark.slow
+
 PLACE = ("people", "true-box", "yunet")
 LEARNT = {"config": {"split": "people"}, "data": {"split": "people", "images": 24, "people": 4}}
 FIGURES = {
