@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from builders import make_dataset
+from builders import make_dataset, tiny_checkpoint
 from PIL import Image
 from running import ROOT, launch_app
 from slow_tests import SLOW_TESTS
 
-from kp.checkpoint import list_checkpoints
+from kp.checkpoint import list_checkpoints, save_checkpoint
 from kp.data import FacialKeypointsDataset, find_data
 from kp.errors import CheckpointError
 from kp.synthetic.dataset import SyntheticFaces
@@ -73,6 +73,14 @@ def dataset(data_root: Path) -> FacialKeypointsDataset:
 def few_faces() -> SyntheticFaces:
     """Sample faces of twelve people; three of them are test people."""
     return SyntheticFaces(12)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The path of a small network with random weights."""
+    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
+    save_checkpoint(tiny_checkpoint(), path)
+    return str(path)
 
 
 @pytest.fixture

@@ -10,6 +10,35 @@ if TYPE_CHECKING:
     from kp.ui.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
+SUMMARY_KEYS = [
+    "model",
+    "split",
+    "setting",
+    "images",
+    "missed",
+    "nme_mean",
+    "nme_median",
+    "nme_p95",
+    "fr8",
+    "fr10",
+    "auc8",
+    "regions",
+]
+# Of `kp train`: two epochs of six images.
+QUICK_OPTIONS = [
+    "--architecture",
+    "naimishnet",
+    "--crop-size",
+    "32",
+    "--max-train-images",
+    "6",
+    "--batch-size",
+    "3",
+    "--epochs",
+    "2",
+    "--precision",
+    "float32",
+]
 
 
 def launch_app(settings: "Settings") -> Iterator[str]:

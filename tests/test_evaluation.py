@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from builders import tiny_checkpoint
+from running import SUMMARY_KEYS
 
 from kp import Checkpoint, Predictor, evaluate
 from kp.data import FacialKeypointsDataset
@@ -15,21 +16,6 @@ from kp.evaluation import SETTINGS, EvaluationReport, frames_learnt, metrics_key
 from kp.geometry import Box, CropTransform
 from kp.landmarks import REGIONS
 from kp.prediction.tta import CropPredictions
-
-KEYS = [
-    "model",
-    "split",
-    "setting",
-    "images",
-    "missed",
-    "nme_mean",
-    "nme_median",
-    "nme_p95",
-    "fr8",
-    "fr10",
-    "auc8",
-    "regions",
-]
 
 
 def predictions_of(keypoints: list[np.ndarray]) -> CropPredictions:
@@ -98,7 +84,7 @@ def test_a_known_offset_is_a_known_error(dataset: FacialKeypointsDataset, offset
 
 def test_a_summary_has_these_figures_and_no_others(dataset: FacialKeypointsDataset) -> None:
     summary = evaluate(KnowsTheLabels(dataset), dataset, name="mine").summary()
-    assert list(summary) == KEYS
+    assert list(summary) == SUMMARY_KEYS
     assert (summary["model"], summary["split"], summary["setting"]) == ("mine", "people", "true-box")
     assert summary["images"] == 12
     assert list(summary["regions"]) == list(REGIONS)
@@ -135,7 +121,7 @@ def test_a_rough_detector_s_faces_are_looked_at_twice_here_too(dataset, test_par
 def test_all_faces_missed_is_a_report_too(dataset, test_part) -> None:
     predictor = KnowsTheLabels(dataset, detector=Sees(test_part, every=0))
     summary = evaluate(predictor, dataset, setting="detected-box").summary()
-    assert list(summary) == KEYS
+    assert list(summary) == SUMMARY_KEYS
     assert (summary["missed"], summary["fr8"], summary["auc8"]) == (12, 100, 0)
     assert summary["nme_mean"] is None
     assert summary["regions"] == {}

@@ -13,11 +13,16 @@ def swaps_sides(picture: Image.Image) -> bool:
     return picture.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
 
 
+def upright_size(picture: Image.Image) -> tuple[int, int]:
+    """Height and width once it is upright; nothing is decoded."""
+    return (picture.width, picture.height) if swaps_sides(picture) else (picture.height, picture.width)
+
+
 def upright_pixels(picture: Image.Image) -> np.ndarray:
     """uint8 (H, W, 3) RGB; converted in strips, as each of Pillow's own steps would copy the whole image."""
     orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
     low, high = _range(picture) if _is_deep(picture) else (0.0, 1.0)
-    sides = (picture.width, picture.height) if swaps_sides(picture) else (picture.height, picture.width)
+    sides = upright_size(picture)
     upright = np.empty((*sides, 3), np.uint8)
     stored = _as_stored(upright, orientation)
     for top, strip in _strips(picture):

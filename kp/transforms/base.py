@@ -39,6 +39,23 @@ class Transform:
         )
 
 
+class RandomTransform(Transform):
+    """Applied with a probability; a subclass implements `transform`."""
+
+    shown: Sequence[str] = ("probability",)
+
+    def __init__(self, probability: float = 0.5, *, rng: Rng = None) -> None:
+        self.probability, self.rng = probability, np.random.default_rng(rng)
+
+    def __call__(self, sample: Sample) -> Sample:
+        image = self.pixels(sample)
+        return self.transform(sample, image) if self.rng.random() < self.probability else sample
+
+    def transform(self, sample: Sample, image: np.ndarray) -> Sample:
+        """The transformed sample; image: its pixels, uint8."""
+        raise NotImplementedError
+
+
 class Compose(Transform):
     """One transform after the other."""
 

@@ -9,7 +9,7 @@ from kp.data.sample import Sample
 from kp.geometry import Box
 from kp.landmarks import CONTOURS
 from kp.thin_plate_spline import ThinPlate, interpolate_knots
-from kp.transforms.base import Rng, Transform
+from kp.transforms.base import RandomTransform, Rng
 from kp.transforms.head_shape import Head
 
 KNOTS = 25  # a side, at which a warp is computed
@@ -29,21 +29,19 @@ WITH_JAW[[56, 57, 58, 65, 66, 67]] = 1
 INNER_LIP = list(dict.fromkeys(CONTOURS["inner lip"]))
 
 
-class Deformation(Transform):
+class Deformation(RandomTransform):
     """Moves the keypoints, with a probability, and warps the image to them.
 
     `to_original` does not invert it.
     """
 
-    shown: tuple[str, ...] = ("probability",)
-
     def __init__(self, head: Head, probability: float = 0.5, *, rng: Rng = None) -> None:
-        self.head, self.probability, self.rng = head, probability, np.random.default_rng(rng)
+        super().__init__(probability, rng=rng)
+        self.head = head
 
-    def __call__(self, sample: Sample) -> Sample:
-        image = self.pixels(sample)
+    def transform(self, sample: Sample, image: np.ndarray) -> Sample:
         before = sample.points().astype(np.float64)
-        if self.rng.random() >= self.probability or not np.isfinite(before).all():  # the warp needs all points
+        if not np.isfinite(before).all():  # the warp needs all points
             return sample
         change = self.move(before) - before
         for part in PARTS:

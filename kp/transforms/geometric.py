@@ -14,7 +14,7 @@ from kp.data.sample import Sample
 from kp.errors import TransformError
 from kp.geometry import Box, CropTransform, apply, compose, horizontal_flip, rotation, scaling, warp
 from kp.landmarks import MIRROR
-from kp.transforms.base import Rng, Transform, checked_size
+from kp.transforms.base import RandomTransform, Rng, Transform, checked_size
 
 
 class Rescale(Transform):
@@ -111,18 +111,10 @@ class RandomRotate(Transform):
         return sample.moved(warp(image, matrix, (height, width)), matrix)
 
 
-class RandomHorizontalFlip(Transform):
+class RandomHorizontalFlip(RandomTransform):
     """Flips the image with a probability; keypoints are reordered, so that the left eye's stay the left eye's."""
 
-    shown = ("probability",)
-
-    def __init__(self, probability: float = 0.5, *, rng: Rng = None) -> None:
-        self.probability, self.rng = probability, np.random.default_rng(rng)
-
-    def __call__(self, sample: Sample) -> Sample:
-        image = self.pixels(sample)
-        if self.rng.random() >= self.probability:
-            return sample
+    def transform(self, sample: Sample, image: np.ndarray) -> Sample:
         moved = sample.moved(np.ascontiguousarray(image[:, ::-1]), horizontal_flip(image.shape[1]))
         return replace(moved, keypoints=moved.keypoints[MIRROR], mirrored=not sample.mirrored)
 

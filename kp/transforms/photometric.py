@@ -4,21 +4,13 @@ import cv2
 import numpy as np
 
 from kp.data.sample import Sample
-from kp.transforms.base import Rng, Transform
+from kp.transforms.base import RandomTransform
 
 
-class PixelTransform(Transform):
+class PixelTransform(RandomTransform):
     """Changes the pixels only, with a probability; a subclass implements `change`."""
 
-    shown = ("probability",)
-
-    def __init__(self, probability: float = 0.5, *, rng: Rng = None) -> None:
-        self.probability, self.rng = probability, np.random.default_rng(rng)
-
-    def __call__(self, sample: Sample) -> Sample:
-        image = self.pixels(sample)
-        if self.rng.random() >= self.probability:
-            return sample
+    def transform(self, sample: Sample, image: np.ndarray) -> Sample:
         return sample.moved(self.change(image), np.eye(2, 3))
 
     def change(self, image: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from builders import tiny_checkpoint
+from running import QUICK_OPTIONS, ROOT, SUMMARY_KEYS
 from safetensors import safe_open
 
 from kp import Predictor, load_checkpoint, save_checkpoint
@@ -19,23 +20,7 @@ from kp.__main__ import main
 from kp.commands import COMMANDS
 from kp.detectors import DETECTORS
 
-QUICK = [
-    "--architecture",
-    "naimishnet",
-    "--size",
-    "32",
-    "--augmentation",
-    "none",
-    "--max-train-images",
-    "6",
-    "--batch-size",
-    "3",
-    "--epochs",
-    "2",
-    "--precision",
-    "float32",
-]
-ROOT = Path(__file__).parents[2]
+QUICK = [*QUICK_OPTIONS, "--augmentation", "none"]
 
 
 @dataclass(frozen=True)
@@ -253,20 +238,7 @@ def test_evaluate_prints_the_summary(kp, data_root: Path, tiny: Path) -> None:
     said = kp("evaluate", tiny, "--data", data_root, "--json")
     assert (said.code, said.err) == (0, "")
     summary = json.loads(said.out)
-    assert list(summary) == [
-        "model",
-        "split",
-        "setting",
-        "images",
-        "missed",
-        "nme_mean",
-        "nme_median",
-        "nme_p95",
-        "fr8",
-        "fr10",
-        "auc8",
-        "regions",
-    ]
+    assert list(summary) == SUMMARY_KEYS
     assert (summary["model"], summary["split"], summary["setting"]) == ("tiny", "people", "true-box")
     assert (summary["images"], summary["missed"]) == (12, 0)
     told = kp("evaluate", tiny, "--data", data_root).out

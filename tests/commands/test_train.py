@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from running import QUICK_OPTIONS, ROOT
 
 from kp import Predictor, load_checkpoint
 from kp.__main__ import build_parser, main
@@ -17,23 +18,7 @@ from kp.checkpoint import save_checkpoint
 from kp.commands.train import config_of
 from kp.errors import CheckpointError
 
-QUICK = [
-    "--architecture",
-    "naimishnet",
-    "--size",
-    "32",
-    "--max-train-images",
-    "6",
-    "--batch-size",
-    "3",
-    "--epochs",
-    "2",
-    "--precision",
-    "float32",
-    "--threads",
-    "1",
-]
-ROOT = Path(__file__).parents[2]
+QUICK = [*QUICK_OPTIONS, "--threads", "1"]
 
 
 def train(data: Path, out: Path, *options: object) -> int:

@@ -11,7 +11,9 @@ import pytest
 from builders import drawn_face
 from PIL import Image
 
+from kp.data.decoding import upright_size
 from kp.data.images import MAX_PIXELS, check_image, read_frame, read_image, read_reduced, readable_formats, to_grey
+from kp.data.readers.image_files import image_size
 from kp.errors import ImageError
 
 FACE, _ = drawn_face(1)
@@ -215,3 +217,13 @@ def test_a_heic_photo_is_its_pixels(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:60])
     with pytest.raises(ImageError, match=r"me.heic is damaged"):
         read_image(path)
+
+
+@pytest.mark.parametrize(("orientation", "size"), [(1, (20, 30)), (3, (20, 30)), (6, (30, 20)), (8, (30, 20))])
+def test_the_size_of_a_photo_is_that_of_its_upright_pixels(orientation: int, size: tuple[int, int], tmp_path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.new("RGB", (30, 20)).save(tmp_path / "a.jpg", exif=exif)
+    with Image.open(tmp_path / "a.jpg") as picture:
+        assert upright_size(picture) == size == read_image(tmp_path / "a.jpg").shape[:2]
+    assert image_size(tmp_path / "a.jpg") == size

@@ -9,10 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from builders import drawn_face, tiny_checkpoint
+from builders import drawn_face
 from mp4_boxes import duration_of, with_durations
 
-from kp import Box, Predictor, save_checkpoint
+from kp import Box, Predictor
 from kp.__main__ import main
 from kp.commands.video import remarks
 from kp.detectors.base import BoxMap, Detection, Detector
@@ -24,13 +24,6 @@ from kp.video.annotate import COLUMNS, FrameDone, VideoDone, VideoReader, annota
 
 FRAMES, RATE, SIZE = 12, 20, (160, 150)  # width, height
 SPEED = 2  # pixels a frame
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
-    save_checkpoint(tiny_checkpoint(), path)
-    return str(path)
 
 
 @pytest.fixture

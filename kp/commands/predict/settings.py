@@ -17,6 +17,7 @@ from kp.commands.predict.find_images import is_video, others_in
 from kp.commands.predict.left_out import reasons
 from kp.commands.predict.resume import PHOTO, ResumeLog
 from kp.commands.predict.task import ImageTask, PhotoResult
+from kp.data.decoding import upright_size
 from kp.data.images import read_reduced
 from kp.errors import ConfigError, DataError, ImageError
 from kp.formats.record import read_faces
@@ -24,9 +25,6 @@ from kp.formats.writer import file_names, write_outputs
 from kp.geometry import Box, invert, move_box, scaling
 from kp.prediction.face import FacePrediction
 from kp.prediction.predictor import Predictor
-
-TRANSPOSED = range(5, 9)  # EXIF orientations that swap width and height
-EXIF_ORIENTATION = 274
 
 
 @dataclass(frozen=True)
@@ -140,14 +138,8 @@ class PredictSettings:
             changed = Path(task.photo.file).stat().st_mtime
             if not self.log.is_whole(stem, names) or any((folder / name).stat().st_mtime < changed for name in names):
                 return None
-            width, height = picture_size(task.photo.file)
+            with Image.open(task.photo.file) as picture:
+                height, width = upright_size(picture)
         except (OSError, DataError, Image.DecompressionBombError):
             return None
         return PhotoResult(task.photo.file, width, height, None, faces, kept=True)
-
-
-def picture_size(file: str) -> tuple[int, int]:
-    """Width and height of an upright picture, without decoding it. Raises OSError for what is no picture."""
-    with Image.open(file) as picture:
-        width, height = picture.size
-        return (height, width) if picture.getexif().get(EXIF_ORIENTATION) in TRANSPOSED else (width, height)

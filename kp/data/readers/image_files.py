@@ -9,6 +9,7 @@ from pathlib import Path, PureWindowsPath
 
 from PIL import Image
 
+from kp.data.decoding import upright_size
 from kp.errors import DataError
 
 PERSON_VF = re.compile(r"(.+)_(\d)(\d)")  # PERSON, video and frame: a published file name without its ending
@@ -76,7 +77,6 @@ def image_size(path: Path) -> tuple[int, int] | None:
                 return height, width
             file.seek(0)
             with Image.open(file) as image:
-                transposed = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-                return (image.width, image.height) if transposed else (image.height, image.width)
+                return upright_size(image)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return None  # reading its pixels raises the ImageError

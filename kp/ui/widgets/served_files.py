@@ -4,12 +4,12 @@ Gradio's own `save_bytes_to_cache` rewrites a file of the same content each time
 visitors may receive a part of it.
 """
 
-import hashlib
 import os
-import tempfile
 from pathlib import Path
 
 from gradio.utils import get_upload_folder
+
+from kp.files import digest_of, write_file
 
 
 def save_served(content: bytes, name: str, folder: str | None = None) -> str:
@@ -17,16 +17,9 @@ def save_served(content: bytes, name: str, folder: str | None = None) -> str:
 
     Equal content shares a file.
     """
-    path = Path(folder or get_upload_folder(), hashlib.sha256(content).hexdigest(), name).resolve()
+    path = Path(folder or get_upload_folder(), digest_of(content), name).resolve()
     try:
         os.utime(path)  # gradio deletes by age
     except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, staged = tempfile.mkstemp(dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            os.replace(staged, path)
-        finally:
-            Path(staged).unlink(missing_ok=True)  # left where the disk is full
+        write_file(path, content)
     return str(path)

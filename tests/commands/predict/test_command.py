@@ -6,19 +6,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from builders import drawn_face, tiny_checkpoint
+from builders import drawn_face
 
-from kp import Box, Predictor, read_image, save_checkpoint
+from kp import Box, Predictor, read_image
 from kp.__main__ import main
 
 WHOLE = ["--detector", "whole-image"]
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
-    save_checkpoint(tiny_checkpoint(), path)
-    return str(path)
 
 
 @pytest.fixture

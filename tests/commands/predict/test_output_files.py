@@ -9,9 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from builders import drawn_face, tiny_checkpoint
+from builders import drawn_face
 
-from kp import Box, save_checkpoint
+from kp import Box
 from kp.__main__ import main
 from kp.detectors.base import BoxMap, Detection, Detector
 from kp.files import LOG_NAME
@@ -22,13 +22,6 @@ pytestmark = pytest.mark.slow
 
 Run = Callable[..., tuple[int, str, str]]
 MINE = "made by hand"
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
-    save_checkpoint(tiny_checkpoint(), path)
-    return str(path)
 
 
 class ByWidth(Detector):

@@ -15,13 +15,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from builders import drawn_face, tiny_checkpoint
+from builders import drawn_face
 from running import ROOT
 
-from kp import read_image, save_checkpoint
+from kp import read_image
 from kp.__main__ import main
 from kp.commands.predict.find_images import Photo, find_photos
-from kp.commands.predict.settings import PredictSettings, picture_size
+from kp.commands.predict.settings import PredictSettings
 from kp.commands.predict.task import ImageTask, PhotoResult
 from kp.commands.predict.worker_pool import predict_in_processes
 from kp.data.images import read_reduced
@@ -32,13 +32,6 @@ from kp.formats.pts import read_pts
 from kp.formats.record import read_faces
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
-    save_checkpoint(tiny_checkpoint(), path)
-    return str(path)
 
 
 @pytest.fixture
@@ -235,16 +228,6 @@ def test_resume_reads_a_log_that_was_cut_short(run: Run, album: Path, tmp_path: 
         for known in (kept, 5):  # a file of the very content that would be written is known again
             code, out, _ = run(album, "--out", tmp_path / "out", "--formats", "json", "--resume")
             assert code == 0 and (f"{known} done before" in out if known else "done before" not in out)
-
-
-def test_the_size_of_a_turned_photo(tmp_path: Path) -> None:
-    from PIL import Image
-
-    for orientation, size in ((1, (30, 20)), (3, (30, 20)), (6, (20, 30)), (8, (20, 30))):
-        exif = Image.Exif()
-        exif[274] = orientation
-        Image.new("RGB", (30, 20)).save(tmp_path / "a.jpg", exif=exif)
-        assert picture_size(str(tmp_path / "a.jpg")) == size == read_image(tmp_path / "a.jpg").shape[1::-1]
 
 
 class Fragile(PredictSettings):
